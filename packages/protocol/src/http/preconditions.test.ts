@@ -64,8 +64,8 @@ describe('If-None-Match', () => {
     expect(get({ 'if-none-match': '""' }, '""')).toBe('not-modified')
   })
 
-  test('fails what is no read, also when it is malformed', () => {
-    for (const value of ['*', '"v1"', 'v1']) {
+  test('fails what is no read, also when it is malformed or empty', () => {
+    for (const value of ['*', '"v1"', 'v1', '', ' ,']) {
       expect(evaluatePreconditions({ 'if-none-match': value }, current, 'PUT')).toBe('failed')
     }
     expect(evaluatePreconditions({ 'if-none-match': '"v2"' }, current, 'PUT')).toBe('proceed')

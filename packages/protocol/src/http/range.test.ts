@@ -95,6 +95,11 @@ describe('Range', () => {
     expect(read(`bytes=${'9000-,'.repeat(17)}`, 1000)).toBe('whole')
   })
 
+  test('of more than 4,096 characters is ignored', () => {
+    expect(read('bytes=0-1'.padEnd(4096), 10)).toBe('0-1')
+    expect(read('bytes=0-1'.padEnd(4097), 10)).toBe('whole')
+  })
+
   test('with more than two ranges that overlap is ignored', () => {
     expect(read('bytes=0-,0-', 10)).toBe('0-9,0-9')
     expect(read('bytes=0-5,5-9', 10)).toBe('0-5,5-9')

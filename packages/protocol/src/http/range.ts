@@ -24,9 +24,10 @@ const BLANK = /^[ \t]*$/
 /**
  * Reads `Range` for a representation of `size` bytes (RFC 9110, sections 14.1.2 and 14.2).
  *
- * Ignored, as the RFC permits (`whole`): no header, another unit, a malformed set, and sets that would make
- * the answer many times larger than the representation: more than 16 ranges, or more than two that overlap
- * others. So the ranges of an answer never add up to more than twice `size`.
+ * Ignored, as the RFC permits (`whole`): no header, another unit, a malformed set, a header of more than
+ * 4,096 characters, and sets that would make the answer many times larger than the representation: more
+ * than 16 ranges, or more than two that overlap others. So the ranges of an answer never add up to more than
+ * twice `size`.
  *
  * In an empty representation a suffix such as `-5` is satisfiable, yet no `Content-Range` can say so: `whole`.
  *
