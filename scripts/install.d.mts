@@ -24,6 +24,6 @@ export function staleness(input: {
   dev: boolean
   platform?: string
   arch?: string
-}): string | undefined
+}): { why: string; adds: boolean } | undefined
 
 export function install(root: string, options: { dev: boolean; say: (line: string) => void }): Promise<void>

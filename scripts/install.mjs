@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Says why node_modules does not hold what the lock file asks for, or undefined when it does.
+ * Says why node_modules does not hold what the lock file asks for, or undefined when it does. `adds` means
+ * that packages are missing but everything that is there is right.
  *
  * `installed` is npm's own record of what it put into node_modules. Reading it, rather than keeping a marker
  * of our own, also accepts what somebody installed by hand: a needless `npm ci` would empty node_modules
@@ -23,23 +24,27 @@ export function staleness({
   for (const [folder, manifest] of Object.entries(manifests)) {
     const locked = lock.packages[folder] ?? {}
     for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies']) {
-      if (!same(manifest[kind], locked[kind])) return `${folder || 'the root'} changed its ${kind}`
+      if (same(manifest[kind], locked[kind])) continue
+      return {
+        why: `package-lock.json does not have the ${kind} of ${folder || 'package.json'}`,
+        adds: false,
+      }
     }
   }
-  if (!installed) return 'nothing is installed'
+  if (!installed) return { why: 'nothing is installed', adds: false }
+  const missing = []
   for (const [path, wanted] of Object.entries(lock.packages)) {
     if (!path.includes('node_modules/')) continue
     if (!dev && (wanted.dev || wanted.devOptional)) continue
     const found = installed.packages[path]
-    if (!found) {
-      // Packages for other machines are absent on purpose. What `libc` narrows down is left to npm.
-      const meant = wanted.os?.includes(platform) && wanted.cpu?.includes(arch) && !wanted.libc
-      if ((wanted.optional || wanted.devOptional) && !meant) continue
-      return `${path} is missing`
+    if (found && (found.version !== wanted.version || found.integrity !== wanted.integrity)) {
+      return { why: `${path} is another version`, adds: false }
     }
-    if (found.version !== wanted.version || found.integrity !== wanted.integrity)
-      return `${path} is another version`
+    // Packages for other machines are absent on purpose. What `libc` narrows down is left to npm.
+    const meant = wanted.os?.includes(platform) && wanted.cpu?.includes(arch) && !wanted.libc
+    if (!found && (meant || !(wanted.optional || wanted.devOptional))) missing.push(path)
   }
+  if (missing.length > 0) return { why: `${missing.length} packages are missing`, adds: true }
   return undefined
 }
 
@@ -53,11 +58,14 @@ export async function install(root, { dev, say }) {
   if (!look(root, dev)) return
   const release = await lock(root, say)
   try {
-    const reason = look(root, dev) // somebody else may have installed while this process waited
-    if (!reason) return
-    say(`Installing dependencies (once): ${reason} …`)
+    const stale = look(root, dev) // somebody else may have installed while this process waited
+    if (!stale) return
+    say(`Installing dependencies (once): ${stale.why} …`)
     const started = performance.now()
-    await npm(root, ['ci', ...(dev ? ['--include=dev'] : ['--omit=dev'])])
+    // `npm ci` starts by emptying node_modules. `npm start` may be running from it while the first `npm test`
+    // needs more packages: then those are added, and what is there stays as it is.
+    const how = stale.adds ? ['install', '--no-save'] : ['ci']
+    await npm(root, [...how, dev ? '--include=dev' : '--omit=dev'])
     say(`Dependencies are installed (${((performance.now() - started) / 1000).toFixed(0)} s).`)
   } finally {
     release()
@@ -80,12 +88,14 @@ function npm(root, args) {
   // The npm that runs this script, on the Node that it runs on: `npm` found through PATH could run on the
   // Node inside node_modules, which `npm ci` is about to delete.
   const { npm_execpath: script, npm_node_execpath: node, ...env } = process.env
-  const patience = ['--fetch-retries=3', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=10000']
+  // Without a network the defaults are silent for more than a minute before they say so.
+  const flags = ['--fetch-retries=3', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=10000']
+  flags.push('--loglevel=error') // packages that ask for a newer Node run on the one that is installed with them
   const options = { cwd: root, env, stdio: ['ignore', 2, 2] }
   const child =
     script && node
-      ? spawn(node, [script, ...args, ...patience], options)
-      : spawn('npm', [...args, ...patience], { ...options, shell: process.platform === 'win32' })
+      ? spawn(node, [script, ...args, ...flags], options)
+      : spawn('npm', [...args, ...flags], { ...options, shell: process.platform === 'win32' })
   return new Promise((resolve, reject) => {
     child.on('error', (error) => reject(new Error(`npm could not be started: ${error.message}`)))
     child.on('exit', (code, signal) => {

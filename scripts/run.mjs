@@ -48,18 +48,42 @@ process.on('SIGINT', () => terminal || child.kill('SIGINT'))
 process.on('SIGTERM', () => child.kill('SIGTERM'))
 process.on('SIGHUP', () => terminal || child.kill('SIGHUP'))
 
+// npm passes SIGTERM on to the shell between it and this process, and many shells die of it without telling
+// anybody. Without this the server would live on, with its port and its data folder.
+if (process.env.npm_lifecycle_event) {
+  const shell = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === shell) return
+    clearInterval(timer)
+    child.kill('SIGTERM')
+  }, 250)
+}
+
 child.on('error', (error) => stop(`${node} could not be started: ${error.message}`))
 child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))
 
-/** The Node of the lock file; on machines that it has no build for, this machine's own if that is new enough. */
+/** The Node of the lock file; where it has none for this machine, the machine's own if that is new enough. */
 function pinnedNode() {
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const file = process.platform === 'win32' ? 'node.exe' : 'node'
-  const path = join(root, 'node_modules', name, 'bin', file)
-  if (existsSync(path)) return path
+  const { platform, arch } = process
+  const file = platform === 'win32' ? 'node.exe' : 'node'
+  const path = join(
+    root,
+    'node_modules',
+    `node-${platform === 'win32' ? 'win' : platform}-${arch}`,
+    'bin',
+    file,
+  )
+  if (existsSync(path) && !musl()) return path
   if (major >= 24) return process.execPath
   return stop(
-    `Pawl runs on Node 24. The npm registry has no build of it for ${process.platform}-${process.arch}, ` +
-      `and this is Node ${process.versions.node}: install Node 24 from https://nodejs.org and run the command again.`,
+    `Pawl runs on Node 24. The npm registry has no build of it for this system (${platform}-${arch}), and this ` +
+      `is Node ${process.versions.node}: install Node 24 from https://nodejs.org and run the command again.`,
   )
+}
+
+/** Builds of Node in the npm registry need glibc; Alpine, for one, does not have it. */
+function musl() {
+  if (process.platform !== 'linux' || !process.report) return false
+  process.report.excludeNetwork = true // looking up names of network peers can take seconds
+  return process.report.getReport().header.glibcVersionRuntime === undefined
 }
