@@ -12,15 +12,15 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: ['packages/server/test/**'],
+          exclude: ['packages/{server,web}/test/**'],
         },
       },
       {
-        // These start servers, kill them and measure time: one file at a time, after everything else.
+        // These start servers and browsers, kill them and measure time: one file at a time, after everything else.
         extends: true,
         test: {
           name: 'processes',
-          include: ['packages/server/test/**/*.test.ts'],
+          include: ['packages/{server,web}/test/**/*.test.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

@@ -45,7 +45,10 @@ const child = spawn(node, [script, ...args], {
 // reached both, and the child takes a second one as "exit at once", so that one is not passed on.
 const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
 process.on('SIGINT', () => terminal || child.kill('SIGINT'))
-process.on('SIGTERM', () => child.kill('SIGTERM'))
+let ending = false
+process.on('SIGTERM', () => {
+  ending = child.kill('SIGTERM')
+})
 process.on('SIGHUP', () => terminal || child.kill('SIGHUP'))
 
 // npm passes SIGTERM on to the shell between it and this process, and many shells die of it without telling
@@ -55,7 +58,7 @@ if (process.env.npm_lifecycle_event) {
   const timer = setInterval(() => {
     if (process.ppid === shell) return
     clearInterval(timer)
-    child.kill('SIGTERM')
+    if (!ending) child.kill('SIGTERM')
   }, 250)
 }
 

@@ -33,6 +33,7 @@ describe('between packages', () => {
     const found = check({
       'client/src/a.ts': `import { b } from '@pawl/protocol'`,
       'server/src/a.ts': `export { b } from '@pawl/protocol'`,
+      'web/test/a.ts': `import '../../server/test/process.ts'`,
       'web/src/a.tsx': `import 'pawl/react'; import type { Upload } from '@pawl/server'`,
     })
     expect(found).toEqual([])
