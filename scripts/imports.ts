@@ -105,7 +105,12 @@ function importsOf(file: string): Import[] {
     ImportExpression: (node) => add(node.source),
     TSImportType: (node) => add(node.source),
     NewExpression: (node) => {
-      if (node.callee.type === 'Identifier' && node.callee.name === 'URL') add(node.arguments[0])
+      if (node.callee.type !== 'Identifier' || node.callee.name !== 'URL') return
+      const [address] = node.arguments
+      // The ending of a worker's file depends on whether it was built: `./worker${ending}` leads to the same place.
+      if (address?.type === 'TemplateLiteral')
+        add({ type: 'Literal', value: address.quasis[0]?.value.cooked, start: address.start })
+      else add(address)
     },
     CallExpression: (node) => {
       const { callee } = node

@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { build } from 'tsdown'
 import { root } from './tool.ts'
 
@@ -67,7 +67,7 @@ async function packOne(from: string, to: string, manifest: Manifest): Promise<Pa
         name: 'worker-urls',
         // As many characters as before: the source map stays right.
         transform: (code) =>
-          code.search(workerUrl) < 0 ? null : { code: code.replace(workerUrl, '$1.js$3'), map: null },
+          code.search(workerUrl) < 0 ? null : { code: code.replace(workerUrl, '$1.js$2'), map: null },
       },
     ],
     suppressWarnings: [/TypeScript 7\.0 does not yet have a stable API/],
@@ -96,18 +96,9 @@ async function packOne(from: string, to: string, manifest: Manifest): Promise<Pa
   return { name: manifest.name, folder: to, tarball: join(to, filename) }
 }
 
-// A worker is started from a file, so it is an entry of its own, and its URL must name the built file.
-const workerUrl = /(new URL\(\s*'(\.[^']+))\.ts('\s*,\s*import\.meta\.url)/g
-
-function workers(from: string): string[] {
-  return globSync('src/**/*.ts', { cwd: from })
-    .filter((path) => !path.endsWith('.test.ts'))
-    .flatMap((path) =>
-      [...readFileSync(join(from, path), 'utf8').matchAll(workerUrl)].map(([, , target = '']) =>
-        join(dirname(path), `${target}.ts`),
-      ),
-    )
-}
+// A worker is started from its file, which no import leads to. Its name says what it is: worker.ts, *-worker.ts.
+const workers = (from: string) => globSync('src/**/{worker,*-worker}.ts', { cwd: from })
+const workerUrl = /(new URL\(\s*'\.[^']*worker)\.ts('\s*,\s*import\.meta\.url)/g
 
 const inside = (path: string) => relative('src', path).split('\\').join('/')
 const built = (path: string, ending: string) => `./dist/${inside(path).replace(/\.ts$/, ending)}`

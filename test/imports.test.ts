@@ -79,10 +79,13 @@ describe('inside the server', () => {
     expect(check({ [path]: `import '${imported}'` })).toEqual([`${path}:1 ${imported}`])
   })
 
-  test('a worker started from another implementation counts as an import', () => {
+  test.each([
+    [`'../catalog/sqlite/worker.ts'`, '../catalog/sqlite/worker.ts'],
+    ['`../catalog/sqlite/worker$' + '{ending}`', '../catalog/sqlite/worker'],
+  ])('a worker started from %s counts as an import', (address, imported) => {
     const file = 'server/src/http/app.ts'
-    const text = `new Worker(new URL('../catalog/sqlite/worker.ts', import.meta.url))`
-    expect(check({ [file]: text })).toEqual([`${file}:1 ../catalog/sqlite/worker.ts`])
+    const text = `new Worker(new URL(${address}, import.meta.url))`
+    expect(check({ [file]: text })).toEqual([`${file}:1 ${imported}`])
   })
 })
 
