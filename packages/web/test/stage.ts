@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll } from 'vitest'
+import { startPawl } from '../../server/test/process.ts'
+import { startProxy } from './proxy.ts'
+
+/** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
+export interface Stage {
+  readonly folder: string
+  /** Where the built page is. */
+  readonly dist: string
+  readonly browser: Browser
+  /** Starts a server with the page; ended with the stage. */
+  serve(options?: ServeOptions): Promise<Pawl>
+  /** A tab of its own, with its own storage. */
+  open(url: string, options?: OpenOptions): Promise<Tab>
+  /** A file of random bytes. */
+  file(name: string, size: number): Promise<SourceFile>
+}
+
+export interface ServeOptions {
+  readonly dataDir?: string
+  readonly port?: number
+  readonly env?: Record<string, string>
+}
+
+export interface OpenOptions {
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: 'light' | 'dark'
+  readonly context?: BrowserContext
+}
+
+export interface Tab {
+  readonly page: Page
+  readonly cdp: CDPSession
+  readonly context: BrowserContext
+  /** Console errors, uncaught errors and violations of the content policy, as they come. */
+  readonly complaints: string[]
+  /** Limits what goes up, in bytes per second; 0 lifts the limit. */
+  throttle(bytesPerSecond: number): Promise<void>
+}
+
+export interface SourceFile {
+  readonly path: string
+  readonly name: string
+  readonly size: number
+  readonly digest: string
+}
+
+type Pawl = Awaited<ReturnType<typeof startPawl>>
+
+export const mebibyte = 1024 * 1024
+
+/** To be called once in a test file: sets the stage up before its tests and clears it after them. */
+export function setStage(): Stage {
+  const endings: (() => Promise<unknown>)[] = []
+  let folder = ''
+  let dist = ''
+  let browser: Browser
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
+    dist = join(folder, 'dist')
+    await buildPage(dist)
+    browser = await chromium.launch({
+      executablePath: process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--headless=new',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    })
+  }, 60_000)
+
+  afterAll(async () => {
+    await browser.close()
+    await Promise.all(endings.map((end) => end()))
+    await rm(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  return {
+    get folder() {
+      return folder
+    },
+    get dist() {
+      return dist
+    },
+    get browser() {
+      return browser
+    },
+    async serve({ dataDir, port, env } = {}) {
+      const data = dataDir ?? (await mkdtemp(join(folder, 'data-')))
+      const args = ['--page', dist, ...(port === undefined ? [] : ['--port', String(port)])]
+      const pawl = await startPawl({ dataDir: data, args, ...(env === undefined ? {} : { env }) })
+      endings.push(() => pawl.stop())
+      return pawl
+    },
+    async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+      const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      const page = await context.newPage()
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(error.message))
+      const cdp = await context.newCDPSession(page)
+      await cdp.send('Network.enable')
+      await page.goto(url)
+      return {
+        page,
+        cdp,
+        context,
+        complaints,
+        async throttle(uploadThroughput) {
+          const limit = uploadThroughput === 0 ? -1 : uploadThroughput
+          await cdp.send('Network.emulateNetworkConditions', {
+            offline: false,
+            latency: 0,
+            downloadThroughput: -1,
+            uploadThroughput: limit,
+          })
+        },
+      }
+    },
+    async file(name, size) {
+      const place = await mkdtemp(join(folder, 'source-'))
+      const bytes = randomBytes(size)
+      const path = join(place, name)
+      await writeFile(path, bytes)
+      return { path, name, size, digest: digestOf(bytes) }
+    },
+  }
+}
+
+/** In a process of its own: what runs here carries the settings of the test runner, and React heeds them. */
+async function buildPage(dist: string): Promise<void> {
+  const root = join(import.meta.dirname, '..')
+  const vite = join(import.meta.dirname, '../../../node_modules/vite/bin/vite.js')
+  const env = { ...process.env, NODE_ENV: 'production' }
+  await promisify(execFile)(process.execPath, [vite, 'build', root, '--outDir', dist], { env })
+}
+
+/** A proxy in front of a server that counts what the browser really sends. */
+export { startProxy }
+
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The sha-256 of what the server gives back for the finished row of a file. */
+export async function digestOfObject(page: Page, name: string): Promise<string> {
+  const address = await page.getByRole('link', { name, exact: true }).getAttribute('href')
+  const response = await fetch(new URL(address ?? '', page.url()))
+  if (!response.ok) throw new Error(`GET ${address} answers ${response.status}`)
+  return digestOf(new Uint8Array(await response.arrayBuffer()))
+}
+
+export function row(page: Page, name: string) {
+  return page.getByRole('listitem').filter({ hasText: name })
+}
+
+/** Chooses files through the page's own button. */
+export async function choose(page: Page, ...files: SourceFile[]): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    page.getByRole('button', { name: /^(Choose|Add) files$/ }).click(),
+  ])
+  await chooser.setFiles(files.map(({ path }) => path))
+}
+
+/** Drops files from the desktop onto the page. */
+export async function drop({ page, cdp }: Tab, ...files: SourceFile[]): Promise<void> {
+  const data = { items: [], files: files.map(({ path }) => path), dragOperationsMask: 1 }
+  const { width, height } = page.viewportSize() ?? { width: 800, height: 600 }
+  const where = { x: Math.round(width / 2), y: Math.round(height / 2), data }
+  await cdp.send('Input.dispatchDragEvent', { type: 'dragEnter', ...where })
+  await cdp.send('Input.dispatchDragEvent', { type: 'dragOver', ...where })
+  await cdp.send('Input.dispatchDragEvent', { type: 'drop', ...where })
+}
+
+export async function percentShown(page: Page, name: string): Promise<number> {
+  const text = await row(page, name).locator('.row-percent').textContent()
+  return Number.parseInt(text ?? '', 10)
+}
+
+/** Waits until a row has come at least so far. */
+export async function reaches(page: Page, name: string, percent: number): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while ((await percentShown(page, name)) < percent) {
+    if (Date.now() > deadline) throw new Error(`${name} did not reach ${percent} %`)
+    await page.waitForTimeout(50)
+  }
+}
+
+export async function finishes(page: Page, name: string, timeout = 60_000): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).waitFor({ timeout })
+}
