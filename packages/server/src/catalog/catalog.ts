@@ -33,7 +33,12 @@ export interface Catalog {
    */
   publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
   /** Ends an upload that is in one of `from`, releases its segment; false when it was in none of them. */
-  endUpload(id: UploadId, from: readonly ('open' | 'finishing')[], end: UploadEnd, at: number): Promise<boolean>
+  endUpload(
+    id: UploadId,
+    from: readonly ('open' | 'finishing')[],
+    end: UploadEnd,
+    at: number,
+  ): Promise<boolean>
 
   /** Uploads not ended, by id, after `after`. */
   unfinished(after: UploadId | undefined, limit: number): Promise<UploadRecord[]>
@@ -55,7 +60,10 @@ export interface Catalog {
   /** Drops the rows of segments whose bytes are gone. */
   forgetSegments(ids: readonly SegmentId[]): Promise<void>
   /** Segments that have a row, by id, after `after`; `refs` counts who needs them. */
-  segments(after: SegmentId | undefined, limit: number): Promise<{ readonly id: SegmentId; readonly refs: number }[]>
+  segments(
+    after: SegmentId | undefined,
+    limit: number,
+  ): Promise<{ readonly id: SegmentId; readonly refs: number }[]>
   /** Gives rows to segments that had none, released at `releasedAt`, so that the sweep takes them in time. */
   adoptSegments(ids: readonly SegmentId[], releasedAt: number): Promise<void>
 
@@ -77,7 +85,9 @@ export type UploadEnd =
   | { readonly kind: 'failed'; readonly failure: UploadFailure }
 
 export interface CatalogCounts {
-  readonly uploads: Readonly<Record<'open' | 'finishing' | 'complete' | 'cancelled' | 'expired' | 'failed', number>>
+  readonly uploads: Readonly<
+    Record<'open' | 'finishing' | 'complete' | 'cancelled' | 'expired' | 'failed', number>
+  >
   readonly objects: number
 }
 

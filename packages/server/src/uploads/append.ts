@@ -22,8 +22,18 @@ export interface AppendRequest {
 }
 
 export type AppendOutcome =
-  | { readonly kind: 'appended'; readonly upload: UploadRecord; readonly offset: number; readonly expiresAt: number }
-  | { readonly kind: 'complete'; readonly upload: UploadRecord; readonly offset: number; readonly answer: Answer }
+  | {
+      readonly kind: 'appended'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly expiresAt: number
+    }
+  | {
+      readonly kind: 'complete'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly answer: Answer
+    }
   /** The transfer was cut; its bytes are kept, and there is nobody to answer or nothing true to say. */
   | { readonly kind: 'cut' }
 
@@ -103,11 +113,16 @@ async function appendHolding(
 }
 
 /** What a request meets at an upload that takes no more bytes: the outcome, if it repeats the last one. */
-async function atTheEnd(engine: Engine, upload: UploadRecord, request: AppendRequest): Promise<AppendOutcome> {
+async function atTheEnd(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+): Promise<AppendOutcome> {
   const length = upload.length ?? 0
   if (upload.state.kind === 'expired') throw new UploadError('gone', 'the upload expired')
   if (request.offset !== length) {
-    if (upload.state.kind === 'failed') throw new UploadError('gone', `the upload failed: ${upload.state.failure.message}`)
+    if (upload.state.kind === 'failed')
+      throw new UploadError('gone', `the upload failed: ${upload.state.failure.message}`)
     throw mismatch(request.offset, length)
   }
   if ((request.declared ?? 0) > 0) throw past(upload, length)
@@ -145,10 +160,16 @@ async function withLength(
     return upload
   }
   if (upload.length !== undefined && upload.length !== length) {
-    throw new UploadError('length-conflict', `the upload has ${upload.length} bytes, which cannot become ${length}`)
+    throw new UploadError(
+      'length-conflict',
+      `the upload has ${upload.length} bytes, which cannot become ${length}`,
+    )
   }
   if (length < begin) {
-    throw new UploadError('length-conflict', `${begin} bytes are there already: the upload cannot have ${length}`)
+    throw new UploadError(
+      'length-conflict',
+      `${begin} bytes are there already: the upload cannot have ${length}`,
+    )
   }
   refuseTooLarge(length, engine.limits.maxSize)
   if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
@@ -177,7 +198,9 @@ async function slide(engine: Engine, upload: UploadRecord): Promise<number> {
 }
 
 function mismatch(offset: number, actual: number): UploadError {
-  return new UploadError('offset-mismatch', `the upload stands at ${actual}, not at ${offset}`, { offset: actual })
+  return new UploadError('offset-mismatch', `the upload stands at ${actual}, not at ${offset}`, {
+    offset: actual,
+  })
 }
 
 function past(upload: UploadRecord, end: number): UploadError {

@@ -26,7 +26,9 @@ export async function cancelUpload(
   }
   const lease = await engine.leases.acquire(id, 'at-once', signal)
   try {
-    const cancelled = await reach(() => engine.catalog.endUpload(id, ['open'], { kind: 'cancelled' }, engine.now()))
+    const cancelled = await reach(() =>
+      engine.catalog.endUpload(id, ['open'], { kind: 'cancelled' }, engine.now()),
+    )
     if (!cancelled) throw new UploadError('finishing', 'the upload has just ended: look at it again')
     await engine.durability.forget(id)
     // At once rather than with the next sweep: who cancels 50 GB expects them back.

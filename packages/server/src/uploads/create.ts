@@ -69,6 +69,8 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
 /** @throws UploadError `too-large` */
 export function refuseTooLarge(length: number, maxSize: number): void {
   if (length > maxSize) {
-    throw new UploadError('too-large', `an upload may have ${maxSize} bytes here, not ${length}`, { limit: maxSize })
+    throw new UploadError('too-large', `an upload may have ${maxSize} bytes here, not ${length}`, {
+      limit: maxSize,
+    })
   }
 }

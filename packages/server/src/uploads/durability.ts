@@ -62,7 +62,9 @@ export class Durability {
   /** Makes everything durable that is not yet; a failure is reported and leaves the rest as it was. */
   async close(): Promise<void> {
     await Promise.all(
-      [...this.#dirty.values()].map((dirty) => this.settle(dirty.upload).catch((error) => this.#onError(error))),
+      [...this.#dirty.values()].map((dirty) =>
+        this.settle(dirty.upload).catch((error) => this.#onError(error)),
+      ),
     )
     this.#dirty.clear()
   }

@@ -58,12 +58,20 @@ export async function reach<T>(work: () => Promise<T>): Promise<T> {
 export function asUploadError(error: unknown): unknown {
   if (error instanceof StoreError || error instanceof CatalogError) {
     return error.code === 'no-space'
-      ? new UploadError('no-space', 'the server has no space left: what was accepted is kept, try again later', {
-          cause: error,
-        })
-      : new UploadError('unavailable', 'the server cannot reach its storage: nothing was lost, try again soon', {
-          cause: error,
-        })
+      ? new UploadError(
+          'no-space',
+          'the server has no space left: what was accepted is kept, try again later',
+          {
+            cause: error,
+          },
+        )
+      : new UploadError(
+          'unavailable',
+          'the server cannot reach its storage: nothing was lost, try again soon',
+          {
+            cause: error,
+          },
+        )
   }
   return error
 }

@@ -7,8 +7,18 @@ import type { Answer, UploadId, UploadRecord } from './upload.ts'
 const FINISH_WAIT_MS = 10_000
 
 export type Inspection =
-  | { readonly kind: 'open'; readonly upload: UploadRecord; readonly offset: number; readonly expiresAt: number }
-  | { readonly kind: 'complete'; readonly upload: UploadRecord; readonly offset: number; readonly answer: Answer }
+  | {
+      readonly kind: 'open'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly expiresAt: number
+    }
+  | {
+      readonly kind: 'complete'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly answer: Answer
+    }
 
 /**
  * Ends a silent writer, so that what it shows is what the next append must name. Never shows all bytes of an
@@ -38,7 +48,11 @@ export async function inspectUpload(
   }
 }
 
-async function open(engine: Engine, upload: UploadRecord, signal: AbortSignal | undefined): Promise<Inspection> {
+async function open(
+  engine: Engine,
+  upload: UploadRecord,
+  signal: AbortSignal | undefined,
+): Promise<Inspection> {
   const { leases, blobs, limits } = engine
   const holder = await leases.settle(upload.id, signal)
   const segment = await reach(() => blobs.inspect(upload.segment))

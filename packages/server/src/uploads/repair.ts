@@ -28,7 +28,11 @@ const BATCH = 500
 /** Orphans are kept this long, so that a mistake in restoring a backup can be mended. */
 const ORPHAN_GRACE_MS = 7 * 24 * 60 * 60 * 1000
 
-export async function* findings(catalog: Catalog, blobs: BlobStore, trusted: boolean): AsyncGenerator<Finding> {
+export async function* findings(
+  catalog: Catalog,
+  blobs: BlobStore,
+  trusted: boolean,
+): AsyncGenerator<Finding> {
   const fileless = new Set<SegmentId>()
   for await (const upload of unfinished(catalog)) {
     const finding = await look(blobs, upload, trusted)

@@ -6,7 +6,14 @@ import { constants, createReadStream } from 'node:fs'
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { BlobStore, SegmentId, SegmentPiece, SegmentState, SegmentWriter, StoreStart } from '../blob-store.ts'
+import type {
+  BlobStore,
+  SegmentId,
+  SegmentPiece,
+  SegmentState,
+  SegmentWriter,
+  StoreStart,
+} from '../blob-store.ts'
 import { isSegmentId, StoreError } from '../blob-store.ts'
 import { currentBoot } from './boot.ts'
 import { DigestWorkers } from './digest-workers.ts'
@@ -63,7 +70,11 @@ export class DiskStore implements BlobStore {
 
   async create(segment: SegmentId): Promise<void> {
     await guard(`create segment ${segment}`, async () => {
-      const handle = await open(this.#path(segment), constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
+      const handle = await open(
+        this.#path(segment),
+        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+        0o600,
+      )
       await handle.close()
     })
   }

@@ -26,7 +26,11 @@ export async function readMarker(folder: string): Promise<{ marker: Marker; fres
   try {
     return { marker: Marker.parse(JSON.parse(text)), fresh: false }
   } catch (error) {
-    throw new StoreError('damaged', `${path} cannot be read: restore it from a backup of the data folder`, error)
+    throw new StoreError(
+      'damaged',
+      `${path} cannot be read: restore it from a backup of the data folder`,
+      error,
+    )
   }
 }
 

@@ -1,7 +1,14 @@
 /** Segments in memory, for tests and for embedding where nothing needs to outlive the process. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { BlobStore, SegmentId, SegmentPiece, SegmentState, SegmentWriter, StoreStart } from '../blob-store.ts'
+import type {
+  BlobStore,
+  SegmentId,
+  SegmentPiece,
+  SegmentState,
+  SegmentWriter,
+  StoreStart,
+} from '../blob-store.ts'
 import { StoreError } from '../blob-store.ts'
 
 interface Segment {
@@ -58,7 +65,8 @@ export class MemoryStore implements BlobStore {
           segment.chunks.push(Uint8Array.prototype.slice.call(chunk, 0, room))
           segment.length += room
           segment.modifiedAt = this.#now()
-          if (room < chunk.byteLength) throw new StoreError('no-space', 'the memory set aside for bytes is full')
+          if (room < chunk.byteLength)
+            throw new StoreError('no-space', 'the memory set aside for bytes is full')
         }
       },
       truncate: (length) => this.truncate(id, length),

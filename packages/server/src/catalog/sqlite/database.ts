@@ -54,12 +54,20 @@ export function asCatalogError(what: string, error: unknown): CatalogError {
   switch (code) {
     case BUSY:
     case LOCKED:
-      return new CatalogError('locked', `${what}: another server has this data folder open; stop it first`, error)
+      return new CatalogError(
+        'locked',
+        `${what}: another server has this data folder open; stop it first`,
+        error,
+      )
     case FULL:
       return new CatalogError('no-space', `${what}: the disk is full`, error)
     case CORRUPT:
     case NOT_A_DATABASE:
-      return new CatalogError('damaged', `${what}: the file is damaged (${reason}); restore it from a backup`, error)
+      return new CatalogError(
+        'damaged',
+        `${what}: the file is damaged (${reason}); restore it from a backup`,
+        error,
+      )
     default:
       return new CatalogError('unavailable', `${what}: ${reason}`, error)
   }

@@ -27,7 +27,10 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
       row,
-      all('SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal', String(row['version'])),
+      all(
+        'SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal',
+        String(row['version']),
+      ),
     )
 
   const addSegment = (id: SegmentId, refs: number, releasedAt: number | null): void => {
@@ -209,7 +212,9 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     findObject,
 
     objects(after, limit) {
-      return all('SELECT * FROM objects WHERE version > ? ORDER BY version LIMIT ?', after ?? '', limit).map(object)
+      return all('SELECT * FROM objects WHERE version > ? ORDER BY version LIMIT ?', after ?? '', limit).map(
+        object,
+      )
     },
 
     undigested(limit) {
@@ -233,10 +238,12 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     segments(after, limit) {
-      return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map((row) => ({
-        id: String(row['id']) as SegmentId,
-        refs: Number(row['refs']),
-      }))
+      return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map(
+        (row) => ({
+          id: String(row['id']) as SegmentId,
+          refs: Number(row['refs']),
+        }),
+      )
     },
 
     adoptSegments(ids, releasedAt) {

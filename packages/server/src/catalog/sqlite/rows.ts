@@ -111,5 +111,9 @@ function stateFromRow(kind: UploadState['kind'], outcome: string | null): Upload
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw new CatalogError('damaged', 'a row of the catalog makes no sense: restore it from a backup', result.error)
+  throw new CatalogError(
+    'damaged',
+    'a row of the catalog makes no sense: restore it from a backup',
+    result.error,
+  )
 }

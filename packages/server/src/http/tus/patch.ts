@@ -1,0 +1,52 @@
+/** PATCH: more bytes, at the offset where the upload stands. */
+import { parseByteCount, parseUploadOffset } from '@pawl/protocol'
+import type { Granted } from '../../access/files-access.ts'
+import type { UploadId } from '../../uploads/upload.ts'
+import type { Exchange } from '../exchange.ts'
+import { TusRequestError } from './errors.ts'
+import { expiresHeader, objectHeaders } from './render.ts'
+import type { TusFace } from './tus.ts'
+
+export const CHUNK_TYPE = 'application/offset+octet-stream'
+
+export async function patch(
+  face: TusFace,
+  exchange: Exchange,
+  id: UploadId,
+  { permit }: Granted,
+): Promise<void> {
+  refuseUnsupported(exchange)
+  if (exchange.header('content-type') !== CHUNK_TYPE) {
+    throw new TusRequestError(415, `PATCH must have the content type ${CHUNK_TYPE}`)
+  }
+  const offset = parseUploadOffset(exchange.header('upload-offset'))
+  const length = exchange.header('upload-length')
+  const outcome = await face.uploads.append(id, permit, {
+    offset,
+    declared: exchange.declaredBytes,
+    length: length === undefined ? undefined : parseByteCount('Upload-Length', length),
+    open: () => exchange.openBody(),
+    signal: exchange.gone,
+  })
+  switch (outcome.kind) {
+    case 'cut':
+      return exchange.cut()
+    case 'appended':
+      return exchange.answer(204, {
+        'Upload-Offset': String(outcome.offset),
+        ...expiresHeader(outcome.expiresAt),
+      })
+    case 'complete': {
+      const done = objectHeaders(outcome.upload, outcome.answer)
+      return exchange.answer(204, { 'Upload-Offset': String(outcome.offset), 'Tus-Complete': '1', ...done })
+    }
+  }
+}
+
+/** A header that changes what a request means must not be overlooked. */
+export function refuseUnsupported(exchange: Exchange): void {
+  for (const name of ['Upload-Concat', 'Upload-Checksum']) {
+    if (exchange.header(name) === undefined) continue
+    throw new TusRequestError(400, `${name} is not offered here: Tus-Extension of OPTIONS says what is`)
+  }
+}
