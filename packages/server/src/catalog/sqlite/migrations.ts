@@ -70,7 +70,7 @@ const STEPS: readonly string[] = [
 /** @throws CatalogError `newer` when a later version of Pawl wrote this catalog */
 export function migrate(db: DatabaseSync, steps: readonly string[] = STEPS): void {
   const row = db.prepare('PRAGMA user_version').get()
-  const found = Number(row?.['user_version'] ?? 0)
+  const found = Number(row?.user_version ?? 0)
   if (found > steps.length) {
     throw new CatalogError(
       'newer',

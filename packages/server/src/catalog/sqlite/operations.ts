@@ -29,7 +29,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       row,
       all(
         'SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal',
-        String(row['version']),
+        String(row.version),
       ),
     )
 
@@ -87,7 +87,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   return {
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
-      return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.['value']) }
+      return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.value) }
     },
 
     insertUpload(upload) {
@@ -120,7 +120,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     setLength(id, length) {
       run("UPDATE uploads SET length = ? WHERE id = ? AND length IS NULL AND state = 'open'", length, id)
       const row = one("SELECT length FROM uploads WHERE id = ? AND state = 'open'", id)
-      return row === undefined ? undefined : Number(row['length'])
+      return row === undefined ? undefined : Number(row.length)
     },
 
     advance(id, { durable, expiresAt }) {
@@ -230,7 +230,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         'SELECT id FROM segments WHERE released_at <= ? ORDER BY released_at LIMIT ?',
         before,
         limit,
-      ).map((row) => String(row['id']) as SegmentId)
+      ).map((row) => String(row.id) as SegmentId)
     },
 
     forgetSegments(ids) {
@@ -240,8 +240,8 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     segments(after, limit) {
       return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map(
         (row) => ({
-          id: String(row['id']) as SegmentId,
-          refs: Number(row['refs']),
+          id: String(row.id) as SegmentId,
+          refs: Number(row.refs),
         }),
       )
     },
@@ -253,10 +253,10 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     counts(): CatalogCounts {
       const uploads = { open: 0, finishing: 0, complete: 0, cancelled: 0, expired: 0, failed: 0 }
       for (const row of all('SELECT state, count(*) AS n FROM uploads GROUP BY state')) {
-        const state = String(row['state'])
-        if (state in uploads) uploads[state as keyof typeof uploads] = Number(row['n'])
+        const state = String(row.state)
+        if (state in uploads) uploads[state as keyof typeof uploads] = Number(row.n)
       }
-      return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.['n'] ?? 0) }
+      return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.n ?? 0) }
     },
   }
 }
