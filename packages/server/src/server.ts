@@ -76,7 +76,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       const at = exchange.path.replace(/[0-9a-f]{32}/, redactId)
       log.error({ err: error, method: exchange.method, path: at }, 'a request met a fault')
     }
-    const tus = { uploads, access, urlPrefix: config.publicUrl ?? '', onError }
+    const tus = { uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError }
     const { handler, server } = createApp({
       files: { tus, cors: corsFor(config.corsOrigins), objects, access },
       json: await createJson({

@@ -9,7 +9,6 @@ import {
   evaluatePreconditions,
   formatContentRange,
   formatHttpDate,
-  formatReprDigest,
   formatUnsatisfiedRange,
   parseRange,
   rangeApplies,
@@ -18,6 +17,7 @@ import { create as contentDisposition } from 'content-disposition'
 import { parse as parseMediaType } from 'content-type'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { Exchange } from './exchange.ts'
+import { reprDigest } from './repr-digest.ts'
 
 export interface ObjectSource {
   readonly object: ObjectRecord
@@ -44,9 +44,7 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
     'Cache-Control': 'no-cache',
     'Content-Type': object.headers.contentType,
     'Content-Disposition': contentDisposition(object.headers.fileName, { type: dispositionType(object) }),
-    ...(object.sha256 === undefined
-      ? {}
-      : { 'Repr-Digest': formatReprDigest('sha-256', Buffer.from(object.sha256, 'hex')) }),
+    ...reprDigest(object.digests),
   }
   const conditions = {
     'if-match': exchange.header('if-match'),

@@ -8,6 +8,7 @@ import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { Leases } from './lease.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
+import type { UploadDigests } from './upload-digests.ts'
 
 export interface UploadLimits {
   /** Bytes one upload may have. */
@@ -24,6 +25,7 @@ export interface Engine {
   readonly leases: Leases
   readonly budget: GatherBudget
   readonly durability: Durability
+  readonly digests: UploadDigests
   readonly finisher: Finisher
   readonly limits: UploadLimits
   readonly now: () => number

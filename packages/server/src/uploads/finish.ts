@@ -1,27 +1,36 @@
 /**
- * The end of an upload: make its bytes durable, publish the object, store the answer. Each step may run
- * again after a crash, and once begun it needs no client.
+ * The end of an upload: make its bytes durable, check what was demanded, publish the object, store the
+ * answer. Each step may run again after a crash, and once begun it needs no client.
  */
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
+import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
 import { UploadError, type UploadFailure } from './errors.ts'
-import type { Answer, UploadId, UploadRecord } from './upload.ts'
+import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
+import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
 export interface FinisherOptions {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly durability: Durability
+  readonly digests: UploadDigests
   readonly now: () => number
-  /** An object was published. */
-  readonly onPublished: (object: ObjectRecord) => void
+  /** An object was published; `digests` are still to be recorded unless it has them. */
+  readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
 }
+
+/** How an upload whose bytes are all there came out. */
+export type Finished =
+  | { readonly kind: 'published'; readonly answer: Answer }
+  /** A partial upload: it becomes part of an object later. */
+  | { readonly kind: 'sealed' }
 
 export class Finisher {
   readonly #options: FinisherOptions
-  readonly #running = new Map<UploadId, Promise<Answer>>()
+  readonly #running = new Map<UploadId, Promise<Finished>>()
 
   constructor(options: FinisherOptions) {
     this.#options = options
@@ -33,7 +42,7 @@ export class Finisher {
    * @throws UploadError with the code of the failure that is now stored
    * @throws StoreError, CatalogError when it did not come to an outcome: the next call goes on
    */
-  finish(upload: UploadRecord, length: number): Promise<Answer> {
+  finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
     const work = this.#finish(upload, length).finally(() => this.#running.delete(upload.id))
@@ -43,27 +52,45 @@ export class Finisher {
     return work
   }
 
-  isRunning(id: UploadId): boolean {
-    return this.#running.has(id)
-  }
-
   /** Resolves when nothing is being finished. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running.values())
   }
 
-  async #finish(upload: UploadRecord, length: number): Promise<Answer> {
-    const { catalog, blobs, durability, now, onPublished } = this.#options
+  async #finish(upload: UploadRecord, length: number): Promise<Finished> {
+    const { catalog, blobs, durability } = this.#options
     if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
     await durability.forget(upload.id)
     try {
-      await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones.
+      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
-        return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${error.message}` })
+        return this.#fail(upload, {
+          code: 'bytes-lost',
+          message: `the storage lost bytes: ${error.message}`,
+        })
       }
       throw error
     }
+    if (upload.concat.kind === 'partial') {
+      return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
+    }
+    return this.#publish(upload, length)
+  }
+
+  async #publish(upload: UploadRecord, length: number): Promise<Finished> {
+    const { catalog, digests, now, onPublished } = this.#options
+    let known: Digests = {}
+    const computed = digests.finish(upload, length)
+    computed.then(
+      (value) => {
+        known = value
+      },
+      () => {},
+    )
+    const mismatch = await mismatchOf(upload.digests.demanded, computed)
+    if (mismatch !== undefined) return this.#fail(upload, mismatch)
     const object: ObjectRecord = {
       bucket: upload.bucket,
       key: upload.key,
@@ -72,16 +99,18 @@ export class Finisher {
       headers: upload.headers,
       owner: upload.owner,
       createdAt: now(),
-      sha256: undefined,
-      segments: length === 0 ? [] : [{ segment: upload.segment, length }],
+      wanted: algorithmsOf(upload),
+      // Small bodies are hashed by now; the others follow after the answer.
+      digests: known,
+      segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
     const result = await catalog.publish(upload.id, object)
     switch (result.kind) {
       case 'published':
-        onPublished(object)
-        return result.answer
+        onPublished(object, computed)
+        return result
       case 'complete':
-        return result.answer
+        return { kind: 'published', answer: result.answer }
       case 'conflict':
         return this.#fail(upload, { code: 'conflict', message: 'another upload to this key finished first' })
       case 'ended':
@@ -89,26 +118,28 @@ export class Finisher {
     }
   }
 
-  async #fail(upload: UploadRecord, failure: UploadFailure): Promise<Answer> {
+  async #fail(upload: UploadRecord, failure: UploadFailure): Promise<Finished> {
     const { catalog, now } = this.#options
     await catalog.endUpload(upload.id, ['finishing'], { kind: 'failed', failure }, now())
     return this.#outcome(upload.id)
   }
 
   /** What the catalog says now; the answer or, as an error, why there is none. */
-  async #outcome(id: UploadId): Promise<Answer> {
+  async #outcome(id: UploadId): Promise<Finished> {
     const upload = await this.#options.catalog.findUpload(id)
     if (upload === undefined) throw new UploadError('not-found', 'there is no such upload')
-    return answerOf(upload)
+    return finishedOf(upload)
   }
 }
 
-/** @throws UploadError when the upload has no answer */
-export function answerOf(upload: UploadRecord): Answer {
+/** @throws UploadError when the upload has not come to a good end */
+export function finishedOf(upload: UploadRecord): Finished {
   const { state } = upload
   switch (state.kind) {
     case 'complete':
-      return state.answer
+      return { kind: 'published', answer: state.answer }
+    case 'sealed':
+      return { kind: 'sealed' }
     case 'failed':
       throw new UploadError(state.failure.code, state.failure.message)
     case 'expired':
@@ -119,4 +150,17 @@ export function answerOf(upload: UploadRecord): Answer {
     case 'finishing':
       throw new UploadError('finishing', 'the upload is being finished: try again in a moment')
   }
+}
+
+/** Waits for the digests only when some were demanded. @throws StoreError */
+async function mismatchOf(demanded: Digests, computed: Promise<Digests>): Promise<UploadFailure | undefined> {
+  for (const [name, digest] of Object.entries(demanded)) {
+    const actual = (await computed)[name as keyof Digests]
+    if (actual === digest) continue
+    return {
+      code: 'digest-mismatch',
+      message: `the bytes have the ${name} ${actual}, not ${digest} as was said at creation`,
+    }
+  }
+  return undefined
 }

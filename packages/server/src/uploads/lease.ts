@@ -169,6 +169,7 @@ export class Leases {
 
   /** For those who only look: ends a silent holder; resolves to the one that lives, if there is one. */
   async settle(upload: UploadId, signal?: AbortSignal): Promise<Lease | undefined> {
+    if (this.#closing) throw new UploadError('unavailable', 'the server is closing: try again in a moment')
     const holder = this.#held.get(upload)
     if (holder === undefined) return undefined
     const verdict = await holder.judge(signal)

@@ -13,6 +13,7 @@ import { GatherBudget } from './gather-budget.ts'
 import { Leases } from './lease.ts'
 import { type Finding, findings, mend } from './repair.ts'
 import { sweepRegularly } from './sweep.ts'
+import { UploadDigests } from './upload-digests.ts'
 import { type Uploads, uploadsOver } from './uploads.ts'
 
 export interface EngineOptions {
@@ -52,12 +53,14 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     onError: (object, error) =>
       log.error({ err: error, version: object.version }, 'a digest could not be computed'),
   })
+  const digests = new UploadDigests(blobs)
   const finisher = new Finisher({
     catalog,
     blobs,
     durability,
+    digests,
     now,
-    onPublished: (object) => digester.add(object),
+    onPublished: (object, ready) => digester.add(object, ready),
   })
   await repair({ catalog, blobs, finisher, now, log, trusted })
 
@@ -68,6 +71,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     leases,
     budget: new GatherBudget(GATHER_CAP),
     durability,
+    digests,
     finisher,
     limits,
     now,
@@ -120,6 +124,7 @@ interface RepairOptions {
 async function repair({ catalog, blobs, finisher, now, log, trusted }: RepairOptions): Promise<void> {
   const counts: Record<Finding['kind'], number> = {
     cut: 0,
+    'take-back': 0,
     fileless: 0,
     shorter: 0,
     lost: 0,

@@ -4,7 +4,7 @@
  */
 import type { Readers } from '../objects/readers.ts'
 import { type Engine, expiryOf } from './engine.ts'
-import type { UploadRecord } from './upload.ts'
+import { acceptedLength, type UploadRecord } from './upload.ts'
 
 const BATCH = 100
 /** An object's bytes outlive it by this: for readers that began before. */
@@ -44,7 +44,7 @@ async function expire(engine: Engine, signal?: AbortSignal): Promise<number> {
 }
 
 async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired' | 'slid' | 'left'> {
-  const { catalog, blobs, leases, durability, finisher, limits, now } = engine
+  const { catalog, blobs, leases, durability, digests, finisher, limits, now } = engine
   // A running transfer is never cut: it holds the lease.
   if (leases.holder(upload.id) !== undefined) return 'left'
   const segment = await blobs.inspect(upload.segment)
@@ -53,16 +53,17 @@ async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired
     await catalog.advance(upload.id, { expiresAt })
     return 'slid'
   }
-  if (segment !== undefined && segment.length === upload.length) {
+  if (upload.state.kind === 'open' && acceptedLength(upload, segment?.length ?? 0) === upload.length) {
     // All bytes are there: what is late is the publishing, and that is ours to do.
-    const done = await finisher.finish(upload, segment.length).catch(() => undefined)
+    const done = await finisher.finish(upload, upload.length).catch(() => undefined)
     return done === undefined ? 'left' : 'slid'
   }
   const lease = await leases.acquire(upload.id, 'patient').catch(() => undefined)
   if (lease === undefined) return 'left'
   try {
-    const expired = await catalog.endUpload(upload.id, ['open'], { kind: 'expired' }, now())
+    const expired = await catalog.endUpload(upload.id, ['open', 'sealed'], { kind: 'expired' }, now())
     await durability.forget(upload.id)
+    digests.forget(upload.id)
     return expired ? 'expired' : 'slid'
   } finally {
     lease.release()

@@ -95,7 +95,6 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       }
       budget.give(bytes)
       writing = false
-      lease.offset = writer.length
       onWritten(writer.length)
       if (paused && end === undefined && gatheredBytes < budget.share) {
         paused = false
@@ -124,7 +123,6 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
     const onBroken = (): void => stop({ kind: 'broken' })
     const onStopped = (): void => stop({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
 
-    lease.offset = writer.length
     if (lease.ended.aborted) return resolve({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
     lease.ended.addEventListener('abort', onStopped)
     source.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)

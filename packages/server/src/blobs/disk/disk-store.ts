@@ -15,8 +15,9 @@ import type {
   StoreStart,
 } from '../blob-store.ts'
 import { isSegmentId, StoreError } from '../blob-store.ts'
+import type { DigestAlgorithm, Digests, FollowingDigest } from '../digests.ts'
 import { currentBoot } from './boot.ts'
-import { DigestWorkers } from './digest-workers.ts'
+import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
 import { readMarker, writeMarker } from './marker.ts'
@@ -39,7 +40,7 @@ export class DiskStore implements BlobStore {
   readonly #reserve: number
   readonly #boot: string | undefined
   readonly #folders = new SyncedFolders()
-  readonly #digests = new DigestWorkers()
+  readonly #digests = new DigestThread()
   #identity = ''
 
   constructor(options: DiskStoreOptions) {
@@ -172,9 +173,17 @@ export class DiskStore implements BlobStore {
     })
   }
 
-  async sha256(pieces: readonly SegmentPiece[], signal?: AbortSignal): Promise<string> {
+  async digest(
+    pieces: readonly SegmentPiece[],
+    algorithms: readonly DigestAlgorithm[],
+    signal?: AbortSignal,
+  ): Promise<Digests> {
     const files = pieces.map(({ segment, length }) => ({ path: this.#path(segment), length }))
-    return guard('read bytes for their digest', () => this.#digests.sha256(files, signal))
+    return this.#digests.files(files, algorithms, signal)
+  }
+
+  follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
+    return this.#digests.follow(this.#path(segment), start, algorithms)
   }
 
   async close(): Promise<void> {

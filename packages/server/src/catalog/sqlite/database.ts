@@ -8,31 +8,33 @@ export interface DatabaseOptions {
   readonly path: string
   /** Milliseconds to wait for another process that has it open. */
   readonly lockTimeout: number
-  /** Only look: no lock is kept, nothing is migrated. */
-  readonly readOnly?: boolean
+  /** False: refuse a catalog of an older version instead of bringing it up to date. */
+  readonly migrate?: boolean
 }
 
 /** @throws CatalogError `locked`, `newer`, `damaged`, `unavailable` */
-export function openDatabase({ path, lockTimeout, readOnly = false }: DatabaseOptions): DatabaseSync {
+export function openDatabase({
+  path,
+  lockTimeout,
+  migrate: mayMigrate = true,
+}: DatabaseOptions): DatabaseSync {
   let db: DatabaseSync
   try {
-    db = new DatabaseSync(path, { timeout: lockTimeout, readOnly })
+    db = new DatabaseSync(path, { timeout: lockTimeout })
   } catch (error) {
     throw asCatalogError(`could not open the catalog ${path}`, error)
   }
   try {
-    if (!readOnly) {
-      // Exclusive before WAL: then no shared-memory file is used, and the lock is held until close or death.
-      db.exec('PRAGMA locking_mode = EXCLUSIVE')
-      db.exec('PRAGMA journal_mode = WAL')
-      // A commit that returned survives a power cut.
-      db.exec('PRAGMA synchronous = FULL')
-      db.exec('PRAGMA foreign_keys = ON')
-      db.exec('PRAGMA temp_store = MEMORY')
-      // Takes the exclusive lock now and not with the first upload.
-      db.exec('BEGIN IMMEDIATE; COMMIT')
-      migrate(db)
-    }
+    // Exclusive before WAL: then no shared-memory file is used, and the lock is held until close or death.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = WAL')
+    // A commit that returned survives a power cut.
+    db.exec('PRAGMA synchronous = FULL')
+    db.exec('PRAGMA foreign_keys = ON')
+    db.exec('PRAGMA temp_store = MEMORY')
+    // Takes the exclusive lock now and not with the first upload.
+    db.exec('BEGIN IMMEDIATE; COMMIT')
+    migrate(db, { may: mayMigrate })
     return db
   } catch (error) {
     db.close()

@@ -6,8 +6,23 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
-import type { Catalog, CatalogCounts, PublishResult, Synchronous, UploadEnd } from '../catalog.ts'
-import { objectFromRow, ownerColumns, type Row, type SqlValue, uploadFromRow } from './rows.ts'
+import type {
+  Catalog,
+  CatalogCounts,
+  FinalResult,
+  PublishResult,
+  Synchronous,
+  UploadEnd,
+} from '../catalog.ts'
+import {
+  type Columns,
+  objectColumns,
+  objectFromRow,
+  type Row,
+  type SqlValue,
+  uploadColumns,
+  uploadFromRow,
+} from './rows.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
@@ -21,6 +36,11 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     return statement
   }
   const run = (text: string, ...values: SqlValue[]): number => Number(sql(text).run(...values).changes)
+  const insert = (table: 'uploads' | 'objects' | 'object_segments', columns: Columns): void => {
+    const names = Object.keys(columns)
+    const places = names.map(() => '?')
+    run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
+  }
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
 
@@ -49,31 +69,16 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     run('DELETE FROM objects WHERE version = ?', found.version)
   }
   const insertObject = (added: ObjectRecord): void => {
-    const owner = ownerColumns(added.owner)
-    run(
-      `INSERT INTO objects (version, bucket, key, size, content_type, file_name, owner_role, owner_sub, created_at, sha256)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      added.version,
-      added.bucket,
-      added.key,
-      added.size,
-      added.headers.contentType,
-      added.headers.fileName ?? null,
-      owner.owner_role,
-      owner.owner_sub,
-      added.createdAt,
-      added.sha256 ?? null,
-    )
+    insert('objects', objectColumns(added))
     for (const [ordinal, { segment, length }] of added.segments.entries()) {
-      run(
-        'INSERT INTO object_segments (version, ordinal, segment, length) VALUES (?, ?, ?, ?)',
-        added.version,
-        ordinal,
-        segment,
-        length,
-      )
+      insert('object_segments', { version: added.version, ordinal, segment, length })
       reference(segment)
     }
+  }
+  const releaseUpload = (upload: UploadRecord, at: number): void => {
+    const { concat } = upload
+    if (concat.kind === 'final') for (const { segment } of concat.pieces) release(segment, at)
+    else release(upload.segment, at)
   }
   const findUpload = (id: UploadId): UploadRecord | undefined => {
     const row = one('SELECT * FROM uploads WHERE id = ?', id)
@@ -91,28 +96,19 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     insertUpload(upload) {
-      const owner = ownerColumns(upload.owner)
       addSegment(upload.segment, 1, null)
-      run(
-        `INSERT INTO uploads (id, face, owner_role, owner_sub, bucket, key, precondition, length, metadata,
-           content_type, file_name, segment, durable, created_at, expires_at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')`,
-        upload.id,
-        upload.face,
-        owner.owner_role,
-        owner.owner_sub,
-        upload.bucket,
-        upload.key,
-        upload.precondition,
-        upload.length ?? null,
-        upload.metadata,
-        upload.headers.contentType,
-        upload.headers.fileName ?? null,
-        upload.segment,
-        upload.durable,
-        upload.createdAt,
-        upload.expiresAt,
-      )
+      insert('uploads', uploadColumns(upload))
+    },
+
+    insertFinal(upload, signature, partials): FinalResult {
+      const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
+      if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
+      const sealed = (id: UploadId): boolean =>
+        one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
+      if (!partials.every(sealed)) return { kind: 'changed' }
+      insert('uploads', { ...uploadColumns(upload), signature })
+      if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
+      return { kind: 'inserted' }
     },
 
     findUpload,
@@ -126,7 +122,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     advance(id, { durable, expiresAt }) {
       run(
         `UPDATE uploads SET durable = max(durable, ?), expires_at = max(expires_at, ?)
-         WHERE id = ? AND state = 'open'`,
+         WHERE id = ? AND state IN ('open', 'sealed')`,
         durable ?? 0,
         expiresAt ?? 0,
         id,
@@ -135,6 +131,10 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
 
     resetDurable(id, durable) {
       run("UPDATE uploads SET durable = ? WHERE id = ? AND state = 'open'", durable, id)
+    },
+
+    setRollback(id, rollback) {
+      run("UPDATE uploads SET rollback = ? WHERE id = ? AND state = 'open'", rollback ?? null, id)
     },
 
     beginFinish(id, length) {
@@ -148,6 +148,11 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'finishing'", id) !== undefined
     },
 
+    seal(id) {
+      run("UPDATE uploads SET state = 'sealed' WHERE id = ? AND state = 'finishing'", id)
+      return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
+    },
+
     publish(id, added): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
@@ -158,7 +163,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         removeObject(standing, added.createdAt)
       }
       insertObject(added)
-      release(upload.segment, added.createdAt)
+      releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, publishedAt: added.createdAt }
       run(
         "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ? WHERE id = ?",
@@ -180,7 +185,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         id,
       )
       // 0: never an object's bytes, so there is no reader to wait for.
-      release(upload.segment, 0)
+      releaseUpload(upload, 0)
       return true
     },
 
@@ -194,7 +199,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
 
     expired(now, limit) {
       return all(
-        "SELECT * FROM uploads WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+        "SELECT * FROM uploads WHERE state IN ('open', 'sealed') AND expires_at <= ? ORDER BY expires_at LIMIT ?",
         now,
         limit,
       ).map(uploadFromRow)
@@ -218,11 +223,11 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     undigested(limit) {
-      return all('SELECT * FROM objects WHERE sha256 IS NULL ORDER BY version LIMIT ?', limit).map(object)
+      return all('SELECT * FROM objects WHERE digests IS NULL ORDER BY version LIMIT ?', limit).map(object)
     },
 
-    setSha256(version, sha256) {
-      run('UPDATE objects SET sha256 = ? WHERE version = ?', sha256, version)
+    setDigests(version, digests) {
+      run('UPDATE objects SET digests = ? WHERE version = ?', JSON.stringify(digests), version)
     },
 
     releasedSegments(before, limit) {
@@ -251,7 +256,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     counts(): CatalogCounts {
-      const uploads = { open: 0, finishing: 0, complete: 0, cancelled: 0, expired: 0, failed: 0 }
+      const uploads = { open: 0, finishing: 0, sealed: 0, complete: 0, cancelled: 0, expired: 0, failed: 0 }
       for (const row of all('SELECT state, count(*) AS n FROM uploads GROUP BY state')) {
         const state = String(row.state)
         if (state in uploads) uploads[state as keyof typeof uploads] = Number(row.n)

@@ -1,8 +1,10 @@
 /** HEAD: where the upload stands. For one that exists: 200, or 423 to wait, and nothing else. */
+
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { Granted } from '../../access/files-access.ts'
-import type { UploadId } from '../../uploads/upload.ts'
+import type { UploadId, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { expiresHeader, objectHeaders } from './render.ts'
+import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
 
 export async function head(
@@ -16,10 +18,24 @@ export async function head(
   exchange.answer(200, {
     'Cache-Control': 'no-store',
     'Upload-Offset': String(offset),
-    ...(upload.length === undefined
+    ...(upload.length === undefined && found.kind === 'open'
       ? { 'Upload-Defer-Length': '1' }
       : { 'Upload-Length': String(upload.length) }),
     ...(upload.metadata === '' ? {} : { 'Upload-Metadata': upload.metadata }),
-    ...(found.kind === 'open' ? expiresHeader(found.expiresAt) : objectHeaders(upload, found.answer)),
+    ...concatHeader(upload),
+    ...(found.kind === 'open'
+      ? expiresHeader(found.expiresAt)
+      : await outcomeHeaders(face, upload, found.finished)),
   })
+}
+
+function concatHeader({ concat }: UploadRecord): OutgoingHttpHeaders {
+  switch (concat.kind) {
+    case 'whole':
+      return {}
+    case 'partial':
+      return { 'Upload-Concat': 'partial' }
+    case 'final':
+      return { 'Upload-Concat': concat.list }
+  }
 }

@@ -3,8 +3,9 @@ import { parseByteCount, parseUploadOffset } from '@pawl/protocol'
 import type { Granted } from '../../access/files-access.ts'
 import type { UploadId } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
+import { checksumOf } from './checksum.ts'
 import { TusRequestError } from './errors.ts'
-import { expiresHeader, objectHeaders } from './render.ts'
+import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
 
 export const CHUNK_TYPE = 'application/offset+octet-stream'
@@ -15,7 +16,6 @@ export async function patch(
   id: UploadId,
   { permit }: Granted,
 ): Promise<void> {
-  refuseUnsupported(exchange)
   if (exchange.header('content-type') !== CHUNK_TYPE) {
     throw new TusRequestError(415, `PATCH must have the content type ${CHUNK_TYPE}`)
   }
@@ -25,6 +25,7 @@ export async function patch(
     offset,
     declared: exchange.declaredBytes,
     length: length === undefined ? undefined : parseByteCount('Upload-Length', length),
+    checksum: checksumOf(exchange),
     open: () => exchange.openBody(),
     signal: exchange.gone,
   })
@@ -36,17 +37,10 @@ export async function patch(
         'Upload-Offset': String(outcome.offset),
         ...expiresHeader(outcome.expiresAt),
       })
-    case 'complete': {
-      const done = objectHeaders(outcome.upload, outcome.answer)
-      return exchange.answer(204, { 'Upload-Offset': String(outcome.offset), 'Tus-Complete': '1', ...done })
-    }
-  }
-}
-
-/** A header that changes what a request means must not be overlooked. */
-export function refuseUnsupported(exchange: Exchange): void {
-  for (const name of ['Upload-Concat', 'Upload-Checksum']) {
-    if (exchange.header(name) === undefined) continue
-    throw new TusRequestError(400, `${name} is not offered here: Tus-Extension of OPTIONS says what is`)
+    case 'finished':
+      return exchange.answer(204, {
+        'Upload-Offset': String(outcome.offset),
+        ...(await outcomeHeaders(face, outcome.upload, outcome.finished)),
+      })
   }
 }

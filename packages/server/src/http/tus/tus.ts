@@ -4,6 +4,7 @@
  */
 import { MalformedHeader, TUS_VERSION } from '@pawl/protocol'
 import type { FilesAccess, FilesAction } from '../../access/files-access.ts'
+import type { Objects } from '../../objects/objects.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import { parseUploadId } from '../../uploads/upload.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
@@ -17,6 +18,7 @@ import { terminate } from './terminate.ts'
 
 export interface TusFace {
   readonly uploads: Uploads
+  readonly objects: Objects
   readonly access: FilesAccess
   /** What stands before `/files/…` in an upload's URL: empty, or the public URL. */
   readonly urlPrefix: string
