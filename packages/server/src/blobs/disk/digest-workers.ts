@@ -25,13 +25,26 @@ export class DigestWorkers {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new Error('the blob store is closed')
       signal?.throwIfAborted()
-      const job: Job = { request, resolve, reject }
-      this.#queue.push(job)
-      signal?.addEventListener('abort', () => {
+      const abandon = (): void => {
         const at = this.#queue.indexOf(job)
         if (at >= 0) this.#queue.splice(at, 1)
-        reject(signal.reason)
-      })
+        reject(signal?.reason)
+      }
+      // The signal of a server's life is given with every job: what a job left on it would stay until the end.
+      const done = (): void => signal?.removeEventListener('abort', abandon)
+      const job: Job = {
+        request,
+        resolve(digest) {
+          done()
+          resolve(digest)
+        },
+        reject(error) {
+          done()
+          reject(error)
+        },
+      }
+      this.#queue.push(job)
+      signal?.addEventListener('abort', abandon, { once: true })
       this.#next()
     })
   }
