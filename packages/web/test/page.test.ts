@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import {
   choose,
   digestOf,
@@ -13,6 +13,7 @@ import {
   reaches,
   row,
   setStage,
+  test,
 } from './stage.ts'
 
 const stage = setStage()

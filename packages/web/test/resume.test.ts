@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { utimes, writeFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import {
   choose,
   digestOf,
@@ -13,6 +13,7 @@ import {
   row,
   setStage,
   startProxy,
+  test,
 } from './stage.ts'
 
 const stage = setStage()

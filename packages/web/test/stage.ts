@@ -1,16 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, test as plainTest } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
 import { startProxy } from './proxy.ts'
 
 /** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
 export interface Stage {
-  readonly folder: string
-  readonly browser: Browser
   /** Starts a server with the page; ended with the stage. */
   serve(env?: Readonly<Record<string, string>>): Promise<Pawl>
   /** A tab of its own, with its own storage. */
@@ -19,7 +18,7 @@ export interface Stage {
   file(name: string, size: number): Promise<SourceFile>
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly width?: number
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
@@ -43,6 +42,12 @@ export interface SourceFile {
   readonly digest: string
 }
 
+const chromiumPath = process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium'
+const hasChromium = existsSync(chromiumPath)
+
+/** A test that needs the browser: skipped on a machine without one. */
+export const test = plainTest.skipIf(!hasChromium)
+
 /** Where the first server that starts has built the page. */
 export const dist = join(import.meta.dirname, '../dist')
 
@@ -52,12 +57,13 @@ export const mebibyte = 1024 * 1024
 export function setStage(): Stage {
   const endings: (() => Promise<unknown>)[] = []
   let folder = ''
-  let browser: Browser
+  let browser: Browser | undefined
 
   beforeAll(async () => {
+    if (!hasChromium) return
     folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
     browser = await chromium.launch({
-      executablePath: process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: chromiumPath,
       args: [
         '--headless=new',
         '--no-sandbox',
@@ -72,18 +78,12 @@ export function setStage(): Stage {
   }, 60_000)
 
   afterAll(async () => {
-    await browser.close()
+    await browser?.close()
     await Promise.all(endings.map((end) => end()))
-    await rm(folder, { recursive: true, force: true })
+    if (folder !== '') await rm(folder, { recursive: true, force: true })
   }, 60_000)
 
   return {
-    get folder() {
-      return folder
-    },
-    get browser() {
-      return browser
-    },
     async serve(env = {}) {
       // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
       const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
@@ -91,6 +91,7 @@ export function setStage(): Stage {
       return pawl
     },
     async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+      if (browser === undefined) throw new Error('there is no browser')
       const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
       const page = await context.newPage()
       // A listener of its own turns the system's file dialog off for good, before any key can open it.
