@@ -1,7 +1,9 @@
-import { memo } from 'react'
+import { type MouseEvent, memo } from 'react'
+import { downloadWithKey } from './download.ts'
 import { extensionOf, percentOf } from './format.ts'
 import { AlertIcon, CheckIcon, CloseIcon, FileIcon } from './icons.tsx'
 import { focusNeighbour, useKeptFocus } from './kept-focus.ts'
+import { readKey } from './key.ts'
 import type { Queue } from './queue.ts'
 import type { Row } from './row.ts'
 import { RowAction } from './row-action.tsx'
@@ -23,9 +25,7 @@ export const UploadRow = memo(function UploadRow({ row, queue }: UploadRowProps)
       <div className="row-main">
         <div className="row-head">
           {row.state.kind === 'done' ? (
-            <a className="row-name" href={row.state.url} target="_blank" rel="noreferrer" title={row.name}>
-              {row.name}
-            </a>
+            <ObjectLink name={row.name} url={row.state.url} onTrouble={queue.note} />
           ) : (
             <span className="row-name" title={row.name}>
               {row.name}
@@ -66,6 +66,26 @@ export const UploadRow = memo(function UploadRow({ row, queue }: UploadRowProps)
     </li>
   )
 })
+
+interface ObjectLinkProps {
+  readonly name: string
+  readonly url: string
+  readonly onTrouble: (words: string) => void
+}
+
+function ObjectLink({ name, url, onTrouble }: ObjectLinkProps) {
+  const open = (event: MouseEvent) => {
+    const key = readKey()
+    if (key === null) return
+    event.preventDefault()
+    void downloadWithKey(url, name, key).then((words) => words !== undefined && onTrouble(words))
+  }
+  return (
+    <a className="row-name" href={url} target="_blank" rel="noreferrer" title={name} onClick={open}>
+      {name}
+    </a>
+  )
+}
 
 function Tile({ row }: { readonly row: Row }) {
   const { kind } = row.state

@@ -15,7 +15,7 @@ export interface Waiting {
   absolve(url: string): void
 }
 
-export interface Remembered {
+interface Remembered {
   readonly fingerprint: string
   readonly name: string
   readonly size: number

@@ -2,20 +2,34 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
-import { expect, test } from 'vitest'
-import { choose, digestOfObject, finishes, mebibyte, reaches, row, setStage } from './stage.ts'
+import { expect } from 'vitest'
+import {
+  choose,
+  digestOf,
+  digestOfObject,
+  dist,
+  finishes,
+  mebibyte,
+  reaches,
+  row,
+  setStage,
+  test,
+} from './stage.ts'
 
 const stage = setStage()
 const slow = 4 * mebibyte
 
-test('the script is below 120 kB compressed, and nothing is inlined that the content policy forbids', async () => {
-  const folder = join(stage.dist, 'assets')
+test('the script is below 120 kB compressed, and nothing is inlined that the content policy forbids', {
+  timeout: 60_000,
+}, async () => {
+  await stage.serve()
+  const folder = join(dist, 'assets')
   const names = (await readdir(folder)).filter((name) => name.endsWith('.js'))
   const sizes = await Promise.all(
     names.map(async (name) => gzipSync(await readFile(join(folder, name))).length),
   )
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(120_000)
-  const html = await readFile(join(stage.dist, 'index.html'), 'utf8')
+  const html = await readFile(join(dist, 'index.html'), 'utf8')
   expect(html).not.toMatch(/<style| style=|<script(?![^>]* src=)/)
 })
 
@@ -70,6 +84,7 @@ test('the keyboard alone uploads, pauses, resumes and takes off the list, and th
   await tabTo(page, 'Choose files')
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')])
   await chooser.setFiles(file.path)
+  await reaches(page, file.name, 5)
   await tabTo(page, 'Pause keys.bin')
   expect(
     await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle),
@@ -132,6 +147,27 @@ test('a server that asks for a key gets one, which stays in the tab and goes out
   expect(seen.slice(0, 3)).toEqual([undefined, 'Bearer bad', 'Bearer good'])
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('good')
   expect(await page.evaluate(() => JSON.stringify(sessionStorage))).toContain('good')
+})
+
+test('a real server without development mode takes the upload with its key, and nothing without', {
+  timeout: 60_000,
+}, async () => {
+  const pawl = await stage.serve()
+  const key = /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
+  await pawl.terminate()
+  await pawl.restart({ PAWL_DEV: 'off' })
+  const { page } = await stage.open(pawl.url)
+  const file = await stage.file('locked.bin', mebibyte)
+  await choose(page, file)
+  await row(page, file.name).getByText('Waiting for a key').waitFor()
+  await page.getByLabel('Key', { exact: true }).fill(key)
+  await page.keyboard.press('Enter')
+  await finishes(page, file.name)
+  const link = page.getByRole('link', { name: file.name })
+  expect((await fetch((await link.getAttribute('href')) ?? '')).status).toBe(401)
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+  expect(download.suggestedFilename()).toBe(file.name)
+  expect(digestOf(await readFile(await download.path()))).toBe(file.digest)
 })
 
 test('the link of a finished upload can be copied', { timeout: 60_000 }, async () => {

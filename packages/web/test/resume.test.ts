@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { utimes, writeFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import {
   choose,
   digestOf,
@@ -13,6 +13,7 @@ import {
   row,
   setStage,
   startProxy,
+  test,
 } from './stage.ts'
 
 const stage = setStage()
@@ -85,7 +86,7 @@ test('a server killed in mid-upload and started again is waited for, without a c
   await pawl.kill()
   await page.getByText('The server does not answer').waitFor()
   await page.waitForTimeout(2500)
-  await stage.serve({ dataDir: pawl.dataDir, port: Number(new URL(pawl.url).port) })
+  await pawl.restart()
   await finishes(page, file.name)
   expect(await digestOfObject(page, file.name)).toBe(file.digest)
   const sent = await page.evaluate(() => Number(Reflect.get(window, 'sentBytes')))

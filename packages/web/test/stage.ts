@@ -1,35 +1,24 @@
-import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll } from 'vitest'
-import { startPawl } from '../../server/test/process.ts'
+import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { type Pawl, startPawl } from '../../server/test/process.ts'
 import { startProxy } from './proxy.ts'
 
 /** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
 export interface Stage {
-  readonly folder: string
-  /** Where the built page is. */
-  readonly dist: string
-  readonly browser: Browser
   /** Starts a server with the page; ended with the stage. */
-  serve(options?: ServeOptions): Promise<Pawl>
+  serve(env?: Readonly<Record<string, string>>): Promise<Pawl>
   /** A tab of its own, with its own storage. */
   open(url: string, options?: OpenOptions): Promise<Tab>
   /** A file of random bytes. */
   file(name: string, size: number): Promise<SourceFile>
 }
 
-export interface ServeOptions {
-  readonly dataDir?: string
-  readonly port?: number
-  readonly env?: Record<string, string>
-}
-
-export interface OpenOptions {
+interface OpenOptions {
   readonly width?: number
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
@@ -53,7 +42,14 @@ export interface SourceFile {
   readonly digest: string
 }
 
-type Pawl = Awaited<ReturnType<typeof startPawl>>
+const chromiumPath = process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium'
+const hasChromium = existsSync(chromiumPath)
+
+/** A test that needs the browser: skipped on a machine without one. */
+export const test = plainTest.skipIf(!hasChromium)
+
+/** Where the first server that starts has built the page. */
+export const dist = join(import.meta.dirname, '../dist')
 
 export const mebibyte = 1024 * 1024
 
@@ -61,15 +57,13 @@ export const mebibyte = 1024 * 1024
 export function setStage(): Stage {
   const endings: (() => Promise<unknown>)[] = []
   let folder = ''
-  let dist = ''
-  let browser: Browser
+  let browser: Browser | undefined
 
   beforeAll(async () => {
+    if (!hasChromium) return
     folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
-    dist = join(folder, 'dist')
-    await buildPage(dist)
     browser = await chromium.launch({
-      executablePath: process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: chromiumPath,
       args: [
         '--headless=new',
         '--no-sandbox',
@@ -84,31 +78,24 @@ export function setStage(): Stage {
   }, 60_000)
 
   afterAll(async () => {
-    await browser.close()
+    await browser?.close()
     await Promise.all(endings.map((end) => end()))
-    await rm(folder, { recursive: true, force: true })
+    if (folder !== '') await rm(folder, { recursive: true, force: true })
   }, 60_000)
 
   return {
-    get folder() {
-      return folder
-    },
-    get dist() {
-      return dist
-    },
-    get browser() {
-      return browser
-    },
-    async serve({ dataDir, port, env } = {}) {
-      const data = dataDir ?? (await mkdtemp(join(folder, 'data-')))
-      const args = ['--page', dist, ...(port === undefined ? [] : ['--port', String(port)])]
-      const pawl = await startPawl({ dataDir: data, args, ...(env === undefined ? {} : { env }) })
+    async serve(env = {}) {
+      // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
+      const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
       endings.push(() => pawl.stop())
       return pawl
     },
     async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+      if (browser === undefined) throw new Error('there is no browser')
       const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
       const page = await context.newPage()
+      // A listener of its own turns the system's file dialog off for good, before any key can open it.
+      page.on('filechooser', () => {})
       const complaints: string[] = []
       page.on('console', (message) => {
         if (message.type() === 'error') complaints.push(message.text())
@@ -141,14 +128,6 @@ export function setStage(): Stage {
       return { path, name, size, digest: digestOf(bytes) }
     },
   }
-}
-
-/** In a process of its own: what runs here carries the settings of the test runner, and React heeds them. */
-async function buildPage(dist: string): Promise<void> {
-  const root = join(import.meta.dirname, '..')
-  const vite = join(import.meta.dirname, '../../../node_modules/vite/bin/vite.js')
-  const env = { ...process.env, NODE_ENV: 'production' }
-  await promisify(execFile)(process.execPath, [vite, 'build', root, '--outDir', dist], { env })
 }
 
 /** A proxy in front of a server that counts what the browser really sends. */

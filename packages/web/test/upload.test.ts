@@ -1,5 +1,5 @@
 import { utimes, writeFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import {
   choose,
   digestOfObject,
@@ -11,6 +11,7 @@ import {
   row,
   setStage,
   startProxy,
+  test,
 } from './stage.ts'
 
 const stage = setStage()

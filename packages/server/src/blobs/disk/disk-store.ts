@@ -2,7 +2,7 @@
  * Segments as files in a folder: `segments/ab/ab12…`. A segment's file is its upload's file and later its
  * object's: publishing renames and copies nothing, it is a row in the catalog.
  */
-import { constants, createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -21,6 +21,7 @@ import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
 import { readMarker, writeMarker } from './marker.ts'
+import { readSegment } from './read-segment.ts'
 import { SyncedFolders } from './synced-folders.ts'
 
 export interface DiskStoreOptions {
@@ -135,7 +136,8 @@ export class DiskStore implements BlobStore {
     await guard(`cut segment ${segment}`, async () => {
       const handle = await open(this.#path(segment), constants.O_RDWR)
       try {
-        await handle.truncate(length)
+        // Cutting beyond the end would make a hole of zeros there.
+        if ((await handle.stat()).size > length) await handle.truncate(length)
         await handle.datasync()
       } finally {
         await handle.close()
@@ -144,8 +146,7 @@ export class DiskStore implements BlobStore {
   }
 
   read(segment: SegmentId, start: number, end: number): Readable {
-    // `end` of createReadStream is inclusive; an empty range would read one byte.
-    return createReadStream(this.#path(segment), { start, end: end - 1, highWaterMark: 256 * 1024 })
+    return readSegment(this.#path(segment), segment, start, end)
   }
 
   async remove(segment: SegmentId): Promise<void> {
