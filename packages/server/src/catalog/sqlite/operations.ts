@@ -6,6 +6,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
+
 import type {
   Catalog,
   CatalogCounts,
@@ -14,6 +15,7 @@ import type {
   Synchronous,
   UploadEnd,
 } from '../catalog.ts'
+import { CatalogError } from '../catalog.ts'
 import {
   type Columns,
   objectColumns,
@@ -57,7 +59,10 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     run('INSERT INTO segments (id, refs, released_at) VALUES (?, ?, ?)', id, refs, releasedAt)
   }
   const reference = (id: SegmentId): void => {
-    run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    const known = run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    // Without a row its bytes would pass for an orphan's, and the sweep would take them from the object.
+    if (known === 0)
+      throw new CatalogError('damaged', `segment ${id} has no row that could count a reference`)
   }
   const release = (id: SegmentId, at: number): void => {
     run('UPDATE segments SET refs = refs - 1 WHERE id = ?', id)
