@@ -22,6 +22,8 @@ const SETTINGS = {
   reserve: { type: value.size, default: 1_000_000_000 },
   idleTimeout: { type: value.duration, default: 60_000 },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
+  storagePrefix: { type: value.mountPath, default: '/storage/v1' },
+  policies: { type: value.policies, default: undefined },
   corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
@@ -35,7 +37,6 @@ export type Config = { readonly [N in Name]: Value<N> }
 const NOT_YET = [
   'databaseUrl',
   'blobsUrl',
-  'storagePrefix',
   'trustedProxies',
   'quotaOwner',
   'quotaBucket',

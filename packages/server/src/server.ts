@@ -3,8 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DEV_POLICIES, makeDevBuckets } from './access/dev-buckets.ts'
 import { filesAccess } from './access/files-access.ts'
+import { allowsBy } from './access/policies.ts'
 import { secretIn } from './access/secret.ts'
+import { signedUrlsFrom } from './access/signed-urls.ts'
+import { identify, storageJudge } from './access/storage-access.ts'
 import { type Tokens, tokensFrom } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
@@ -14,8 +18,12 @@ import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { filesTus } from './http/files-tus.ts'
 import { createJson } from './http/json.ts'
+import type { StorageFace } from './http/storage/face.ts'
+import { registerStorage } from './http/storage/json-routes.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
@@ -58,16 +66,20 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     (await openSqliteCatalog({ path: join(config.data, 'catalog.sqlite'), lockTimeout: LOCK_TIMEOUT_MS }))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
+    const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
     const { uploads, objects, ...engine } = await startEngine({
       catalog,
       blobs,
       log,
       now,
+      judge: storageJudge(allows, (id) => catalog.findBucket(id)),
       idleTimeout: config.idleTimeout,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
+    const secret =
+      config.jwtSecret === undefined ? await secretIn(config.data) : Buffer.from(config.jwtSecret)
     const tokens = tokensFrom({
-      secret: config.jwtSecret === undefined ? await secretIn(config.data) : Buffer.from(config.jwtSecret),
+      secret,
       jwksUrl: config.jwksUrl,
       issuer: config.jwtIssuer,
       audience: config.jwtAudience,
@@ -75,15 +87,32 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
 
-    const onError = (error: unknown, exchange: { method: string; path: string }): void => {
-      const at = exchange.path.replace(/[0-9a-f]{32}/, redactId)
-      log.error({ err: error, method: exchange.method, path: at }, 'a request met a fault')
+    const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
+      const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
+      log.error({ err: error, method: exchange?.method, path: at }, 'a request met a fault')
     }
-    const tus = { uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError }
+    const cors = corsFor(config.corsOrigins)
+    const buckets = bucketsOver(catalog, now)
+    if (config.dev) await makeDevBuckets(buckets)
+    const storage: StorageFace = {
+      prefix: config.storagePrefix,
+      urlPrefix: config.publicUrl ?? '',
+      uploads,
+      objects,
+      buckets,
+      signed: signedUrlsFrom(secret, now),
+      allows,
+      cors,
+      identify: (credentials, late) => identify(tokens, credentials, now(), late),
+      onError,
+    }
+    const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
     const { handler, server } = createApp({
-      files: { tus, cors: corsFor(config.corsOrigins), objects, access },
+      files: { tus, cors, objects, access },
+      storage,
       json: await createJson({
         pageDir: parts.pageDir,
+        register: [(routes) => registerStorage(routes, storage)],
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')

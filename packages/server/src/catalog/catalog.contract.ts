@@ -346,7 +346,7 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       const catalog = await open()
       const upload = await uploadIn(catalog, 'finishing')
       const object = sampleObject(upload)
-      const answer = { version: object.version, publishedAt: object.createdAt }
+      const answer = { version: object.version, object: object.id, publishedAt: object.createdAt }
       expect(await catalog.findObject(upload.bucket, upload.key)).toBeUndefined()
       expect(await catalog.publish(upload.id, object)).toEqual({ kind: 'published', answer })
       expect(await catalog.findObject(upload.bucket, upload.key)).toEqual(object)
@@ -363,7 +363,7 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       const again = await catalog.publish(upload.id, sampleObject(upload, { createdAt: 9000 }))
       expect(again).toEqual({
         kind: 'complete',
-        answer: { version: object.version, publishedAt: object.createdAt },
+        answer: { version: object.version, object: object.id, publishedAt: object.createdAt },
       })
       expect(await catalog.findObject(upload.bucket, upload.key)).toEqual(object)
       expect(await refsOf(catalog, upload.segment)).toBe(1)

@@ -12,14 +12,20 @@ import type { SegmentId } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
+import type { Verdict } from '../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
+import type { BucketRecords } from './bucket-records.ts'
+import type { Listing } from './listing.ts'
+import type { ObjectChanges } from './object-changes.ts'
 
-export interface Catalog {
+export interface Catalog extends BucketRecords, ObjectChanges, Listing {
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
   /** Adds an open upload and its segment. */
   insertUpload(upload: UploadRecord): Promise<void>
+  /** Changes what an open upload's object will say of itself, where a client tells that behind the bytes. */
+  describeUpload(id: UploadId, details: UploadDetails): Promise<void>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
   setLength(id: UploadId, length: number): Promise<number | undefined>
@@ -36,9 +42,10 @@ export interface Catalog {
   beginFinish(id: UploadId, length: number): Promise<boolean>
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
-   * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
+   * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`; `denied`
+   * when `may` does not allow what it takes, or the bucket is gone. What replaces an object takes on its id.
    */
-  publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
+  publish(id: UploadId, object: ObjectRecord, terms?: PublishTerms): Promise<PublishResult>
   /** `finishing → sealed` for a partial upload; true when it is sealed now, also if it was before. */
   seal(id: UploadId): Promise<boolean>
   /**
@@ -80,11 +87,19 @@ export interface Catalog {
   close(): Promise<void>
 }
 
+export type UploadDetails = Pick<UploadRecord, 'headers' | 'userMetadata'>
+
+export interface PublishTerms {
+  /** What publishing may do to the key; everything, when it is left out. */
+  readonly may?: Verdict
+}
+
 export type PublishResult =
   | { readonly kind: 'published'; readonly answer: Answer }
   /** It was published before: the stored answer. */
   | { readonly kind: 'complete'; readonly answer: Answer }
   | { readonly kind: 'conflict' }
+  | { readonly kind: 'denied'; readonly why: string }
   /** It is neither finishing nor complete. */
   | { readonly kind: 'ended' }
 

@@ -7,6 +7,7 @@ export type OperationName = Exclude<keyof Synchronous<Catalog>, 'close'>
 const NAMES: Readonly<Record<OperationName, true>> = {
   pairWith: true,
   insertUpload: true,
+  describeUpload: true,
   findUpload: true,
   setLength: true,
   advance: true,
@@ -29,6 +30,16 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   segments: true,
   adoptSegments: true,
   counts: true,
+  insertBucket: true,
+  findBucket: true,
+  listBuckets: true,
+  updateBucket: true,
+  removeBucket: true,
+  removeObjects: true,
+  removeSome: true,
+  copyObject: true,
+  moveObject: true,
+  listObjects: true,
 }
 
 export function forEveryOperation(

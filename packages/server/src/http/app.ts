@@ -10,10 +10,13 @@ import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
 import { malformation } from './message-rules.ts'
+import type { StorageFace } from './storage/face.ts'
+import { isUnder, serveStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
 
 export interface AppOptions {
   readonly files: FilesFace
+  readonly storage: StorageFace
   readonly json: FastifyInstance
   readonly dev: boolean
   readonly onError: (error: unknown, exchange: Exchange) => void
@@ -78,10 +81,11 @@ export function createApp(options: AppOptions): App {
   return { handler, server }
 }
 
-async function serve({ files, json, dev }: AppOptions, exchange: Exchange): Promise<void> {
+async function serve({ files, storage, json, dev }: AppOptions, exchange: Exchange): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  if (isUnder(storage.prefix, exchange.path) && (await serveStorage(storage, exchange))) return
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     return exchange.refuse(413, `a body may have ${MAX_JSON_BYTES} bytes here`)
   }

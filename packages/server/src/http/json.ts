@@ -6,6 +6,8 @@ import { type OperationsOptions, registerOperations } from './operations.ts'
 export interface JsonOptions extends OperationsOptions {
   /** The built page; without it `/` says what this server is. */
   readonly pageDir: string | undefined
+  /** Registers the JSON routes of a face. */
+  readonly register: readonly ((json: FastifyInstance) => Promise<void>)[]
 }
 
 /** Nothing of the page comes from elsewhere, and nothing of it may be put into another page. */
@@ -40,6 +42,7 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
     reply.code(404).send({ error: 'there is nothing at this address' }),
   )
   registerOperations(json, options)
+  for (const register of options.register) await register(json)
   if (options.pageDir !== undefined) {
     await json.register(fastifyStatic, {
       root: options.pageDir,

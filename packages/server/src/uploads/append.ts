@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
-import { refuseTooLarge } from './create.ts'
+import { maxSizeOf, refuseTooLarge } from './create.ts'
 import {
   asUploadError,
   beforeTelling,
@@ -14,6 +14,7 @@ import {
 } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
+import { refuseDenied } from './judge.ts'
 import type { Lease } from './lease.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
@@ -32,6 +33,11 @@ export interface AppendRequest {
   readonly declared: number | undefined
   /** The upload's length, where this request is the one to tell it. */
   readonly length: number | undefined
+  /**
+   * The protocol's word that the end of this body is the end of the upload; without it the end is where the
+   * offset reaches the length. A body that broke off ends nothing.
+   */
+  readonly ends: boolean
   /** Present when the request names a checksum; it may come after the body, so it is asked for at the end. */
   readonly checksum: (() => Checksum) | undefined
   /** Begins reading: called once, after everything that can be refused was. */
@@ -58,7 +64,7 @@ export type AppendOutcome =
 
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
- *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
+ *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `not-permitted`, `bytes-lost`, `digest-mismatch`,
  *   `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
@@ -80,7 +86,8 @@ export async function append(
       return await atTheEnd(engine, found, request)
     }
     await refuseExpired(engine, found)
-    return await appendHolding(engine, found, request, lease)
+    await reach(() => refuseDenied(engine.judge, found))
+    return await appendHolding(engine, found, permit, request, lease)
   } finally {
     lease.release()
   }
@@ -104,6 +111,7 @@ async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: Abo
 async function appendHolding(
   engine: Engine,
   found: UploadRecord,
+  permit: Permit,
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
@@ -129,6 +137,10 @@ async function appendHolding(
     await reach(() => writer.close())
   }
   const offset = writer.length
+  if (request.ends && end.kind === 'ended' && upload.length === undefined) {
+    // Read again: what a form says behind its file came while the bytes did.
+    upload = { ...(await findPermitted(engine, upload.id, permit)), length: offset }
+  }
   if (offset === upload.length) {
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
@@ -155,7 +167,7 @@ async function plain(
     writer,
     lease,
     budget: engine.budget,
-    limit: (upload.length ?? engine.limits.maxSize) - begin,
+    limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
     holdLast: request.declared === undefined,
     onWritten: (length) => {
       lease.offset = length
@@ -165,7 +177,7 @@ async function plain(
   })
   if (end.kind === 'overflow') {
     await takeBack(engine, upload, writer, begin)
-    throw past(upload, engine.limits.maxSize)
+    throw past(upload, maxSizeOf(upload, engine.limits))
   }
   return end
 }
@@ -188,11 +200,11 @@ async function checksummed(
       writer,
       lease,
       budget: engine.budget,
-      limit: (upload.length ?? engine.limits.maxSize) - begin,
+      limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
       holdLast: false,
       onWritten: () => {},
     })
-    if (end.kind === 'overflow') throw past(upload, engine.limits.maxSize)
+    if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
     if (end.kind !== 'ended') return end
     const { algorithm, digest } = checksum()
     const following = engine.blobs.follow(upload.segment, begin, [algorithm])
@@ -275,7 +287,8 @@ async function withLength(
 ): Promise<UploadRecord> {
   const { length } = request
   if (length === undefined) {
-    if (request.declared !== undefined) refuseTooLarge(begin + request.declared, engine.limits.maxSize)
+    if (request.declared !== undefined)
+      refuseTooLarge(begin + request.declared, maxSizeOf(upload, engine.limits))
     return upload
   }
   if (upload.length !== undefined && upload.length !== length) {
@@ -290,7 +303,7 @@ async function withLength(
       `${begin} bytes are there already: the upload cannot have ${length}`,
     )
   }
-  refuseTooLarge(length, engine.limits.maxSize)
+  refuseTooLarge(length, maxSizeOf(upload, engine.limits))
   if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
   return { ...upload, length }
 }

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
-import { type CreateRequest, refuseTooLarge } from './create.ts'
+import { type CreateRequest, maxSizeOf, refuseTooLarge } from './create.ts'
 import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
@@ -29,7 +29,7 @@ export async function concatenate(
   for (;;) {
     const pieces = await piecesFrom(engine, request, permit)
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    refuseTooLarge(length, limits.maxSize)
+    refuseTooLarge(length, maxSizeOf(request, limits))
     const id = newUploadId()
     const upload: UploadRecord = {
       id,
@@ -41,6 +41,9 @@ export async function concatenate(
       length,
       metadata: request.metadata,
       headers: request.headers,
+      userMetadata: request.userMetadata,
+      maxSize: request.maxSize,
+      capability: request.capability,
       segment: newSegmentId(),
       concat: { kind: 'final', list: request.list, pieces },
       digests: request.digests,
@@ -101,8 +104,10 @@ function partialOf(
   return upload
 }
 
-function signatureOf({ face, owner, bucket, partials }: ConcatenateRequest): string {
+function signatureOf({ face, owner, bucket, key, partials }: ConcatenateRequest): string {
+  // Of the same partials several objects can be made; where a key is only an id, it says nothing here.
+  const name = key('' as UploadId)
   return createHash('sha256')
-    .update(JSON.stringify([face, owner, bucket, partials]))
+    .update(JSON.stringify([face, owner, bucket, name, partials]))
     .digest('hex')
 }

@@ -6,6 +6,7 @@ import type { Durability } from './durability.ts'
 import { UploadError } from './errors.ts'
 import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
+import type { Judge } from './judge.ts'
 import type { Leases } from './lease.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
@@ -27,6 +28,7 @@ export interface Engine {
   readonly durability: Durability
   readonly digests: UploadDigests
   readonly finisher: Finisher
+  readonly judge: Judge
   readonly limits: UploadLimits
   readonly now: () => number
 }
@@ -46,6 +48,15 @@ export async function findPermitted(engine: Engine, id: UploadId, permit: Permit
 /** When an open upload expires: its last byte slides that, and the file's own time knows when that was. */
 export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number): number {
   return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
+}
+
+/** Before an offset is told: with every-ack durability a power cut must not take what an answer named. */
+export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
+  const { limits, durability } = engine
+  if (!limits.everyAck || offset <= upload.durable) return
+  // Also what an earlier process wrote, of which this one noted nothing.
+  durability.note(upload, offset)
+  await reach(() => durability.settle(upload))
 }
 
 /** Runs work on the catalog or the blob store; what they throw becomes an UploadError. */

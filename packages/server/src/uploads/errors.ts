@@ -5,7 +5,7 @@
 
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
 export interface UploadFailure {
-  readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch'
+  readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted'
   readonly message: string
 }
 

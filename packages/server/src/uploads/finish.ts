@@ -6,9 +6,10 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { newVersion, type ObjectRecord } from '../objects/object.ts'
+import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
 import { UploadError, type UploadFailure } from './errors.ts'
+import type { Judge } from './judge.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
@@ -18,6 +19,8 @@ export interface FinisherOptions {
   readonly durability: Durability
   readonly digests: UploadDigests
   readonly now: () => number
+  /** Asked before anything is published. */
+  readonly judge: Judge
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
 }
@@ -87,7 +90,8 @@ export class Finisher {
   }
 
   async #publish(upload: UploadRecord, length: number): Promise<Finished> {
-    const { catalog, digests, now, onPublished } = this.#options
+    const { catalog, digests, now, judge, onPublished } = this.#options
+    const may = await judge(upload, length)
     let known: Digests = {}
     const computed = digests.finish(upload, length)
     computed.then(
@@ -99,6 +103,7 @@ export class Finisher {
     const mismatch = await mismatchOf(upload.digests.demanded, computed)
     if (mismatch !== undefined) return this.#fail(upload, mismatch)
     const object: ObjectRecord = {
+      id: newObjectId(),
       bucket: upload.bucket,
       key: upload.key,
       version: newVersion(),
@@ -106,12 +111,14 @@ export class Finisher {
       headers: upload.headers,
       owner: upload.owner,
       createdAt: now(),
+      since: now(),
+      userMetadata: upload.userMetadata,
       wanted: algorithmsOf(upload),
       // Small bodies are hashed by now; the others follow after the answer.
       digests: known,
       segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
-    const result = await catalog.publish(upload.id, object)
+    const result = await catalog.publish(upload.id, object, { may })
     switch (result.kind) {
       case 'published':
         onPublished(object, computed)
@@ -120,6 +127,8 @@ export class Finisher {
         return { kind: 'published', answer: result.answer }
       case 'conflict':
         return this.#fail(upload, { code: 'conflict', message: 'another upload to this key finished first' })
+      case 'denied':
+        return this.#fail(upload, { code: 'not-permitted', message: result.why })
       case 'ended':
         return this.#outcome(upload.id)
     }

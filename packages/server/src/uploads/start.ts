@@ -10,6 +10,7 @@ import { Durability } from './durability.ts'
 import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
+import type { Judge } from './judge.ts'
 import { Leases } from './lease.ts'
 import { type Finding, findings, mend } from './repair.ts'
 import { sweepRegularly } from './sweep.ts'
@@ -21,6 +22,7 @@ export interface EngineOptions {
   readonly blobs: BlobStore
   readonly log: Logger
   readonly now: () => number
+  readonly judge: Judge
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
@@ -40,7 +42,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, limits, idleTimeout } = options
+  const { catalog, blobs, log, now, judge, limits, idleTimeout } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
@@ -60,6 +62,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     durability,
     digests,
     now,
+    judge,
     onPublished: (object, ready) => digester.add(object, ready),
   })
   await repair({ catalog, blobs, finisher, now, log, trusted })
@@ -73,6 +76,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     durability,
     digests,
     finisher,
+    judge,
     limits,
     now,
   }
@@ -88,7 +92,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers),
+    objects: objectsOver(catalog, blobs, readers, now),
     closeTransfers: () => leases.close(),
     async close() {
       await sweeper.stop()

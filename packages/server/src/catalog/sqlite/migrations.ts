@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
+import { STORAGE_SCHEMA } from './storage.ts'
 
 const STEPS: readonly string[] = [
   `
@@ -77,6 +78,7 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (version, ordinal)
   ) STRICT, WITHOUT ROWID;
   `,
+  STORAGE_SCHEMA,
 ]
 
 export interface MigrateOptions {

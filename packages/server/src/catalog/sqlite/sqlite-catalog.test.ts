@@ -46,7 +46,7 @@ describe('the catalog in a SQLite file', () => {
     expect(await second.findUpload(running.id)).toEqual(running)
     expect((await second.findUpload(done.id))?.state).toEqual({
       kind: 'complete',
-      answer: { version: object.version, publishedAt: object.createdAt },
+      answer: { version: object.version, object: object.id, publishedAt: object.createdAt },
     })
     expect(await second.findObject(done.bucket, done.key)).toEqual(object)
     expect(await second.counts()).toEqual(counts)

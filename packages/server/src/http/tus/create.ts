@@ -7,39 +7,39 @@ import {
   parseUploadMetadata,
   parseWantReprDigest,
 } from '@pawl/protocol'
-import type { Granted } from '../../access/files-access.ts'
-import type { ObjectHeaders } from '../../objects/object.ts'
+import type { Permit } from '../../uploads/engine.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { isMediaType } from '../media-type.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
+import type { Admission, Target, TusFace } from './face.ts'
 import { CHUNK_TYPE } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
-import type { TusFace } from './tus.ts'
 
 /** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
 const MAX_METADATA = 16 * 1024
 
-/** What every creation on this endpoint says, whatever its bytes. */
-export interface Creation {
-  readonly face: 'files'
-  readonly owner: UploadRecord['owner']
-  readonly bucket: 'files'
-  readonly key: (id: string) => string
-  readonly precondition: 'absent'
+/** What every creation says, whatever its bytes. */
+export type Creation = Target & {
   readonly metadata: string
-  readonly headers: ObjectHeaders
   readonly digests: DigestWishes
 }
 
-export async function create(face: TusFace, exchange: Exchange, granted: Granted): Promise<void> {
+export async function create(
+  face: TusFace,
+  exchange: Exchange,
+  admission: Admission,
+  mount: string,
+): Promise<void> {
   const concat = parseUploadConcat(exchange.header('upload-concat'))
-  const creation = readCreation(exchange, granted)
-  if (concat?.kind === 'final') return createFinal(face, exchange, granted, creation, concat.uploads)
-
+  const { metadata, pairs, digests } = readCreation(exchange)
+  if (concat?.kind === 'final') {
+    const target = await admission.target({ concat: 'final', length: undefined, metadata: pairs })
+    const creation = { ...target, metadata, digests }
+    return createFinal(face, exchange, admission, creation, { mount, urls: concat.uploads })
+  }
   const declared = parseDeclaredLength({
     uploadLength: exchange.header('upload-length'),
     uploadDeferLength: exchange.header('upload-defer-length'),
@@ -48,12 +48,11 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   if (withBody) refuseBody(exchange, declared)
   const checksum = withBody ? checksumOf(exchange) : undefined
 
-  const upload = await face.uploads.create({
-    ...creation,
-    concat: concat?.kind ?? 'whole',
-    length: declared.kind === 'known' ? declared.length : undefined,
-  })
-  const location = { Location: urlOf(face, upload) }
+  const kind = concat?.kind ?? 'whole'
+  const length = declared.kind === 'known' ? declared.length : undefined
+  const target = await admission.target({ concat: kind, length, metadata: pairs })
+  const upload = await face.uploads.create({ ...target, metadata, digests, concat: kind, length })
+  const location = { Location: urlOf(face, mount, upload) }
   if (upload.state.kind === 'complete' || upload.state.kind === 'sealed') {
     const finished =
       upload.state.kind === 'complete'
@@ -68,7 +67,7 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   }
   // The upload exists: whatever becomes of the body, the client is told where to go on.
   exchange.res.setHeader('Location', location.Location)
-  const outcome = await takeFirstBytes(face, exchange, upload, granted.permit, checksum)
+  const outcome = await takeFirstBytes(face, exchange, upload, admission.permit, checksum)
   switch (outcome.kind) {
     case 'cut':
       return exchange.cut()
@@ -85,11 +84,15 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   }
 }
 
-export function urlOf({ urlPrefix }: TusFace, upload: UploadRecord): string {
-  return `${urlPrefix}/files/${upload.id}`
+export function urlOf({ urlPrefix }: TusFace, mount: string, upload: UploadRecord): string {
+  return `${urlPrefix}${mount}/${upload.id}`
 }
 
-function readCreation(exchange: Exchange, { principal }: Granted): Creation {
+function readCreation(exchange: Exchange): {
+  metadata: string
+  pairs: ReadonlyMap<string, string>
+  digests: DigestWishes
+} {
   const metadata = exchange.header('upload-metadata')?.trim() ?? ''
   if (metadata.length > MAX_METADATA) {
     throw new TusRequestError(400, `Upload-Metadata may have ${MAX_METADATA} bytes`)
@@ -97,13 +100,8 @@ function readCreation(exchange: Exchange, { principal }: Granted): Creation {
   const digests = exchange.header('repr-digest')
   const demanded = digests === undefined ? [] : parseReprDigest('Repr-Digest', digests)
   return {
-    face: 'files',
-    owner: principal,
-    bucket: 'files',
-    key: (id) => id,
-    precondition: 'absent',
     metadata,
-    headers: objectHeadersFrom(parseUploadMetadata(metadata)),
+    pairs: parseUploadMetadata(metadata),
     digests: {
       wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
       demanded: Object.fromEntries(
@@ -117,7 +115,7 @@ async function takeFirstBytes(
   face: TusFace,
   exchange: Exchange,
   upload: UploadRecord,
-  permit: Granted['permit'],
+  permit: Permit,
   checksum: ReturnType<typeof checksumOf>,
 ) {
   try {
@@ -125,6 +123,7 @@ async function takeFirstBytes(
       offset: 0,
       declared: exchange.declaredBytes,
       length: undefined,
+      ends: false,
       checksum,
       open: () => exchange.openBody(),
       signal: exchange.gone,
@@ -150,18 +149,4 @@ function refuseBody(exchange: Exchange, declared: DeclaredLength): void {
       `the body has ${declaredBytes} bytes and the upload only ${declared.length}`,
     )
   }
-}
-
-/** The names under which clients send a file's name and type. */
-function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
-  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
-  return {
-    contentType: mediaType(type || 'application/octet-stream'),
-    fileName: metadata.get('filename') || metadata.get('name') || undefined,
-  }
-}
-
-function mediaType(text: string): string {
-  if (isMediaType(text)) return text
-  throw new TusRequestError(400, 'the metadata names a content type that is none')
 }
