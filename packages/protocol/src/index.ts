@@ -1,0 +1,28 @@
+export { decodeBase64, encodeBase64 } from './http/base64.ts'
+export { formatReprDigest } from './http/digest.ts'
+export { formatHttpDate, parseHttpDate } from './http/http-date.ts'
+export {
+  evaluatePreconditions,
+  type PreconditionHeaders,
+  type PreconditionResult,
+  rangeApplies,
+  type Validators,
+} from './http/preconditions.ts'
+export {
+  type ByteRange,
+  formatContentRange,
+  formatUnsatisfiedRange,
+  parseRange,
+  type RangeResult,
+} from './http/range.ts'
+export { MalformedHeader } from './malformed.ts'
+export {
+  CHECKSUM_ALGORITHMS,
+  type ChecksumAlgorithm,
+  parseUploadChecksum,
+  type UploadChecksum,
+} from './tus/checksum.ts'
+export { formatUploadConcat, parseUploadConcat, type UploadConcat } from './tus/concat.ts'
+export { type DeclaredLength, parseByteCount, parseDeclaredLength, parseUploadOffset } from './tus/length.ts'
+export { formatUploadMetadata, parseUploadMetadata, type UploadMetadata } from './tus/metadata.ts'
+export { TUS_VERSION } from './tus/version.ts'

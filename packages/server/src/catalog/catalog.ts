@@ -1,0 +1,102 @@
+/**
+ * Where records live: uploads, objects, and which segments are in use. A catalog knows no bytes and no
+ * protocol.
+ *
+ * Contract (catalog.contract.ts runs it against every implementation):
+ * - A method that resolved has happened and survives a power cut; one that rejected has not happened.
+ * - Each method is atomic, and methods see each other in some one order.
+ * - States only move forward: `open → finishing → complete | failed`, `open → cancelled | expired`.
+ */
+import type { SegmentId } from '../blobs/blob-store.ts'
+import type { ObjectRecord } from '../objects/object.ts'
+import type { UploadFailure } from '../uploads/errors.ts'
+import type { Answer, UploadId, UploadRecord } from '../uploads/upload.ts'
+
+export interface Catalog {
+  /** The identity of the blob store this catalog belongs to; the first call decides it. */
+  pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
+
+  /** Adds an open upload and its segment. */
+  insertUpload(upload: UploadRecord): Promise<void>
+  findUpload(id: UploadId): Promise<UploadRecord | undefined>
+  /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
+  setLength(id: UploadId, length: number): Promise<number | undefined>
+  /** Moves the durable offset and the expiry of an open upload forward, never back. */
+  advance(id: UploadId, progress: { durable?: number; expiresAt?: number }): Promise<void>
+  /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
+  resetDurable(id: UploadId, durable: number): Promise<void>
+  /** `open → finishing`; true when it is finishing now, also if it was before. */
+  beginFinish(id: UploadId, length: number): Promise<boolean>
+  /**
+   * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
+   * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
+   */
+  publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
+  /** Ends an upload that is in one of `from`, releases its segment; false when it was in none of them. */
+  endUpload(id: UploadId, from: readonly ('open' | 'finishing')[], end: UploadEnd, at: number): Promise<boolean>
+
+  /** Uploads not ended, by id, after `after`. */
+  unfinished(after: UploadId | undefined, limit: number): Promise<UploadRecord[]>
+  /** Open uploads whose recorded expiry is at or before `now`, oldest first. */
+  expired(now: number, limit: number): Promise<UploadRecord[]>
+  /** Forgets cancelled, expired and failed uploads that ended at or before `before`; resolves to how many. */
+  forgetEnded(before: number, limit: number): Promise<number>
+
+  findObject(bucket: string, key: string): Promise<ObjectRecord | undefined>
+  /** Objects by version, after `after`. */
+  objects(after: string | undefined, limit: number): Promise<ObjectRecord[]>
+  /** Published objects whose sha-256 is not known yet. */
+  undigested(limit: number): Promise<ObjectRecord[]>
+  /** Records the digest; a version that is gone is fine. */
+  setSha256(version: string, sha256: string): Promise<void>
+
+  /** Segments that nothing refers to since `before` or longer. */
+  releasedSegments(before: number, limit: number): Promise<SegmentId[]>
+  /** Drops the rows of segments whose bytes are gone. */
+  forgetSegments(ids: readonly SegmentId[]): Promise<void>
+  /** Segments that have a row, by id, after `after`; `refs` counts who needs them. */
+  segments(after: SegmentId | undefined, limit: number): Promise<{ readonly id: SegmentId; readonly refs: number }[]>
+  /** Gives rows to segments that had none, released at `releasedAt`, so that the sweep takes them in time. */
+  adoptSegments(ids: readonly SegmentId[], releasedAt: number): Promise<void>
+
+  counts(): Promise<CatalogCounts>
+  close(): Promise<void>
+}
+
+export type PublishResult =
+  | { readonly kind: 'published'; readonly answer: Answer }
+  /** It was published before: the stored answer. */
+  | { readonly kind: 'complete'; readonly answer: Answer }
+  | { readonly kind: 'conflict' }
+  /** It is neither finishing nor complete. */
+  | { readonly kind: 'ended' }
+
+export type UploadEnd =
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'failed'; readonly failure: UploadFailure }
+
+export interface CatalogCounts {
+  readonly uploads: Readonly<Record<'open' | 'finishing' | 'complete' | 'cancelled' | 'expired' | 'failed', number>>
+  readonly objects: number
+}
+
+/** The catalog could not be reached or written; nothing of the call happened. */
+export class CatalogError extends Error {
+  readonly code: 'unavailable' | 'no-space' | 'newer' | 'locked' | 'damaged'
+
+  constructor(code: CatalogError['code'], message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'CatalogError'
+    this.code = code
+  }
+}
+
+/** The same operations without waiting, as a single-threaded implementation has them inside. */
+export type Synchronous<T> = {
+  readonly [K in keyof T as T[K] extends (...args: never[]) => Promise<unknown> ? K : never]: T[K] extends (
+    ...args: infer A
+  ) => Promise<infer R>
+    ? (...args: A) => R
+    : never
+}

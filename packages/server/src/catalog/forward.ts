@@ -1,0 +1,39 @@
+/** A catalog made of one function that is given each operation's name and arguments. */
+import type { Catalog, Synchronous } from './catalog.ts'
+
+export type OperationName = Exclude<keyof Synchronous<Catalog>, 'close'>
+
+/** Complete by type: an operation that is added to Catalog and left out here does not compile. */
+const NAMES: Readonly<Record<OperationName, true>> = {
+  pairWith: true,
+  insertUpload: true,
+  findUpload: true,
+  setLength: true,
+  advance: true,
+  resetDurable: true,
+  beginFinish: true,
+  publish: true,
+  endUpload: true,
+  unfinished: true,
+  expired: true,
+  forgetEnded: true,
+  findObject: true,
+  objects: true,
+  undigested: true,
+  setSha256: true,
+  releasedSegments: true,
+  forgetSegments: true,
+  segments: true,
+  adoptSegments: true,
+  counts: true,
+}
+
+export function forEveryOperation(
+  call: (name: OperationName, args: readonly unknown[]) => Promise<unknown>,
+): Omit<Catalog, 'close'> {
+  const entries = Object.keys(NAMES).map((name) => [
+    name,
+    (...args: readonly unknown[]) => call(name as OperationName, args),
+  ])
+  return Object.fromEntries(entries) as Omit<Catalog, 'close'>
+}

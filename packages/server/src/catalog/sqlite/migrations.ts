@@ -1,0 +1,92 @@
+/**
+ * The catalog's schema, as numbered steps that only go forward. A step that was released never changes; a
+ * catalog written by a newer version does not open.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import { CatalogError } from '../catalog.ts'
+
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- Every file of bytes has a row here before it exists and until after it is gone.
+  CREATE TABLE segments (
+    id          TEXT PRIMARY KEY,
+    refs        INTEGER NOT NULL CHECK (refs >= 0),
+    released_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX segments_released ON segments (released_at) WHERE released_at IS NOT NULL;
+
+  CREATE TABLE uploads (
+    id           TEXT PRIMARY KEY,
+    face         TEXT NOT NULL,
+    owner_role   TEXT NOT NULL,
+    owner_sub    TEXT,
+    bucket       TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    precondition TEXT NOT NULL,
+    length       INTEGER,
+    metadata     TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    file_name    TEXT,
+    segment      TEXT NOT NULL,
+    durable      INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    state        TEXT NOT NULL,
+    ended_at     INTEGER,
+    -- JSON: the answer of a complete upload, the failure of a failed one
+    outcome      TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX uploads_unfinished ON uploads (id) WHERE state IN ('open', 'finishing');
+  CREATE INDEX uploads_expiry ON uploads (expires_at) WHERE state = 'open';
+  CREATE INDEX uploads_ended ON uploads (ended_at) WHERE state IN ('cancelled', 'expired', 'failed');
+
+  CREATE TABLE objects (
+    version      TEXT PRIMARY KEY,
+    bucket       TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    size         INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    file_name    TEXT,
+    owner_role   TEXT NOT NULL,
+    owner_sub    TEXT,
+    created_at   INTEGER NOT NULL,
+    sha256       TEXT,
+    UNIQUE (bucket, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX objects_undigested ON objects (version) WHERE sha256 IS NULL;
+
+  CREATE TABLE object_segments (
+    version TEXT NOT NULL,
+    ordinal INTEGER NOT NULL,
+    segment TEXT NOT NULL,
+    length  INTEGER NOT NULL,
+    PRIMARY KEY (version, ordinal)
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+/** @throws CatalogError `newer` when a later version of Pawl wrote this catalog */
+export function migrate(db: DatabaseSync, steps: readonly string[] = STEPS): void {
+  const row = db.prepare('PRAGMA user_version').get()
+  const found = Number(row?.['user_version'] ?? 0)
+  if (found > steps.length) {
+    throw new CatalogError(
+      'newer',
+      `the catalog has version ${found}, this Pawl knows ${steps.length}: start the newer Pawl that wrote it`,
+    )
+  }
+  for (const [index, step] of steps.entries()) {
+    if (index < found) continue
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      db.exec(step)
+      db.exec(`PRAGMA user_version = ${index + 1}`)
+      db.exec('COMMIT')
+    } catch (error) {
+      db.exec('ROLLBACK')
+      throw error
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** The catalog of one server: a SQLite file behind a worker thread, written in groups. */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { type Catalog, CatalogError } from '../catalog.ts'
+import { forEveryOperation } from '../forward.ts'
+import type { DatabaseOptions } from './database.ts'
+import type { OperationRequest } from './group-commit.ts'
+import type { WorkerMessage, WorkerReply } from './worker.ts'
+
+interface Pending {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable` */
+export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catalog> {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options })
+  const [opened] = (await once(worker, 'message')) as [WorkerReply]
+  if (opened.kind === 'failed') throw asError(opened.code, opened.message)
+
+  const pending = new Map<number, Pending>()
+  let outbox: OperationRequest[] = []
+  let lastId = 0
+  let ended: CatalogError | undefined
+  const closed = Promise.withResolvers<void>()
+
+  const end = (why: CatalogError): void => {
+    ended ??= why
+    for (const { reject } of pending.values()) reject(why)
+    pending.clear()
+    closed.resolve()
+  }
+  worker.on('message', (message: WorkerReply) => {
+    if (message.kind === 'closed') end(new CatalogError('unavailable', 'the catalog is closed'))
+    if (message.kind !== 'replies') return
+    for (const reply of message.replies) {
+      const waiting = pending.get(reply.id)
+      pending.delete(reply.id)
+      if ('error' in reply) waiting?.reject(asError(reply.error.code, reply.error.message))
+      else waiting?.resolve(reply.value)
+    }
+  })
+  worker.on('error', (error) => end(new CatalogError('unavailable', 'the catalog thread died', error)))
+  worker.on('exit', () => end(new CatalogError('unavailable', 'the catalog thread ended')))
+
+  const post = (message: WorkerMessage): void => worker.postMessage(message)
+  const flush = (): void => {
+    if (outbox.length > 0) post(outbox)
+    outbox = []
+  }
+  return {
+    ...forEveryOperation((name, args) => {
+      if (ended !== undefined) return Promise.reject(ended)
+      return new Promise((resolve, reject) => {
+        lastId += 1
+        pending.set(lastId, { resolve, reject })
+        // One message per turn of the event loop, however many requests it served.
+        if (outbox.length === 0) queueMicrotask(flush)
+        outbox.push({ id: lastId, name, args })
+      })
+    }),
+    async close() {
+      flush()
+      if (ended === undefined) post('close')
+      await closed.promise
+    },
+  }
+}
+
+function asError(code: string, message: string): CatalogError {
+  return new CatalogError(code as CatalogError['code'], message)
+}

@@ -1,0 +1,35 @@
+/**
+ * What a finished upload becomes: immutable bytes under a bucket and a key. See "The object" in the plan of
+ * the house.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Principal } from '../access/principal.ts'
+import type { SegmentPiece } from '../blobs/blob-store.ts'
+
+/** What the object's answers say of it besides its bytes. */
+export interface ObjectHeaders {
+  /** A valid media type. */
+  readonly contentType: string
+  /** The name a browser should save it under; any Unicode text. */
+  readonly fileName: string | undefined
+}
+
+export interface ObjectRecord {
+  readonly bucket: string
+  readonly key: string
+  /** Names these bytes and no others, ever: the strong `ETag`. */
+  readonly version: string
+  /** Bytes. */
+  readonly size: number
+  readonly headers: ObjectHeaders
+  readonly owner: Principal
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** 32 bytes as lower-case hex; undefined until the digest worker has read everything. */
+  readonly sha256: string | undefined
+  readonly segments: readonly SegmentPiece[]
+}
+
+export function newVersion(): string {
+  return randomBytes(16).toString('hex')
+}

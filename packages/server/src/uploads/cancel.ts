@@ -1,0 +1,37 @@
+/** Gives an upload up: a transfer under way is ended first, then its bytes are released. */
+import { type Engine, findPermitted, type Permit, reach } from './engine.ts'
+import { UploadError } from './errors.ts'
+import type { UploadId } from './upload.ts'
+
+/**
+ * @throws UploadError `not-found`, `gone`, `complete` (it is an object now), `finishing`, `busy`, `unavailable`
+ */
+export async function cancelUpload(
+  engine: Engine,
+  id: UploadId,
+  permit: Permit,
+  signal?: AbortSignal,
+): Promise<void> {
+  const upload = await findPermitted(engine, id, permit)
+  switch (upload.state.kind) {
+    case 'complete':
+      throw new UploadError('complete', 'the upload is complete: it can no longer be cancelled')
+    case 'finishing':
+      throw new UploadError('finishing', 'the upload is being finished: it can no longer be cancelled')
+    case 'expired':
+    case 'failed':
+      throw new UploadError('gone', 'the upload has ended')
+    case 'cancelled':
+    case 'open':
+  }
+  const lease = await engine.leases.acquire(id, 'at-once', signal)
+  try {
+    const cancelled = await reach(() => engine.catalog.endUpload(id, ['open'], { kind: 'cancelled' }, engine.now()))
+    if (!cancelled) throw new UploadError('finishing', 'the upload has just ended: look at it again')
+    await engine.durability.forget(id)
+    // At once rather than with the next sweep: who cancels 50 GB expects them back.
+    await reach(() => engine.blobs.remove(upload.segment))
+  } finally {
+    lease.release()
+  }
+}

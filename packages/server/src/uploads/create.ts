@@ -1,0 +1,74 @@
+/** A new upload: one row, then one empty segment. */
+import type { Principal } from '../access/principal.ts'
+import { newSegmentId } from '../blobs/blob-store.ts'
+import type { ObjectHeaders } from '../objects/object.ts'
+import { type Engine, reach } from './engine.ts'
+import { UploadError } from './errors.ts'
+import { type FaceName, newUploadId, type Precondition, type UploadId, type UploadRecord } from './upload.ts'
+
+export interface CreateRequest {
+  readonly face: FaceName
+  readonly owner: Principal
+  readonly bucket: string
+  /** The object's key; made from the upload's id where objects have no other name. */
+  readonly key: (id: UploadId) => string
+  readonly precondition: Precondition
+  /** Bytes; undefined when it will be told later. */
+  readonly length: number | undefined
+  /** Shown again byte for byte. */
+  readonly metadata: string
+  readonly headers: ObjectHeaders
+}
+
+/**
+ * An upload of no bytes is complete, and its object published, when this resolves.
+ * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`
+ */
+export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
+  const { catalog, blobs, limits, now, finisher } = engine
+  if (request.length !== undefined) {
+    refuseTooLarge(request.length, limits.maxSize)
+    const free = await reach(() => blobs.freeBytes())
+    if (free !== undefined && request.length > free) {
+      throw new UploadError('no-space', `the server has no space for ${request.length} bytes`)
+    }
+  }
+  const id = newUploadId()
+  const createdAt = now()
+  const upload: UploadRecord = {
+    id,
+    face: request.face,
+    owner: request.owner,
+    bucket: request.bucket,
+    key: request.key(id),
+    precondition: request.precondition,
+    length: request.length,
+    metadata: request.metadata,
+    headers: request.headers,
+    segment: newSegmentId(),
+    durable: 0,
+    createdAt,
+    expiresAt: createdAt + limits.ttl,
+    state: { kind: 'open' },
+  }
+  return reach(async () => {
+    await catalog.insertUpload(upload)
+    try {
+      await blobs.create(upload.segment)
+    } catch (error) {
+      // The client never learns the id, so nobody would ever go on with it.
+      await catalog.endUpload(id, ['open'], { kind: 'cancelled' }, now())
+      throw error
+    }
+    if (upload.length !== 0) return upload
+    const answer = await finisher.finish(upload, 0)
+    return { ...upload, state: { kind: 'complete', answer } }
+  })
+}
+
+/** @throws UploadError `too-large` */
+export function refuseTooLarge(length: number, maxSize: number): void {
+  if (length > maxSize) {
+    throw new UploadError('too-large', `an upload may have ${maxSize} bytes here, not ${length}`, { limit: maxSize })
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Makes accepted bytes durable behind the data: every 32 MiB or 2 s of an upload one `fdatasync` in the
+ * background, so that the one at the end is short and a power cut takes little.
+ */
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { UploadRecord } from './upload.ts'
+
+const SYNC_BYTES = 32 * 1024 * 1024
+const SYNC_MS = 2000
+
+interface Dirty {
+  readonly upload: UploadRecord
+  /** Bytes of the segment covered by a sync. */
+  synced: number
+  written: number
+  timer: NodeJS.Timeout | undefined
+  running: Promise<void> | undefined
+}
+
+export class Durability {
+  readonly #blobs: BlobStore
+  readonly #catalog: Catalog
+  readonly #onError: (error: unknown) => void
+  readonly #dirty = new Map<string, Dirty>()
+
+  constructor(blobs: BlobStore, catalog: Catalog, onError: (error: unknown) => void) {
+    this.#blobs = blobs
+    this.#catalog = catalog
+    this.#onError = onError
+  }
+
+  /** Bytes of `upload` are in its segment up to `length`. */
+  note(upload: UploadRecord, length: number): void {
+    const dirty = this.#entry(upload, length)
+    dirty.written = length
+    if (dirty.running !== undefined) return
+    if (length - dirty.synced >= SYNC_BYTES) this.#start(dirty)
+    else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
+  }
+
+  /** Resolves when all that was noted is durable and the catalog knows it. @throws StoreError, CatalogError */
+  async settle(upload: UploadRecord): Promise<void> {
+    const dirty = this.#dirty.get(upload.id)
+    if (dirty === undefined) return
+    clearTimeout(dirty.timer)
+    dirty.timer = undefined
+    await dirty.running
+    await this.#sync(dirty)
+    if (dirty.synced >= dirty.written) this.#dirty.delete(upload.id)
+  }
+
+  /** Sealing makes the rest durable, or nobody wants the bytes any more. */
+  async forget(id: string): Promise<void> {
+    const dirty = this.#dirty.get(id)
+    if (dirty === undefined) return
+    clearTimeout(dirty.timer)
+    this.#dirty.delete(id)
+    await dirty.running
+  }
+
+  /** Makes everything durable that is not yet; a failure is reported and leaves the rest as it was. */
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#dirty.values()].map((dirty) => this.settle(dirty.upload).catch((error) => this.#onError(error))),
+    )
+    this.#dirty.clear()
+  }
+
+  #entry(upload: UploadRecord, length: number): Dirty {
+    const known = this.#dirty.get(upload.id)
+    if (known !== undefined) return known
+    const fresh: Dirty = {
+      upload,
+      synced: Math.min(upload.durable, length),
+      written: length,
+      timer: undefined,
+      running: undefined,
+    }
+    this.#dirty.set(upload.id, fresh)
+    return fresh
+  }
+
+  #start(dirty: Dirty): void {
+    clearTimeout(dirty.timer)
+    dirty.timer = undefined
+    dirty.running = this.#sync(dirty)
+      .catch((error) => this.#onError(error))
+      .finally(() => {
+        dirty.running = undefined
+        if (this.#dirty.get(dirty.upload.id) !== dirty) return
+        if (dirty.written > dirty.synced) this.note(dirty.upload, dirty.written)
+        else this.#dirty.delete(dirty.upload.id)
+      })
+  }
+
+  async #sync(dirty: Dirty): Promise<void> {
+    if (dirty.synced >= dirty.written) return
+    const durable = await this.#blobs.sync(dirty.upload.segment)
+    await this.#catalog.advance(dirty.upload.id, { durable })
+    dirty.synced = durable
+  }
+}

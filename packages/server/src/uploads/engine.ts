@@ -1,0 +1,69 @@
+/** What the operations of the engine share. server.ts puts it together; nothing in here is a singleton. */
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { StoreError } from '../blobs/blob-store.ts'
+import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { Durability } from './durability.ts'
+import { UploadError } from './errors.ts'
+import type { Finisher } from './finish.ts'
+import type { GatherBudget } from './gather-budget.ts'
+import type { Leases } from './lease.ts'
+import type { UploadId, UploadRecord } from './upload.ts'
+
+export interface UploadLimits {
+  /** Bytes one upload may have. */
+  readonly maxSize: number
+  /** Milliseconds an unfinished upload lives after its last byte. */
+  readonly ttl: number
+  /** Answer only what a power cut cannot take. */
+  readonly everyAck: boolean
+}
+
+export interface Engine {
+  readonly catalog: Catalog
+  readonly blobs: BlobStore
+  readonly leases: Leases
+  readonly budget: GatherBudget
+  readonly durability: Durability
+  readonly finisher: Finisher
+  readonly limits: UploadLimits
+  readonly now: () => number
+}
+
+/** Whether the caller may see and change an upload. Those who may not learn nothing: to them it is not there. */
+export type Permit = (upload: UploadRecord) => boolean
+
+/** @throws UploadError `not-found`, `unavailable` */
+export async function findPermitted(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
+  const upload = await reach(() => engine.catalog.findUpload(id))
+  if (upload === undefined || upload.state.kind === 'cancelled' || !permit(upload)) {
+    throw new UploadError('not-found', 'there is no such upload')
+  }
+  return upload
+}
+
+/** When an open upload expires: its last byte slides that, and the file's own time knows when that was. */
+export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number): number {
+  return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
+}
+
+/** Runs work on the catalog or the blob store; what they throw becomes an UploadError. */
+export async function reach<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asUploadError(error)
+  }
+}
+
+export function asUploadError(error: unknown): unknown {
+  if (error instanceof StoreError || error instanceof CatalogError) {
+    return error.code === 'no-space'
+      ? new UploadError('no-space', 'the server has no space left: what was accepted is kept, try again later', {
+          cause: error,
+        })
+      : new UploadError('unavailable', 'the server cannot reach its storage: nothing was lost, try again soon', {
+          cause: error,
+        })
+  }
+  return error
+}

@@ -1,0 +1,57 @@
+/**
+ * Everything that can go wrong with an upload, as one closed set. Each face maps the codes to its wire in
+ * one table.
+ */
+
+/** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
+export interface UploadFailure {
+  readonly code: 'conflict' | 'bytes-lost'
+  readonly message: string
+}
+
+export type UploadErrorCode =
+  | UploadFailure['code']
+  /** No such upload, or not one that the caller may see. */
+  | 'not-found'
+  /** It expired, or finishing failed for good. */
+  | 'gone'
+  /** The request's offset is not where the upload stands; `offset` tells. */
+  | 'offset-mismatch'
+  /** Another request is writing and alive; `offset` tells how far it is. */
+  | 'busy'
+  /** All bytes are there and publishing has not ended yet. */
+  | 'finishing'
+  /** The request would go past the end of the upload. */
+  | 'past-end'
+  /** Over the limit for one upload; `limit` tells. */
+  | 'too-large'
+  /** A length was given that differs from the one already known, or lies below the offset. */
+  | 'length-conflict'
+  /** It is complete and can no longer be changed. */
+  | 'complete'
+  /** The disk is full, or would be. */
+  | 'no-space'
+  /** Catalog or blob store out of reach, or the server is closing: nothing was lost, try again. */
+  | 'unavailable'
+
+export interface UploadErrorDetails {
+  /** Bytes accepted so far, where the caller may know them. */
+  readonly offset?: number
+  /** Bytes allowed. */
+  readonly limit?: number
+  readonly cause?: unknown
+}
+
+export class UploadError extends Error {
+  readonly code: UploadErrorCode
+  readonly offset: number | undefined
+  readonly limit: number | undefined
+
+  constructor(code: UploadErrorCode, message: string, details: UploadErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'UploadError'
+    this.code = code
+    this.offset = details.offset
+    this.limit = details.limit
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * How much may be gathered in memory before it is written. One upload may gather a few MiB; all of them
+ * together have a cap, past which each gathers only a little.
+ */
+const PER_UPLOAD = 2 * 1024 * 1024
+const PER_UPLOAD_WHEN_TIGHT = 64 * 1024
+
+export class GatherBudget {
+  readonly #cap: number
+  #used = 0
+
+  /** @param cap - bytes for all uploads together */
+  constructor(cap: number) {
+    this.#cap = cap
+  }
+
+  /** Bytes one upload may gather now, above which it stops reading its socket. */
+  get share(): number {
+    return this.#used < this.#cap ? PER_UPLOAD : PER_UPLOAD_WHEN_TIGHT
+  }
+
+  get used(): number {
+    return this.#used
+  }
+
+  take(bytes: number): void {
+    this.#used += bytes
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes
+  }
+}

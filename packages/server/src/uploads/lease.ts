@@ -1,0 +1,220 @@
+/**
+ * The right to write to an upload, held by one request at a time.
+ *
+ * - A holder is *silent* while it waits for its client with nothing unwritten; a slow disk is not silence.
+ * - A newcomer that meets a holder silent for 500 ms ends it, waits until its last write is through and it
+ *   let go, and takes over. A living holder stays.
+ * - Who took over cannot be displaced for 5 s, so that two tabs do not play ping-pong.
+ *
+ * Nothing polls: newcomers wait on the holder's events, and all of them share one timer.
+ */
+import { UploadError } from './errors.ts'
+import type { UploadId } from './upload.ts'
+
+export const SILENCE_MS = 500
+export const PROTECTED_MS = 5000
+/** A holder that is busy all along (a slow disk) counts as living after this long. */
+const VERDICT_MS = 2000
+
+/** Why a holder had to stop before its client was done. */
+export type LeaseEnd = 'displaced' | 'idle' | 'closing'
+
+/** How a newcomer gets past a holder. */
+export type Manner = 'patient' | 'at-once'
+
+type Verdict = 'released' | 'alive' | 'silent'
+
+export class Lease {
+  readonly upload: UploadId
+  /** Grows with each lease of the process; the newest is the only valid one. */
+  readonly fence: number
+  readonly #end = new AbortController()
+  readonly #released = Promise.withResolvers<void>()
+  readonly #protectedUntil: number
+  readonly #onRelease: () => void
+  readonly #watchers = new Set<(verdict: Verdict) => void>()
+  #silentSince: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #done = false
+  /** Bytes of the upload that are written, as far as this holder is; undefined until it has looked. */
+  offset: number | undefined
+  /** A newcomer waits for this holder to let go. */
+  succeeded = false
+
+  constructor(upload: UploadId, fence: number, tookOver: boolean, onRelease: () => void) {
+    this.upload = upload
+    this.fence = fence
+    this.#protectedUntil = tookOver ? Date.now() + PROTECTED_MS : 0
+    this.#onRelease = onRelease
+  }
+
+  /** Aborted, with a LeaseEnd as its reason, when this holder has to stop. */
+  get ended(): AbortSignal {
+    return this.#end.signal
+  }
+
+  get released(): Promise<void> {
+    return this.#released.promise
+  }
+
+  /** The client is to move next: from now on, silence counts. */
+  waiting(): void {
+    this.#silentSince ??= Date.now()
+    if (this.#watchers.size > 0) this.#watch()
+  }
+
+  /** There is something to write: no silence. */
+  working(): void {
+    this.#silentSince = undefined
+  }
+
+  /** The client sent something: it lives. */
+  heard(): void {
+    this.#silentSince = undefined
+    if (this.#watchers.size > 0) this.#tell('alive')
+  }
+
+  /** Milliseconds of silence. */
+  silence(now = Date.now()): number {
+    return this.#silentSince === undefined ? 0 : now - this.#silentSince
+  }
+
+  end(why: LeaseEnd): void {
+    this.#end.abort(why)
+  }
+
+  release(): void {
+    if (this.#done) return
+    this.#done = true
+    clearTimeout(this.#timer)
+    this.#onRelease()
+    this.#released.resolve()
+    this.#tell('released')
+  }
+
+  /** Resolves as soon as it is clear whether this holder lives. */
+  judge(signal: AbortSignal | undefined): Promise<Verdict> {
+    if (this.#done) return Promise.resolve('released')
+    if (this.succeeded || Date.now() < this.#protectedUntil) return Promise.resolve('alive')
+    if (this.silence() >= SILENCE_MS) return Promise.resolve('silent')
+    return new Promise((resolve, reject) => {
+      const settle = (verdict: Verdict): void => {
+        signal?.removeEventListener('abort', abandon)
+        resolve(verdict)
+      }
+      const abandon = (): void => {
+        this.#watchers.delete(settle)
+        reject(signal?.reason)
+      }
+      if (signal?.aborted) return reject(signal.reason)
+      signal?.addEventListener('abort', abandon, { once: true })
+      this.#watchers.add(settle)
+      this.#watch()
+    })
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer)
+    const silent = this.#silentSince !== undefined
+    const delay = silent ? Math.max(0, SILENCE_MS - this.silence()) : VERDICT_MS
+    this.#timer = setTimeout(() => this.#tell(silent ? 'silent' : 'alive'), delay)
+  }
+
+  #tell(verdict: Verdict): void {
+    clearTimeout(this.#timer)
+    const watchers = [...this.#watchers]
+    this.#watchers.clear()
+    for (const watcher of watchers) watcher(verdict)
+  }
+}
+
+export class Leases {
+  readonly #held = new Map<UploadId, Lease>()
+  readonly #idleTimeout: number
+  readonly #idleCheck: NodeJS.Timeout
+  #fence = 0
+  #closing = false
+
+  /** @param idleTimeout - milliseconds of silence after which a holder is ended, whether anyone waits or not */
+  constructor(idleTimeout: number) {
+    this.#idleTimeout = idleTimeout
+    this.#idleCheck = setInterval(() => this.#endIdle(), Math.max(10, Math.min(1000, idleTimeout / 4)))
+    this.#idleCheck.unref()
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  holder(upload: UploadId): Lease | undefined {
+    return this.#held.get(upload)
+  }
+
+  /**
+   * @param manner - `patient` leaves a living holder alone, `at-once` ends it
+   * @param signal - the one who asks has gone
+   * @throws UploadError `busy` with the holder's offset, `unavailable` while closing
+   */
+  async acquire(upload: UploadId, manner: Manner, signal?: AbortSignal): Promise<Lease> {
+    for (;;) {
+      if (this.#closing) throw new UploadError('unavailable', 'the server is closing: try again in a moment')
+      const holder = this.#held.get(upload)
+      if (holder === undefined) return this.#grant(upload, false)
+      const verdict = manner === 'at-once' && !holder.succeeded ? 'silent' : await holder.judge(signal)
+      if (verdict === 'released') continue
+      if (verdict === 'alive' || holder.succeeded) throw busy(holder)
+      if (await this.#displace(holder)) return this.#grant(upload, true)
+    }
+  }
+
+  /** For those who only look: ends a silent holder; resolves to the one that lives, if there is one. */
+  async settle(upload: UploadId, signal?: AbortSignal): Promise<Lease | undefined> {
+    const holder = this.#held.get(upload)
+    if (holder === undefined) return undefined
+    const verdict = await holder.judge(signal)
+    if (verdict === 'alive') return this.#held.get(upload)
+    if (verdict === 'silent') {
+      holder.end('displaced')
+      await holder.released
+    }
+    return undefined
+  }
+
+  /** Ends every holder and lets nobody in any more; resolves when all have let go. */
+  async close(): Promise<void> {
+    this.#closing = true
+    clearInterval(this.#idleCheck)
+    const holders = [...this.#held.values()]
+    for (const holder of holders) holder.end('closing')
+    await Promise.all(holders.map((holder) => holder.released))
+  }
+
+  /** Resolves to true for the one newcomer that may follow; its grant comes in the same turn as the release. */
+  async #displace(holder: Lease): Promise<boolean> {
+    holder.succeeded = true
+    holder.end('displaced')
+    await holder.released
+    return !this.#held.has(holder.upload) && !this.#closing
+  }
+
+  #grant(upload: UploadId, tookOver: boolean): Lease {
+    this.#fence += 1
+    const lease = new Lease(upload, this.#fence, tookOver, () => {
+      if (this.#held.get(upload) === lease) this.#held.delete(upload)
+    })
+    this.#held.set(upload, lease)
+    return lease
+  }
+
+  #endIdle(): void {
+    const now = Date.now()
+    for (const lease of this.#held.values()) {
+      if (lease.silence(now) >= this.#idleTimeout) lease.end('idle')
+    }
+  }
+}
+
+function busy(holder: Lease): UploadError {
+  const details = holder.offset === undefined ? {} : { offset: holder.offset }
+  return new UploadError('busy', 'another request is writing to this upload: try again in a moment', details)
+}

@@ -1,0 +1,113 @@
+/**
+ * Takes away what nobody can want any more, in small batches: uploads that expired, the memory of uploads
+ * that ended, bytes that nothing refers to. Never an object.
+ */
+import type { Readers } from '../objects/readers.ts'
+import { type Engine, expiryOf } from './engine.ts'
+
+const BATCH = 100
+/** An object's bytes outlive it by this: for readers that began before. */
+export const RELEASE_GRACE_MS = 60 * 60 * 1000
+const EVERY_MS = 60_000
+
+export interface Swept {
+  readonly expired: number
+  readonly forgotten: number
+  readonly segments: number
+}
+
+/** One round. @throws CatalogError, StoreError: what was done stays done, the next round goes on */
+export async function sweep(engine: Engine, readers: Readers, signal?: AbortSignal): Promise<Swept> {
+  return {
+    expired: await expire(engine, signal),
+    forgotten: await forget(engine, signal),
+    segments: await removeReleased(engine, readers, signal),
+  }
+}
+
+async function expire({ catalog, blobs, leases, durability, limits, now }: Engine, signal?: AbortSignal): Promise<number> {
+  let count = 0
+  for (;;) {
+    const due = await catalog.expired(now(), BATCH)
+    let settled = 0
+    for (const upload of due) {
+      if (signal?.aborted) return count
+      // A running transfer is never cut: it holds the lease.
+      if (leases.holder(upload.id) !== undefined) continue
+      settled += 1
+      const segment = await blobs.inspect(upload.segment)
+      const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
+      if (expiresAt > now()) {
+        await catalog.advance(upload.id, { expiresAt })
+        continue
+      }
+      if (segment !== undefined && segment.length === upload.length) continue
+      const lease = await leases.acquire(upload.id, 'patient').catch(() => undefined)
+      if (lease === undefined) continue
+      try {
+        if (await catalog.endUpload(upload.id, ['open'], { kind: 'expired' }, now())) count += 1
+        await durability.forget(upload.id)
+      } finally {
+        lease.release()
+      }
+    }
+    if (due.length < BATCH || settled === 0) return count
+  }
+}
+
+async function forget({ catalog, limits, now }: Engine, signal?: AbortSignal): Promise<number> {
+  let count = 0
+  for (;;) {
+    const some = await catalog.forgetEnded(now() - limits.ttl, BATCH)
+    count += some
+    if (some < BATCH || signal?.aborted) return count
+  }
+}
+
+async function removeReleased({ catalog, blobs, now }: Engine, readers: Readers, signal?: AbortSignal): Promise<number> {
+  let count = 0
+  for (;;) {
+    const released = await catalog.releasedSegments(now() - RELEASE_GRACE_MS, BATCH)
+    const removable = released.filter((segment) => !readers.isOpen(segment))
+    for (const segment of removable) {
+      if (signal?.aborted) return count
+      await blobs.remove(segment)
+    }
+    // The row goes last: a crash in between leaves a row whose file is gone, which the next sweep finds again.
+    await catalog.forgetSegments(removable)
+    count += removable.length
+    if (released.length < BATCH || removable.length === 0) return count
+  }
+}
+
+/** Sweeps now and then until stopped. */
+export function sweepRegularly(
+  engine: Engine,
+  readers: Readers,
+  report: (swept: Swept) => void,
+  onError: (error: unknown) => void,
+): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  let running = Promise.resolve()
+  const timer = setInterval(
+    () => {
+      running = running.then(async () => {
+        if (stopping.signal.aborted) return
+        try {
+          report(await sweep(engine, readers, stopping.signal))
+        } catch (error) {
+          onError(error)
+        }
+      })
+    },
+    Math.min(EVERY_MS, Math.max(1000, engine.limits.ttl / 10)),
+  )
+  timer.unref()
+  return {
+    async stop() {
+      stopping.abort()
+      clearInterval(timer)
+      await running
+    },
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Moves the body of one request into a segment: chunks are gathered while the previous write is in flight,
+ * then written together. Exactly one write is in flight, in order, so the segment is a prefix of the body at
+ * any moment.
+ */
+import type { Readable } from 'node:stream'
+import type { SegmentWriter } from '../blobs/blob-store.ts'
+import type { GatherBudget } from './gather-budget.ts'
+import type { Lease, LeaseEnd } from './lease.ts'
+
+export interface TransferOptions {
+  readonly source: Readable
+  readonly writer: SegmentWriter
+  readonly lease: Lease
+  readonly budget: GatherBudget
+  /** Bytes this body may have. */
+  readonly limit: number
+  /**
+   * Hold back the bytes that reach the limit until the body's end is seen: then a body that turns out to be
+   * too long never made the upload whole.
+   */
+  readonly holdLast: boolean
+  /** After each write, with the segment's new length. */
+  readonly onWritten: (length: number) => void
+}
+
+export type TransferEnd =
+  /** The body came whole and is written. */
+  | { readonly kind: 'ended' }
+  /** The client went away; what arrived is written. */
+  | { readonly kind: 'broken' }
+  /** The lease was taken; what arrived is written. */
+  | { readonly kind: 'stopped'; readonly why: LeaseEnd }
+  /** The body is longer than the limit; some of it may be written. */
+  | { readonly kind: 'overflow' }
+  /** The store failed; what it wrote before stays. */
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+export function transfer(options: TransferOptions): Promise<TransferEnd> {
+  const { source, writer, lease, budget, limit, holdLast, onWritten } = options
+  return new Promise((resolve) => {
+    let gathered: Uint8Array[] = []
+    let gatheredBytes = 0
+    let arrived = 0
+    let writing = false
+    let paused = false
+    /** Set once nothing more will be read; what is gathered is still written. */
+    let end: TransferEnd | undefined
+
+    const finish = (result: TransferEnd): void => {
+      budget.give(gatheredBytes)
+      gathered = []
+      gatheredBytes = 0
+      source.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+      lease.ended.removeEventListener('abort', onStopped)
+      // A destroyed request may still emit an error; nobody is left to hear it.
+      source.on('error', () => {})
+      lease.working()
+      resolve(result)
+    }
+
+    const stop = (how: TransferEnd): void => {
+      if (end !== undefined) return
+      end = how
+      if (how.kind !== 'ended') source.pause()
+      pump()
+    }
+
+    const pump = (): void => {
+      if (writing) return
+      if (end?.kind === 'overflow' || end?.kind === 'failed') return finish(end)
+      const held = holdLast && arrived === limit && end?.kind !== 'ended'
+      if (gatheredBytes === 0 || (held && end === undefined)) {
+        if (end !== undefined) finish(end)
+        else lease.waiting()
+        return
+      }
+      // A chunked body that broke before its end was seen never makes the upload whole: its last byte stays out.
+      if (held) return finish(end ?? { kind: 'broken' })
+      void write()
+    }
+
+    const write = async (): Promise<void> => {
+      const batch = gathered
+      const bytes = gatheredBytes
+      gathered = []
+      gatheredBytes = 0
+      writing = true
+      lease.working()
+      try {
+        await writer.write(batch)
+      } catch (error) {
+        end = { kind: 'failed', error }
+        source.pause()
+      }
+      budget.give(bytes)
+      writing = false
+      lease.offset = writer.length
+      onWritten(writer.length)
+      if (paused && end === undefined && gatheredBytes < budget.share) {
+        paused = false
+        source.resume()
+      }
+      pump()
+    }
+
+    const onData = (chunk: Uint8Array): void => {
+      if (end !== undefined) return
+      lease.heard()
+      arrived += chunk.byteLength
+      if (arrived > limit) return stop({ kind: 'overflow' })
+      gathered.push(chunk)
+      gatheredBytes += chunk.byteLength
+      budget.take(chunk.byteLength)
+      pump()
+      // Held bytes wait for the end of the body, which only reading on can show.
+      const held = holdLast && arrived === limit
+      if (writing && !held && gatheredBytes >= budget.share) {
+        paused = true
+        source.pause()
+      }
+    }
+    const onEnd = (): void => stop({ kind: 'ended' })
+    const onBroken = (): void => stop({ kind: 'broken' })
+    const onStopped = (): void => stop({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
+
+    lease.offset = writer.length
+    if (lease.ended.aborted) return resolve({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
+    lease.ended.addEventListener('abort', onStopped)
+    source.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+    if (source.readableEnded) return onEnd()
+    if (source.destroyed) return onBroken()
+    lease.waiting()
+  })
+}

@@ -1,0 +1,30 @@
+// `npm test`: provides what tests need, runs them, and prints `N passed, N failed` as its last line.
+import { parseCLI, startVitest } from 'vitest/node'
+import { buildPage } from './page.ts'
+import { provideServices } from './services.ts'
+
+const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
+
+// What goes wrong outside of any test still has to count: on a build machine a missing service, a page that
+// cannot be built, a file that cannot be loaded, an error that nobody caught.
+const trouble: string[] = []
+
+const missing = provideServices(console.log)
+if (process.env.CI)
+  trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
+await buildPage(console.log).catch((error: Error) => trouble.push(error.message))
+
+const vitest = await startVitest(filter, { ...options, run: true, watch: false })
+const modules = vitest.state.getTestModules()
+const tests = modules.flatMap((module) => [...module.children.allTests()])
+const count = (state: string) => tests.filter((test) => test.result().state === state).length
+for (const module of modules)
+  if (module.errors().length > 0) trouble.push(`${module.relativeModuleId} could not run`)
+for (const _ of vitest.state.getUnhandledErrors()) trouble.push('an error outside of any test')
+await vitest.close()
+
+const [passed, failed, skipped] = [count('passed'), count('failed') + trouble.length, count('skipped')]
+if (passed + failed === 0) console.log('No test ran.')
+for (const line of trouble) console.log(`failed: ${line}`)
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
