@@ -31,6 +31,12 @@ export interface Call {
   touch(): void
 }
 
+/** The body, for drivers that can read what the provider holds and compare. */
+export interface BodyReader {
+  readonly size: number
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
 /** A piece of the body on its way. It can be read again for another attempt. */
 export interface Payload {
   readonly start: number
@@ -50,6 +56,8 @@ export interface ProviderResult {
 }
 
 interface DriverCalls<Session extends Json> {
+  /** Asks what the provider offers, before the body is cut. Sizes and limits count after it. */
+  prepare?(call: Call): Promise<void>
   /** Reads a session out of a token. Throws `FilesError` if it is not this driver's, or leads elsewhere. */
   adopt(session: Json): Session
   /** Gives the session up. A session that is not there counts as done. */
@@ -100,7 +108,13 @@ export interface OffsetDriver<Session extends Json = Json> extends DriverCalls<S
     first: Payload | undefined,
     call: Call,
   ): Promise<{ readonly session: Session; readonly offsets: readonly number[] }>
-  probe(session: Session, lanes: readonly Lane[], call: Call): Promise<OffsetState>
+  probe(
+    session: Session,
+    intent: UploadIntent,
+    lanes: readonly Lane[],
+    body: BodyReader,
+    call: Call,
+  ): Promise<OffsetState>
   /** Sends from `payload.start`. Resolves to the lane's new absolute offset. */
   send(session: Session, lane: Lane, payload: Payload, call: Call): Promise<number>
   complete(session: Session, intent: UploadIntent, call: Call): Promise<ProviderResult>

@@ -92,7 +92,8 @@ export function wireOf(adapter: Adapter): Wire {
       ...shared,
       begin: (intent, all, first, call) =>
         pass('begin', call, 'begin', () => driver.begin(intent, all, first, call)),
-      probe: (session, all, call) => pass('probe', call, 'probe', () => driver.probe(session, all, call)),
+      probe: (session, intent, all, body, call) =>
+        pass('probe', call, 'probe', () => driver.probe(session, intent, all, body, call)),
       send: (session, lane, payload, call) =>
         pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {
           const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call)

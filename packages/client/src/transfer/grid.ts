@@ -4,7 +4,7 @@
  * It proves on resume that the body is the same one, and gives the CRC-32 of the whole body without reading
  * it again. A cell's CRC is a fact about the body, whether or not the provider acknowledged its bytes.
  */
-import { fromBase64, toBase64 } from '../base64.ts'
+import { decodeBase64, encodeBase64 } from '@pawl/protocol'
 import { FilesError } from '../errors.ts'
 import { combineCrc32, crc32 } from './crc32.ts'
 
@@ -36,10 +36,11 @@ export class Grid {
     this.count = Math.ceil(size / this.cellSize)
     this.#crcs = new Uint32Array(this.count)
     this.#known = new Uint8Array(this.count)
-    for (const [first, packed] of runs) this.#unpack(first, fromBase64(packed))
+    for (const [first, packed] of runs) this.#unpack(first, decodeBase64(packed))
   }
 
-  #unpack(first: number, bytes: Uint8Array): void {
+  #unpack(first: number, bytes: Uint8Array | undefined): void {
+    if (bytes === undefined) throw notItsCells()
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (
       !Number.isInteger(first) ||
@@ -47,7 +48,7 @@ export class Grid {
       bytes.length % 4 !== 0 ||
       first + bytes.length / 4 > this.count
     ) {
-      throw new FilesError('SessionGone', 'the token does not describe the cells of a body of this size')
+      throw notItsCells()
     }
     for (let i = 0; i < bytes.length / 4; i++) {
       this.#crcs[first + i] = words.getUint32(i * 4, true)
@@ -110,7 +111,7 @@ export class Grid {
       const bytes = new Uint8Array((end - first) * 4)
       const words = new DataView(bytes.buffer)
       for (let i = first; i < end; i++) words.setUint32((i - first) * 4, this.#crcs[i] ?? 0, true)
-      runs.push([first, toBase64(bytes)])
+      runs.push([first, encodeBase64(bytes)])
       first = end
     }
     return runs
@@ -131,4 +132,8 @@ export class Grid {
     }
     return crc
   }
+}
+
+function notItsCells(): FilesError {
+  return new FilesError('SessionGone', 'the token does not describe the cells of a body of this size')
 }

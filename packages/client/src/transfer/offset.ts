@@ -87,7 +87,9 @@ export async function probeLanes(
   stop: AbortSignal,
   patience: Patience,
 ): Promise<Exclude<OffsetState, { state: 'gone' }>> {
-  const state = await insist(transfer, stop, patience, (call) => driver.probe(session, lanes, call))
+  const state = await insist(transfer, stop, patience, (call) =>
+    driver.probe(session, transfer.intent, lanes, transfer.source, call),
+  )
   if (state.state === 'gone') throw sessionGone()
   return state
 }

@@ -8,6 +8,7 @@ import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
 const BLOCK = 1024 * 1024
+const SLICE = 256 * 1024
 /** Pieces up to this size may be held whole; larger ones are read in blocks as they go. */
 export const WHOLE = 16 * BLOCK
 
@@ -87,5 +88,16 @@ async function* blocksOf(
       fly(now.length)
       rest = rest.subarray(now.length)
     }
+  }
+}
+
+/** A payload whose bytes are in memory already, handed out in slices so that its progress can be seen. */
+export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {
+  return {
+    ...payload,
+    bytes: async () => bytes,
+    blocks: async function* () {
+      for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE)
+    },
   }
 }

@@ -16,7 +16,7 @@ import { Pace } from './pace.ts'
 import { Progress, type UploadProgress } from './progress.ts'
 import type { Retry, RetryPolicy } from './retry.ts'
 import type { Source } from './source.ts'
-import { patienceOf, type Transfer } from './transfer.ts'
+import { insist, patienceOf, type Transfer } from './transfer.ts'
 import type { Verify } from './verify.ts'
 
 export interface UploadJob {
@@ -62,9 +62,10 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   let session: Json | undefined
   try {
     if (token) session = adopt(job, token)
+    await desk.ready(stop)
+    if (job.driver.prepare) await prepare(transfer, stop)
     const course = courseOf(transfer, job.driver, { partSize: job.partSize, plan: token?.plan })
     desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
-    await desk.ready(stop)
     const found =
       token && session !== undefined ? await takeUp(job, transfer, course, token, session, stop) : undefined
     session ??= await begin(job, transfer, course, stop, (made) => {
@@ -85,6 +86,10 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   } finally {
     await job.source.close?.()
   }
+}
+
+async function prepare(transfer: Transfer, stop: AbortSignal): Promise<void> {
+  await insist(transfer, stop, patienceOf(transfer, stop), async (call) => transfer.driver.prepare?.(call))
 }
 
 /** Reads the token's session. It must be for the very place and key that this upload is for. */

@@ -1,5 +1,5 @@
 /** The digest of the whole body, from what was read while sending. */
-import { toBase64 } from '../base64.ts'
+import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../digest.ts'
 import { FilesError } from '../errors.ts'
 import type { Grid } from './grid.ts'
@@ -16,5 +16,5 @@ export async function digestBody(
   for (const index of grid.unknown()) await readCell(source, grid, index)
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, grid.whole() ?? 0)
-  return { algorithm, value: toBase64(bytes) }
+  return { algorithm, value: encodeBase64(bytes) }
 }

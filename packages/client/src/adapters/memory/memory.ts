@@ -5,8 +5,9 @@
  * Cannot: outlive the process. A token resumes only with the adapter instance that made it; `url` is a
  * `data:` URL; there are no signed uploads.
  */
+
+import { encodeBase64 } from '@pawl/protocol'
 import type { Adapter } from '../../adapter.ts'
-import { toBase64 } from '../../base64.ts'
 import { FilesError } from '../../errors.ts'
 import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
 import { listPage } from '../listing.ts'
@@ -83,7 +84,7 @@ export function memory(options: MemoryOptions = {}): Adapter<MemoryStore> {
     list: async (query) => listPage([...store.objects.keys()], query, (key) => file(key, get(key))),
     url: async (key) => {
       const { contentType, bytes } = get(key)
-      return `data:${contentType};base64,${toBase64(bytes)}`
+      return `data:${contentType};base64,${encodeBase64(bytes)}`
     },
   }
 }

@@ -1,4 +1,4 @@
-import { toBase64 } from '../../base64.ts'
+import { encodeBase64 } from '@pawl/protocol'
 import type { PartReceipt, PartsDriver, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import { sessionText } from '../../session.ts'
@@ -73,7 +73,7 @@ export function memoryParts(
       const result = publish(store, intent, bytes, session)
       const crc = new Uint8Array(4)
       new DataView(crc.buffer).setUint32(0, crc32(bytes))
-      return { ...result, digest: { algorithm: 'crc32', value: toBase64(crc) } }
+      return { ...result, digest: { algorithm: 'crc32', value: encodeBase64(crc) } }
     },
     discard: async (session) => {
       store.sessions.delete(session)

@@ -1,0 +1,14 @@
+import { scenarios } from '../../../test/scenarios.ts'
+import { startTusServer } from '../../../test/servers/tus-node-server.ts'
+import { tus } from './tus.ts'
+
+scenarios("tus, against the tus project's server", async () => {
+  const server = await startTusServer()
+  return {
+    adapter: () => tus({ endpoint: server.endpoint }),
+    read: async (_key, url) => (url === undefined ? undefined : server.read(url)),
+    openSessions: () => server.unfinished(),
+    partSize: 2 ** 20,
+    close: () => server.close(),
+  }
+})
