@@ -28,6 +28,7 @@ export interface Wire {
   /** Awaited before each call is made. */
   before: (name: CallName, index: number) => Promise<void> | void
   refresh: (() => Promise<boolean>) | undefined
+  onAcknowledged: (piece: { readonly start: number; readonly size: number }) => void
 }
 
 export function wireOf(adapter: Adapter): Wire {
@@ -39,6 +40,7 @@ export function wireOf(adapter: Adapter): Wire {
     fault: () => undefined,
     before: () => {},
     refresh: undefined,
+    onAcknowledged: (piece) => wire.acknowledged.push(piece),
   }
 
   async function pass<T>(
@@ -79,7 +81,7 @@ export function wireOf(adapter: Adapter): Wire {
         send: (session, number, payload, call) =>
           pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {
             const receipt = await driver.send(session, number, cut ? halved(payload) : payload, call)
-            wire.acknowledged.push({ start: payload.start, size: receipt.size })
+            wire.onAcknowledged({ start: payload.start, size: receipt.size })
             return receipt
           }),
         complete: (session, intent, receipts, digest, call) =>
@@ -97,7 +99,7 @@ export function wireOf(adapter: Adapter): Wire {
       send: (session, lane, payload, call) =>
         pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {
           const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call)
-          wire.acknowledged.push({ start: payload.start, size: offset - payload.start })
+          wire.onAcknowledged({ start: payload.start, size: offset - payload.start })
           return offset
         }),
       complete: (session, intent, call) =>

@@ -12,6 +12,8 @@ export interface TusServer {
   /** Every request that arrived, as `METHOD path`. */
   readonly requests: string[]
   read(url: string): Promise<Uint8Array | undefined>
+  /** The file that holds an upload's bytes. */
+  path(url: string): string
   /** Uploads whose offset is below their length. */
   unfinished(): Promise<number>
   close(): Promise<void>
@@ -27,10 +29,12 @@ export async function startTusServer(): Promise<TusServer> {
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const { port } = http.address() as AddressInfo
+  const path = (url: string) => join(directory, new URL(url).pathname.split('/').at(-1) ?? '')
   return {
     endpoint: `http://127.0.0.1:${port}/files`,
     requests,
-    read: (url) => readFile(join(directory, new URL(url).pathname.split('/').at(-1) ?? '')),
+    read: (url) => readFile(path(url)),
+    path,
     unfinished: async () => {
       let count = 0
       for (const name of await readdir(directory)) {
