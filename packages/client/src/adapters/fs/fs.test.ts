@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
-import { scenarios } from '../../../test/scenarios.ts'
+import { operations } from '../../../test/operations.ts'
+import { scenarios, type World } from '../../../test/scenarios.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import { fs } from './fs.ts'
@@ -11,7 +12,7 @@ import { PART_SUFFIX } from './paths.ts'
 
 const parts = async (root: string) => (await readdir(root)).filter((name) => name.endsWith(PART_SUFFIX))
 
-scenarios('fs', async () => {
+const world = async (): Promise<World> => {
   const root = await mkdtemp(join(tmpdir(), 'pawl-fs-'))
   return {
     adapter: () => fs({ root }),
@@ -20,7 +21,9 @@ scenarios('fs', async () => {
     partSize: 2 ** 20,
     close: () => rm(root, { recursive: true }),
   }
-})
+}
+scenarios('fs', world)
+operations('fs', world)
 
 let root: string
 beforeEach(async () => {

@@ -1,8 +1,9 @@
-import { scenarios } from '../../../test/scenarios.ts'
+import { operations } from '../../../test/operations.ts'
+import { scenarios, type World } from '../../../test/scenarios.ts'
 import { memory } from './memory.ts'
 
 for (const shape of ['parts', 'offset'] as const) {
-  scenarios(`memory, ${shape}`, async () => {
+  const open = async (): Promise<World> => {
     const adapter = memory({ shape })
     return {
       adapter: () => adapter,
@@ -10,5 +11,7 @@ for (const shape of ['parts', 'offset'] as const) {
       openSessions: async () => adapter.raw.sessions.size,
       partSize: 2 ** 20,
     }
-  })
+  }
+  scenarios(`memory, ${shape}`, open)
+  operations(`memory, ${shape}`, open)
 }

@@ -1,8 +1,9 @@
-import { scenarios } from '../../../test/scenarios.ts'
+import { operations } from '../../../test/operations.ts'
+import { scenarios, type World } from '../../../test/scenarios.ts'
 import { startTusServer } from '../../../test/servers/tus-node-server.ts'
 import { tus } from './tus.ts'
 
-scenarios("tus, against the tus project's server", async () => {
+const open = async (): Promise<World> => {
   const server = await startTusServer()
   return {
     adapter: () => tus({ endpoint: server.endpoint }),
@@ -11,4 +12,6 @@ scenarios("tus, against the tus project's server", async () => {
     partSize: 2 ** 20,
     close: () => server.close(),
   }
-})
+}
+scenarios("tus, against the tus project's server", open)
+operations("tus, against the tus project's server", open)
