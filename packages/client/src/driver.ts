@@ -43,6 +43,8 @@ export interface Payload {
   readonly size: number
   /** The whole piece in memory. Only for pieces that the driver limited in size. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
+  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
   /** The piece in blocks of at most 1 MiB, read as they are asked for. */
   blocks(): AsyncIterable<Uint8Array<ArrayBuffer>>
 }
@@ -149,6 +151,11 @@ export interface PartRule {
 export interface PartsDriver<Session extends Json = Json> extends DriverCalls<Session> {
   readonly shape: 'parts'
   readonly part: PartRule
+  /** Bodies up to `max` bytes go in one request without a session: safe to repeat, nothing to resume. */
+  readonly single?: {
+    readonly max: number
+    put(intent: UploadIntent, payload: Payload, call: Call): Promise<ProviderResult>
+  }
   begin(intent: UploadIntent, partSize: number, call: Call): Promise<Session>
   /** Absent where the provider cannot say: then the parts in the token count. */
   probe?(session: Session, intent: UploadIntent, call: Call): Promise<PartsState>

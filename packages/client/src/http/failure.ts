@@ -23,7 +23,12 @@ export function statusError(what: string, response: HttpResponse, explanation = 
   const details: FilesErrorDetails = {
     status,
     ...(wait === undefined ? {} : { retryAfter: wait }),
-    retryable: status >= 500 || status === 408 || status === 423 || status === 425 || status === 429,
+    retryable:
+      (status >= 500 && status !== 501) ||
+      status === 408 ||
+      status === 423 ||
+      status === 425 ||
+      status === 429,
   }
   const text = explanation.trim().slice(0, 500)
   return new FilesError(
@@ -38,6 +43,7 @@ function codeOf(status: number) {
   if (status === 401 || status === 403) return 'Unauthorized'
   if (status === 404 || status === 410) return 'NotFound'
   if (status === 409 || status === 412) return 'Conflict'
+  if (status === 501) return 'NotSupported'
   if (status === 413 || status === 507) return 'QuotaExceeded'
   return status === 429 ? 'RateLimited' : 'Provider'
 }

@@ -19,11 +19,14 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
       ...(whole === undefined ? {} : { body: whole }),
     })
     call.touch()
-    const text = await response.text()
+    const streamed = request.stream === true && response.ok && response.body
+    const text = streamed ? '' : await response.text()
     return {
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
+      headers: () => [...response.headers],
       text: async () => text,
+      ...(streamed ? { stream: streamed } : {}),
     }
   } catch (error) {
     call.signal.throwIfAborted()

@@ -7,14 +7,20 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   /** A piece of the upload, or a small body of the protocol's own. */
   readonly body?: Payload | Uint8Array<ArrayBuffer> | string | undefined
+  /** The answer's body is wanted as a stream, if the status says that it is the content (2xx). */
+  readonly stream?: boolean
 }
 
 export interface HttpResponse {
   readonly status: number
   /** A header's value, whatever the case of its name. */
   header(name: string): string | undefined
-  /** The body. Empty if there was none. */
+  /** Every header, as name and value. */
+  headers(): (readonly [name: string, value: string])[]
+  /** The body. Empty if there was none, or if it was asked for as a stream. */
   text(): Promise<string>
+  /** The body as it arrives, if it was asked for so. */
+  readonly stream?: ReadableStream<Uint8Array<ArrayBuffer>>
 }
 
 /**

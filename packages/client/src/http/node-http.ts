@@ -35,16 +35,17 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
     await sendBody(outgoing, request.body, call, gone)
     const response = await answer
     call.touch()
-    const text = await textOf(response, call)
+    const { statusCode: status = 0, headersDistinct: headers } = response
+    const streamed = request.stream === true && status < 300
+    const text = streamed ? '' : await textOf(response, call)
     // An answer before the whole body was taken: the rest of it must not be waited for.
     if (!outgoing.writableFinished) outgoing.destroy()
     return {
-      status: response.statusCode ?? 0,
-      header: (name) => {
-        const value = response.headers[name.toLowerCase()]
-        return Array.isArray(value) ? value.join(', ') : value
-      },
+      status,
+      header: (name) => headers[name.toLowerCase()]?.join(', '),
+      headers: () => Object.entries(headers).map(([name, values]) => [name, values?.join(', ') ?? '']),
       text: async () => text,
+      ...(streamed ? { stream: streamOf(response) } : {}),
     }
   } catch (error) {
     outgoing.destroy()
@@ -97,6 +98,20 @@ async function textOf(response: IncomingMessage, call: Call): Promise<string> {
     at += chunk.length
   }
   return new TextDecoder().decode(bytes)
+}
+
+function streamOf(response: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = response.iterator()
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await chunks.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: () => {
+      response.destroy()
+    },
+  })
 }
 
 function sizeOf(body: HttpRequest['body']): number {

@@ -47,6 +47,10 @@ export function payloadFor(
       fly(size)
       return bytes
     },
+    read: async function* () {
+      const end = start + size
+      for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
+    },
     blocks: () => blocksOf(road, start, start + size, call, fly),
   }
   return {

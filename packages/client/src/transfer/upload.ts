@@ -13,6 +13,7 @@ import { Budget } from './budget.ts'
 import { type Course, courseOf } from './course.ts'
 import { Grid } from './grid.ts'
 import { Pace } from './pace.ts'
+import { payloadFor } from './payload.ts'
 import { Progress, type UploadProgress } from './progress.ts'
 import type { Retry, RetryPolicy } from './retry.ts'
 import type { Source } from './source.ts'
@@ -66,6 +67,11 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     if (job.driver.prepare) await prepare(transfer, stop)
     const course = courseOf(transfer, job.driver, { partSize: job.partSize, plan: token?.plan })
     desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
+    const whole = token ? undefined : await putWhole(transfer, stop)
+    if (whole) {
+      desk.finish('completed')
+      return whole
+    }
     const found =
       token && session !== undefined ? await takeUp(job, transfer, course, token, session, stop) : undefined
     session ??= await begin(job, transfer, course, stop, (made) => {
@@ -90,6 +96,35 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
 
 async function prepare(transfer: Transfer, stop: AbortSignal): Promise<void> {
   await insist(transfer, stop, patienceOf(transfer, stop), async (call) => transfer.driver.prepare?.(call))
+}
+
+/** A small body in one request, where the provider takes it so. There is no session to keep or to leak. */
+async function putWhole(transfer: Transfer, stop: AbortSignal): Promise<ProviderResult | undefined> {
+  const { driver, intent, desk, progress } = transfer
+  if (driver.shape !== 'parts' || driver.single === undefined || intent.size > driver.single.max)
+    return undefined
+  const { single } = driver
+  const patience = patienceOf(transfer, stop)
+  desk.enter('sending')
+  progress.acknowledged(0)
+  for (;;) {
+    try {
+      await desk.ready(stop)
+      const result = await unhurried(transfer, stop, async (call) => {
+        const { payload, land } = payloadFor(transfer, 0, intent.size, call)
+        try {
+          return await single.put(intent, payload, call)
+        } finally {
+          land()
+        }
+      })
+      progress.acknowledged(intent.size)
+      return result
+    } catch (error) {
+      stop.throwIfAborted()
+      await patience.after(error, stop)
+    }
+  }
 }
 
 /** Reads the token's session. It must be for the very place and key that this upload is for. */
@@ -200,9 +235,7 @@ async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest |
 
 function proved(result: ProviderResult, ours: Digest | undefined): ProviderResult {
   const theirs = result.digest
-  if (ours === undefined || theirs?.algorithm !== ours.algorithm || theirs.value === ours.value) {
-    return ours === undefined ? result : { ...result, digest: theirs ?? ours }
-  }
+  if (ours === undefined || theirs?.algorithm !== ours.algorithm || theirs.value === ours.value) return result
   throw new FilesError(
     'Corrupted',
     `the provider holds ${theirs.algorithm} ${theirs.value}, the body has ${ours.value}; delete the object and upload it anew`,
