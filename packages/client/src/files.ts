@@ -1,15 +1,14 @@
-/** The public calls. Longer than most files because it is the one place where all of them can be read. */
 import type { Adapter, SignedUpload } from './adapter.ts'
 import { FilesError } from './errors.ts'
-import { bulk, withErrors } from './files/bulk.ts'
-import { type Capabilities, capabilitiesOf, need } from './files/capabilities.ts'
+import { type Capabilities, capabilitiesOf } from './files/capabilities.ts'
+import { type FilesContext, writable } from './files/context.ts'
 import { type FileHandle, fileHandle } from './files/handle.ts'
-import { type FilesHooks, type Subject, tell } from './files/hooks.ts'
-import { callerKey, fullKey, normalPrefix } from './files/keys.ts'
-import { observed, repeated } from './files/operation.ts'
+import type { FilesHooks, Subject } from './files/hooks.ts'
+import { normalPrefix } from './files/keys.ts'
+import { observed } from './files/observed.ts'
 import { uploadOne } from './files/upload.ts'
 import type * as options from './options.ts'
-import { renamed, type StoredFile } from './stored-file.ts'
+import type { StoredFile } from './stored-file.ts'
 import type { Body } from './transfer/source.ts'
 
 export interface FilesOptions<A extends Adapter> extends options.OperationOptions {
@@ -22,7 +21,7 @@ export interface FilesOptions<A extends Adapter> extends options.OperationOption
 }
 
 /**
- * Files at one provider.
+ * Files at one provider. Everything besides uploading one file is loaded when it is first used.
  *
  * @example
  * const files = new Files({ adapter: fs({ root: './data' }) })
@@ -30,11 +29,12 @@ export interface FilesOptions<A extends Adapter> extends options.OperationOption
  */
 export class Files<A extends Adapter = Adapter> {
   readonly #options: FilesOptions<A>
-  readonly #prefix: string
+  readonly #context: FilesContext
 
   constructor(options: FilesOptions<A>) {
+    const { adapter, prefix, readonly = false, hooks = {} } = options
     this.#options = options
-    this.#prefix = normalPrefix(options.prefix)
+    this.#context = { adapter, prefix: normalPrefix(prefix), readonly, hooks, defaults: options }
   }
 
   get adapter(): A {
@@ -48,7 +48,7 @@ export class Files<A extends Adapter = Adapter> {
 
   /** Empty, or ending with a slash. */
   get prefix(): string {
-    return this.#prefix
+    return this.#context.prefix
   }
 
   get capabilities(): Capabilities {
@@ -79,49 +79,15 @@ export class Files<A extends Adapter = Adapter> {
     second?: Body | options.UploadManyOptions,
     third: options.UploadOptions = {},
   ): Promise<options.UploadResult | options.UploadManyResult> {
-    if (typeof first !== 'string') return this.#uploadMany(first, manyOptions(second))
-    return this.#seen({ type: 'upload', key: first }, () => {
-      this.#writable('upload')
-      return this.#upload(first, bodyOf(second), third)
-    })
-  }
-
-  #upload(key: string, body: Body, options: options.UploadOptions): Promise<options.UploadResult> {
-    const { adapter, hooks } = this.#options
-    return uploadOne(adapter, key, this.#full(key), body, options, this.#options, (retry) =>
-      tell(hooks?.onRetry, { type: 'upload', key, ...retry }),
-    )
-  }
-
-  #uploadMany(
-    items: readonly options.UploadManyItem[],
-    { onProgress, concurrency, stopOnError, ...options }: options.UploadManyOptions,
-  ): Promise<options.UploadManyResult> {
-    const keys = items.map((item) => item.key)
-    return this.#seen({ type: 'upload', keys }, async () => {
-      this.#writable('upload')
-      if ('control' in options) {
-        throw new FilesError(
-          'NotSupported',
-          'a control drives one upload: give each file its own call of upload()',
-        )
-      }
-      const { done, errors } = await bulk(
-        items,
-        (item) => item.key,
-        {
-          ...(concurrency === undefined ? {} : { concurrency }),
-          ...(stopOnError === undefined ? {} : { stopOnError }),
-        },
-        ({ key, body, ...item }) =>
-          this.#upload(key, body, {
-            ...options,
-            ...item,
-            ...(onProgress && { onProgress: (progress) => onProgress({ ...progress, key }) }),
-          }),
+    if (typeof first !== 'string') {
+      const keys = first.map((item) => item.key)
+      return this.#write({ type: 'upload', keys }, async () =>
+        (await writing()).uploadMany(this.#context, first, manyOptions(second)),
       )
-      return withErrors({ uploaded: done.map(({ value }) => value) }, errors)
-    })
+    }
+    return this.#write({ type: 'upload', key: first }, () =>
+      uploadOne(this.#context, first, bodyOf(second), third),
+    )
   }
 
   /** Opens an object, or several. The content is read when it is asked for. */
@@ -131,24 +97,10 @@ export class Files<A extends Adapter = Adapter> {
     key: string | readonly string[],
     options: options.DownloadOptions & options.BulkOptions = {},
   ): Promise<StoredFile | options.DownloadManyResult> {
-    const { adapter } = this
-    const one = async (key: string) => {
-      const download = adapter.download?.bind(adapter)
-      if (!download) throw lacks(adapter, 'download')
-      const { range } = options
-      if (range) checkRange(adapter, range)
-      return this.#named(
-        key,
-        await this.#repeat({ type: 'download', key }, options, (call) =>
-          download(this.#full(key), range, call),
-        ),
-      )
-    }
-    if (typeof key === 'string') return this.#seen({ type: 'download', key }, () => one(key))
-    return this.#seen({ type: 'download', keys: [...key] }, async () => {
-      const { done, errors } = await bulk(key, String, options, one)
-      return withErrors({ downloaded: done.map(({ value }) => value) }, errors)
-    })
+    const { download, downloadMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'download', key }, () => download(this.#context, key, options))
+      : this.#read({ type: 'download', keys: [...key] }, () => downloadMany(this.#context, key, options))
   }
 
   /** What the provider knows of an object, without its content. */
@@ -158,19 +110,10 @@ export class Files<A extends Adapter = Adapter> {
     key: string | readonly string[],
     options: options.BulkOptions = {},
   ): Promise<StoredFile | options.HeadManyResult> {
-    if (typeof key === 'string')
-      return this.#seen({ type: 'head', key }, () => this.#head(key, 'head', options))
-    return this.#seen({ type: 'head', keys: [...key] }, async () => {
-      const { done, errors } = await bulk(key, String, options, (key) => this.#head(key, 'head', options))
-      return withErrors({ files: done.map(({ value }) => value) }, errors)
-    })
-  }
-
-  async #head(key: string, type: 'head' | 'exists', options: options.OperationOptions): Promise<StoredFile> {
-    const { adapter } = this
-    const head = adapter.head?.bind(adapter)
-    if (!head) throw lacks(adapter, type)
-    return this.#named(key, await this.#repeat({ type, key }, options, (call) => head(this.#full(key), call)))
+    const { head, headMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'head', key }, () => head(this.#context, key, 'head', options))
+      : this.#read({ type: 'head', keys: [...key] }, () => headMany(this.#context, key, options))
   }
 
   /** Whether an object is there. Only a clean "not found" is false; every other failure is thrown. */
@@ -180,105 +123,42 @@ export class Files<A extends Adapter = Adapter> {
     key: string | readonly string[],
     options: options.BulkOptions = {},
   ): Promise<boolean | options.ExistsManyResult> {
-    const one = async (key: string) => {
-      try {
-        await this.#head(key, 'exists', options)
-        return true
-      } catch (error) {
-        if (error instanceof FilesError && error.code === 'NotFound') return false
-        throw error
-      }
-    }
-    if (typeof key === 'string') return this.#seen({ type: 'exists', key }, () => one(key))
-    return this.#seen({ type: 'exists', keys: [...key] }, async () => {
-      const { done, errors } = await bulk(key, String, options, one)
-      const those = (there: boolean) => done.filter(({ value }) => value === there).map(({ item }) => item)
-      return withErrors({ existing: those(true), missing: those(false) }, errors)
-    })
+    const { exists, existsMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'exists', key }, () => exists(this.#context, key, options))
+      : this.#read({ type: 'exists', keys: [...key] }, () => existsMany(this.#context, key, options))
   }
 
   /** Deletes an object, or several. One that is not there counts as deleted. */
   delete(key: string, options?: options.OperationOptions): Promise<void>
   delete(keys: readonly string[], options?: options.BulkOptions): Promise<options.DeleteManyResult>
   async delete(key: string | readonly string[], options: options.BulkOptions = {}): Promise<unknown> {
-    const { adapter } = this
-    const one = async (key: string) => {
-      const remove = adapter.delete?.bind(adapter)
-      if (!remove) throw lacks(adapter, 'delete')
-      await this.#repeat({ type: 'delete', key }, options, (call) => remove(this.#full(key), call))
-    }
-    if (typeof key === 'string') {
-      await this.#seen({ type: 'delete', key }, () => {
-        this.#writable('delete')
-        return one(key)
-      })
-      return undefined
-    }
-    return this.#seen({ type: 'delete', keys: [...key] }, async () => {
-      this.#writable('delete')
-      const { done, errors } = await bulk(key, String, options, one)
-      return withErrors({ deleted: done.map(({ item }) => item) }, errors)
-    })
+    const { remove, removeMany } = await writing()
+    return typeof key === 'string'
+      ? this.#write({ type: 'delete', key }, () => remove(this.#context, key, options))
+      : this.#write({ type: 'delete', keys: [...key] }, () => removeMany(this.#context, key, options))
   }
 
   async copy(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
-    const { adapter } = this
-    await this.#seen({ type: 'copy', from, to }, async () => {
-      this.#writable('copy')
-      const copy = adapter.copy?.bind(adapter)
-      if (!copy) throw lacks(adapter, 'copy')
-      await this.#repeat({ type: 'copy', from, to }, options, (call) =>
-        copy(this.#full(from), this.#full(to), call),
-      )
-    })
+    const { copy } = await writing()
+    await this.#write({ type: 'copy', from, to }, () => copy(this.#context, from, to, options))
   }
 
   /** Renames. Where the provider cannot, the object is copied and then deleted. */
   async move(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
-    const { adapter } = this
-    const subject: Subject = { type: 'move', from, to }
-    await this.#seen(subject, async () => {
-      this.#writable('move')
-      const [source, target] = [this.#full(from), this.#full(to)]
-      if (source === target) return
-      const [move, copy, remove] = [adapter.move, adapter.copy, adapter.delete]
-      if (move) return this.#repeat(subject, options, (call) => move.call(adapter, source, target, call))
-      if (!copy || !remove) throw lacks(adapter, 'move')
-      await this.#repeat(subject, options, (call) => copy.call(adapter, source, target, call))
-      await this.#repeat(subject, options, (call) => remove.call(adapter, source, call))
-    })
+    const { move } = await writing()
+    await this.#write({ type: 'move', from, to }, () => move(this.#context, from, to, options))
   }
 
   /** One page of objects, by key. */
   async list(options: options.ListOptions = {}): Promise<options.ListResult> {
-    const { adapter } = this
-    return this.#seen({ type: 'list' }, async () => {
-      const list = adapter.list?.bind(adapter)
-      if (!list) throw lacks(adapter, 'list')
-      const { prefix = '', cursor, limit, delimiter } = options
-      need(
-        adapter.name,
-        'list with a delimiter',
-        delimiter === undefined || adapter.traits.delimiter === true,
-      )
-      const query = {
-        prefix: this.#prefix + prefix,
-        ...(cursor === undefined ? {} : { cursor }),
-        ...(limit === undefined ? {} : { limit }),
-        ...(delimiter === undefined ? {} : { delimiter }),
-      }
-      const page = await this.#repeat({ type: 'list' }, options, (call) => list(query, call))
-      return {
-        items: page.items.map((file) => renamed(file, callerKey(this.#prefix, file.key))),
-        ...(page.prefixes && { prefixes: page.prefixes.map((key) => callerKey(this.#prefix, key)) }),
-        ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
-      }
-    })
+    const { list } = await reading()
+    return this.#read({ type: 'list' }, () => list(this.#context, options))
   }
 
   /** Every object, page after page. */
   async *listAll(options: options.ListOptions = {}): AsyncGenerator<StoredFile, void> {
-    let cursor = options.cursor
+    let { cursor } = options
     do {
       const page = await this.list(cursor === undefined ? options : { ...options, cursor })
       yield* page.items
@@ -288,68 +168,31 @@ export class Files<A extends Adapter = Adapter> {
 
   /** A URL to read the object from. */
   async url(key: string, options: options.UrlOptions = {}): Promise<string> {
-    const { adapter } = this
-    return this.#seen({ type: 'url', key }, () => {
-      const url = adapter.url?.bind(adapter)
-      if (!url) throw lacks(adapter, 'url')
-      return this.#repeat({ type: 'url', key }, options, (call) => url(this.#full(key), options, call))
-    })
+    const { url } = await reading()
+    return this.#read({ type: 'url', key }, () => url(this.#context, key, options))
   }
 
   /** A request that anyone may make to upload this key. */
   async signedUploadUrl(key: string, options: options.SignUploadOptions): Promise<SignedUpload> {
-    const { adapter } = this
-    return this.#seen({ type: 'signedUploadUrl', key }, () => {
-      this.#writable('signedUploadUrl')
-      const sign = adapter.signedUploadUrl?.bind(adapter)
-      if (!sign) throw lacks(adapter, 'signedUploadUrl')
-      return this.#repeat({ type: 'signedUploadUrl', key }, options, (call) =>
-        sign(this.#full(key), options, call),
-      )
+    const { signedUploadUrl } = await writing()
+    return this.#write({ type: 'signedUploadUrl', key }, () => signedUploadUrl(this.#context, key, options))
+  }
+
+  #read<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
+    return observed(this.#context.hooks, subject, call)
+  }
+
+  #write<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
+    // In an async function, so that what is thrown before the first await is told to the hooks too.
+    return this.#read(subject, async () => {
+      writable(this.#context, subject.type)
+      return call()
     })
   }
-
-  #full(key: string): string {
-    return fullKey(this.#prefix, key)
-  }
-
-  #named(key: string, file: StoredFile): StoredFile {
-    return renamed(file, key)
-  }
-
-  #writable(what: string): void {
-    if (this.#options.readonly)
-      throw new FilesError('ReadOnly', `${what} is refused: these files are read-only`)
-  }
-
-  #seen<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
-    // In an async function, so that what is thrown before the first await is seen too.
-    return observed(this.#options.hooks ?? {}, subject, async () => call())
-  }
-
-  #repeat<T>(
-    subject: Subject,
-    options: options.OperationOptions,
-    call: Parameters<typeof repeated<T>>[4],
-  ): Promise<T> {
-    return repeated(this.#options.hooks ?? {}, subject, options, this.#options, call)
-  }
 }
 
-function lacks({ name }: Adapter, operation: string): FilesError {
-  return new FilesError('NotSupported', `${name} has no ${operation}`)
-}
-
-function checkRange(
-  { name, traits }: Adapter,
-  { start, end }: { readonly start: number; readonly end?: number },
-): void {
-  need(name, 'download of a range', traits.rangeRead === true)
-  const whole = Number.isSafeInteger(start) && start >= 0
-  if (!whole || (end !== undefined && (!Number.isSafeInteger(end) || end < start))) {
-    throw new FilesError('NotSupported', `bytes ${start}–${end ?? ''} are no range`)
-  }
-}
+const reading = () => import('./files/reading.ts')
+const writing = () => import('./files/writing.ts')
 
 function bodyOf(second: unknown): Body {
   if (second === undefined || second === null) throw new FilesError('NotSupported', 'upload() needs a body')

@@ -3,27 +3,28 @@ import type { Adapter } from '../adapter.ts'
 import { deskOf, UploadControl } from '../control.ts'
 import type { UploadIntent } from '../driver.ts'
 import { abortedError, FilesError } from '../errors.ts'
-import type { MultipartOptions, OperationOptions, UploadOptions, UploadResult } from '../options.ts'
-import { type Retry, retryPolicy } from '../transfer/retry.ts'
+import type { MultipartOptions, UploadOptions, UploadResult } from '../options.ts'
+import { retryPolicy } from '../transfer/retry.ts'
 import { type Body, openSource, type Source } from '../transfer/source.ts'
 import { runUpload } from '../transfer/upload.ts'
 import { need } from './capabilities.ts'
-import { signalsOf } from './operation.ts'
+import { type FilesContext, full } from './context.ts'
+import { tell } from './hooks.ts'
+import { signalsOf } from './observed.ts'
 
 const CONCURRENCY = 4
 const RETRIES = 8
 const IDLE_TIMEOUT = 60_000
 
-/** Uploads one body under `fullKey`; the result names it `key`. */
+/** Uploads one body. */
 export async function uploadOne(
-  adapter: Adapter,
+  files: FilesContext,
   key: string,
-  fullKey: string,
   body: Body,
   options: UploadOptions,
-  defaults: OperationOptions,
-  onRetry: (retry: Retry) => void,
 ): Promise<UploadResult> {
+  const { adapter, defaults, hooks } = files
+  const fullKey = full(files, key)
   checkSupported(adapter, options)
   const asked = options.control
   if (asked) deskOf(asked).claim()
@@ -55,7 +56,7 @@ export async function uploadOne(
         signals: signalsOf(options, defaults),
         resumable: asked !== undefined || kept !== undefined,
         onProgress: options.onProgress,
-        onRetry,
+        onRetry: (retry) => tell(hooks.onRetry, { type: 'upload', key, ...retry }),
         persist: keeping && (() => keeping.save()),
       })
       await keeping?.end(undefined)

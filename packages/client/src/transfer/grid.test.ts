@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { randomBytes } from '../../test/bodies.ts'
 import { FilesError } from '../errors.ts'
-import { cellSizeFor, Grid } from './grid.ts'
+import { cellSizeFor } from './cells.ts'
+import { Grid } from './grid.ts'
 
 const MIB = 2 ** 20
 const body = randomBytes(3 * MIB + 12_345)

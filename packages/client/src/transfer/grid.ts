@@ -6,20 +6,11 @@
  */
 import { decodeBase64, encodeBase64 } from '@pawl/protocol'
 import { FilesError } from '../errors.ts'
+import { cellSizeFor } from './cells.ts'
 import { combineCrc32, crc32 } from './crc32.ts'
-
-const MIN_CELL = 1024 * 1024
-const MAX_CELLS = 16_384
 
 /** Runs of known cells: index of the first, then the CRCs as base64 of little-endian words. */
 export type CellRuns = readonly (readonly [number, string])[]
-
-/** Size of a cell: a power of two, at least 1 MiB, at most 16,384 cells a body. */
-export function cellSizeFor(size: number): number {
-  let cell = MIN_CELL
-  while (size / cell > MAX_CELLS) cell *= 2
-  return cell
-}
 
 export class Grid {
   readonly size: number

@@ -14,7 +14,8 @@ export const WHOLE = 16 * BLOCK
 
 export interface Road {
   readonly source: Source
-  readonly grid: Grid
+  /** Absent when nobody can ask for a token or a digest. */
+  readonly grid: Grid | undefined
   readonly pace: Pace
   readonly progress: Progress
   readonly memory: Budget
@@ -42,7 +43,7 @@ export function payloadFor(
       await road.memory.take(size, call)
       held += size
       const bytes = await road.source.read(start, start + size)
-      road.grid.add(start, bytes)
+      road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
       fly(size)
       return bytes
@@ -81,7 +82,7 @@ async function* blocksOf(
   for (let at = start; at < end; ) {
     const block = await next
     if (at + block.length < end) next = read(at + block.length)
-    grid.add(at, block)
+    grid?.add(at, block)
     at += block.length
     for (let rest = block; rest.length > 0; ) {
       const now = rest.subarray(0, pace.step(rest.length))

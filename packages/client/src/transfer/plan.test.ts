@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { PartRule } from '../driver.ts'
-import { lanesOf, partsOf, planPartSize } from './plan.ts'
+import { lanesOf } from './lanes.ts'
+import { partsOf, planPartSize } from './plan.ts'
 
 const MIB = 2 ** 20
 const s3: PartRule = {

@@ -1,9 +1,7 @@
-/** Cutting a body into parts or lanes. Pure. */
-import type { Lane, PartRule } from '../driver.ts'
+/** Cutting a body into parts. Pure. */
+import type { PartRule } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import { cellSizeFor } from './grid.ts'
-
-const MIB = 1024 * 1024
+import { cellSizeFor } from './cells.ts'
 
 export interface PlannedPart {
   /** From 1. */
@@ -41,16 +39,6 @@ export function partsOf(size: number, partSize: number): PlannedPart[] {
     start: index * partSize,
     size: Math.min(partSize, size - index * partSize),
   }))
-}
-
-/** Lanes of about equal length that begin on a MiB. Fewer than asked for when the body is small. */
-export function lanesOf(size: number, wanted: number): Lane[] {
-  const count = Math.max(1, Math.min(wanted, Math.floor(size / MIB)))
-  const length = roundUp(Math.ceil(size / count), MIB)
-  const starts = Array.from({ length: count }, (_, index) => index * length).filter(
-    (s) => s < size || s === 0,
-  )
-  return starts.map((start, index) => ({ index, start, end: Math.min(start + length, size) }))
 }
 
 function roundUp(value: number, unit: number): number {

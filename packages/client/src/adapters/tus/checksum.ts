@@ -1,15 +1,7 @@
 /** `Upload-Checksum` for one chunk. */
 import { encodeBase64 } from '@pawl/protocol'
 import { crc32 } from '../../transfer/crc32.ts'
-
-/** What can be computed here, the quickest first. */
-const KNOWN = ['crc32', 'sha1', 'sha256'] as const
-export type Checksum = (typeof KNOWN)[number]
-
-/** The quickest algorithm that a server offers. */
-export function quickest(offered: readonly string[]): Checksum | undefined {
-  return KNOWN.find((algorithm) => offered.includes(algorithm))
-}
+import type { Checksum } from './checksums.ts'
 
 export async function checksumHeader(algorithm: Checksum, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return `${algorithm} ${encodeBase64(await digest(algorithm, bytes))}`

@@ -1,19 +1,11 @@
 /** The wire calls of one tus upload: one URL, or one for each lane and a final that joins them. */
-import { formatUploadConcat, formatUploadMetadata } from '@pawl/protocol'
-import type {
-  Call,
-  Lane,
-  OffsetDriver,
-  OffsetState,
-  Payload,
-  ProviderResult,
-  UploadIntent,
-} from '../../driver.ts'
+import { formatUploadMetadata } from '@pawl/protocol'
+import type { Call, OffsetDriver, OffsetState, Payload, ProviderResult, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import { statusError } from '../../http/failure.ts'
 import type { HttpResponse } from '../../http/http.ts'
 import { inSlices } from '../../transfer/payload.ts'
-import { type Checksum, checksumHeader, quickest } from './checksum.ts'
+import { type Checksum, quickest } from './checksums.ts'
 import { chunkRule } from './chunk.ts'
 import { askOffer, type Offer } from './offer.ts'
 import type { TusOptions } from './options.ts'
@@ -64,24 +56,6 @@ export function tusDriver(
     return { url: place.resolve(location), response }
   }
 
-  async function createLanes(intent: UploadIntent, lanes: readonly Lane[], call: Call): Promise<TusSession> {
-    const urls: string[] = []
-    try {
-      for (const { start, end } of lanes) {
-        const headers = {
-          'upload-concat': formatUploadConcat({ kind: 'partial' }),
-          'upload-length': String(end - start),
-        }
-        urls.push((await create(intent, headers, undefined, call)).url)
-      }
-    } catch (error) {
-      // Nobody will ever know of these: what was created is given back, as far as that works.
-      await Promise.allSettled(urls.map((url) => remove(url, call)))
-      throw error
-    }
-    return { urls }
-  }
-
   async function remove(url: string, call: Call): Promise<void> {
     const response = await wire.send({ method: 'DELETE', url }, call)
     const { status } = response
@@ -109,7 +83,10 @@ export function tusDriver(
       const offsets = lanes.map((lane) => lane.start)
       if (endpoint === undefined)
         return { session: { urls: [place.base] }, offsets: [await where(place.base, call)] }
-      if (lanes.length > 1) return { session: await createLanes(intent, lanes, call), offsets }
+      if (lanes.length > 1) {
+        const { createLanes } = await import('./concatenation.ts')
+        return { session: await createLanes(create, remove, intent, lanes, call), offsets }
+      }
       const whole = first !== undefined && first.size === intent.size && first.size > 0 && first.size <= SMALL
       const along = whole && creationWithUpload && known.offer?.creationWithUpload === true
       const headers = {
@@ -146,7 +123,10 @@ export function tusDriver(
           headers:
             checksum === undefined || bytes === undefined
               ? headers
-              : { ...headers, 'upload-checksum': await checksumHeader(checksum, bytes) },
+              : {
+                  ...headers,
+                  'upload-checksum': await (await import('./checksum.ts')).checksumHeader(checksum, bytes),
+                },
           body: bytes === undefined ? payload : inSlices(payload, bytes),
         },
         call,
@@ -159,11 +139,8 @@ export function tusDriver(
 
     complete: async (session, intent, call): Promise<ProviderResult> => {
       if (session.urls.length === 1) return resultOf(options, urlOf(session, 0), last, call)
-      const [head = '', ...rest] = session.urls
-      const headers = {
-        'upload-concat': formatUploadConcat({ kind: 'final', uploads: [head, ...rest] }),
-        ...metadataHeader(options, intent),
-      }
+      const { joined } = await import('./concatenation.ts')
+      const headers = { ...joined(session), ...metadataHeader(options, intent) }
       const { url, response } = await create(intent, headers, undefined, call)
       return resultOf(options, url, response, call)
     },

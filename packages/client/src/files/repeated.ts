@@ -1,34 +1,19 @@
-/** One call on `Files` besides uploading: its time-out, its retries, its hooks. */
+/** A call besides uploading: its time-out and its retries. */
 import type { AdapterCall } from '../adapter.ts'
 import { abortedError, FilesError } from '../errors.ts'
 import type { OperationOptions } from '../options.ts'
 import { delayBefore, retryPolicy, sleep } from '../transfer/retry.ts'
-import { type FilesHooks, type Subject, tell } from './hooks.ts'
+import type { FilesContext } from './context.ts'
+import { type Subject, tell } from './hooks.ts'
+import { signalsOf } from './observed.ts'
 
 const RETRIES = 3
 
-/** Tells the hooks how a call ended. Every public call goes through here once. */
-export async function observed<T>(hooks: FilesHooks, subject: Subject, call: () => Promise<T>): Promise<T> {
-  const began = Date.now()
-  try {
-    const result = await call()
-    tell(hooks.onAction, { ...subject, status: 'success', result, durationMs: Date.now() - began })
-    return result
-  } catch (thrown) {
-    const error = FilesError.wrap(thrown)
-    const durationMs = Date.now() - began
-    tell(hooks.onError, { ...subject, error, durationMs })
-    tell(hooks.onAction, { ...subject, status: 'error', error, durationMs })
-    throw error
-  }
-}
-
 /** Makes a call that may be repeated, until it answers or its retries are used up. */
 export async function repeated<T>(
-  hooks: FilesHooks,
+  { hooks, defaults }: FilesContext,
   subject: Subject,
   options: OperationOptions,
-  defaults: OperationOptions,
   call: (call: AdapterCall) => Promise<T>,
 ): Promise<T> {
   const policy = retryPolicy(options.retries ?? defaults.retries, RETRIES)
@@ -51,10 +36,6 @@ export async function repeated<T>(
       await sleep(delayMs, signal)
     }
   }
-}
-
-export function signalsOf(...options: readonly OperationOptions[]): AbortSignal[] {
-  return options.flatMap(({ signal }) => (signal ? [signal] : []))
 }
 
 function tooSlow({ type }: Subject, timeout: number, cause: unknown): FilesError {
