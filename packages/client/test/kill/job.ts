@@ -1,9 +1,13 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
+import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { S3Options } from '../../src/adapters/s3/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
   | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
+  | ({ readonly name: 's3' } & S3Options)
+  | ({ readonly name: 'azure' } & AzureOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -18,6 +22,15 @@ export interface KillJob {
 }
 
 export async function adapterOf(description: AdapterDescription): Promise<Adapter> {
-  if (description.name === 'fs') return (await import('../../src/adapters/fs/fs.ts')).fs(description)
-  return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+  switch (description.name) {
+    case 'fs':
+      return (await import('../../src/adapters/fs/fs.ts')).fs(description)
+    case 'tus':
+      return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+    case 's3':
+      // Named for the switch, not for the service.
+      return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
+    case 'azure':
+      return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+  }
 }
