@@ -37,7 +37,7 @@ export interface Pawl {
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const START_MS = 30_000
+const START_MS = 60_000
 
 /** What runs a server, without the page. */
 export const mainScript = join(root, 'packages/server/src/main.ts')
@@ -110,7 +110,7 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
 }
 
 /** A port that nobody listens on: a restarted server must come back at the same address. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer()
   probe.listen(0, '127.0.0.1')
   await once(probe, 'listening')
