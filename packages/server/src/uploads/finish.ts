@@ -34,6 +34,8 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
+  /** What met a fault on its way: its client may never ask again. */
+  readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
 
   constructor(options: FinisherOptions) {
     this.#options = options
@@ -48,11 +50,26 @@ export class Finisher {
   finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
-    const work = this.#finish(upload, length).finally(() => this.#running.delete(upload.id))
+    this.#left.delete(upload.id)
+    const work = this.#finish(upload, length)
+      .catch((error: unknown) => {
+        if (!(error instanceof UploadError)) this.#left.set(upload.id, { upload, length })
+        throw error
+      })
+      .finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
     work.catch(() => {})
     this.#running.set(upload.id, work)
     return work
+  }
+
+  /** Tries again what met a fault since the start; what an earlier process left, repair found. */
+  async finishLeft(): Promise<number> {
+    let count = 0
+    for (const { upload, length } of [...this.#left.values()]) {
+      if (await this.finish(upload, length).catch(() => undefined)) count += 1
+    }
+    return count
   }
 
   /** Resolves when nothing is being finished. */
@@ -64,9 +81,11 @@ export class Finisher {
     const { catalog } = this.#options
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
     const lost = await this.#makeDurable(upload, length)
-    if (!lost && !(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
-    // An upload that is still open is not failed by this: it goes on from what is there.
-    if (lost) return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    // Only an upload that was finishing is failed by this: an open one goes on from what is there.
+    if (lost !== undefined) {
+      return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    }
+    if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }
@@ -78,8 +97,9 @@ export class Finisher {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones.
-      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones. No bytes need no file: a crash or a full
+      // disk may have come before it was made.
+      if (upload.concat.kind !== 'final' && length > 0) await blobs.seal(upload.segment, length)
       return undefined
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {

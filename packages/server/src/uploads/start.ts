@@ -10,7 +10,7 @@ import { Durability } from './durability.ts'
 import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
-import type { Judge } from './judge.ts'
+import { type Judge, PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
 import { type Finding, findings, mend } from './repair.ts'
 import { sweepRegularly } from './sweep.ts'
@@ -22,7 +22,8 @@ export interface EngineOptions {
   readonly blobs: BlobStore
   readonly log: Logger
   readonly now: () => number
-  readonly judge: Judge
+  /** Everything is permitted when it is left out. */
+  readonly judge?: Judge
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
@@ -42,7 +43,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, judge, limits, idleTimeout } = options
+  const { catalog, blobs, log, now, judge = PERMIT_ALL, limits, idleTimeout } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
