@@ -59,7 +59,7 @@ const LOCK_TIMEOUT_MS = 15_000
 /** @throws CatalogError, StoreError, ConfigError when it cannot start; nothing is left open then */
 export async function createServer(config: Config, parts: ServerParts = {}): Promise<PawlServer> {
   const log = parts.log ?? createLog(config.log)
-  const now = Date.now
+  const now = (): number => Date.now()
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const catalog =
     parts.catalog ??
