@@ -8,7 +8,7 @@ import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
-import type { UploadId, UploadRecord } from './upload.ts'
+import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 /** What the bytes of one request must hash to. */
 export interface Checksum {
@@ -86,7 +86,7 @@ async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: Abo
     if (!(error instanceof UploadError && error.code === 'busy' && error.offset === undefined)) throw error
     const upload = await findPermitted(engine, id, permit)
     const segment = await reach(() => engine.blobs.inspect(upload.segment))
-    throw new UploadError('busy', error.message, { offset: segment?.length ?? 0 })
+    throw new UploadError('busy', error.message, { offset: acceptedLength(upload, segment?.length ?? 0) })
   }
 }
 

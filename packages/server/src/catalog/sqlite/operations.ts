@@ -155,7 +155,7 @@ export function sqliteOperations(
     beginFinish(id, length) {
       run(
         `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)`,
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
         length,
         id,
         length,
