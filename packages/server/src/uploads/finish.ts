@@ -5,10 +5,12 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
-import type { Catalog } from '../catalog/catalog.ts'
+import { type Catalog, CatalogError } from '../catalog/catalog.ts'
 import { newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
-import { UploadError, type UploadFailure } from './errors.ts'
+import { failureError, UploadError, type UploadFailure } from './errors.ts'
+import { FinishLater } from './finish-later.ts'
+import type { HookRunner } from './hooks.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
@@ -17,9 +19,12 @@ export interface FinisherOptions {
   readonly blobs: BlobStore
   readonly durability: Durability
   readonly digests: UploadDigests
+  readonly hooks: HookRunner
   readonly now: () => number
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
+  /** Finishing in the background, with nobody to answer, did not end in an object. */
+  readonly onLateError: (upload: UploadRecord, error: unknown) => void
 }
 
 /** How an upload whose bytes are all there came out. */
@@ -31,29 +36,45 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
+  readonly #later: FinishLater
 
   constructor(options: FinisherOptions) {
     this.#options = options
+    this.#later = new FinishLater((upload, length) => this.finish(upload, length), options.onLateError)
   }
 
   /**
    * Brings an upload whose bytes are all there to its outcome. Whoever asks while it runs gets the same
    * promise; the work goes on when they leave.
    * @throws UploadError with the code of the failure that is now stored
-   * @throws StoreError, CatalogError when it did not come to an outcome: the next call goes on
+   * @throws StoreError, CatalogError, UploadError `unavailable` when it did not come to an outcome: the next call
+   *   goes on, and if none comes it is tried again by itself
    */
   finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
     const work = this.#finish(upload, length).finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
-    work.catch(() => {})
+    work.then(
+      () => this.#later.settled(upload.id),
+      (error: unknown) => {
+        if (isPassing(error)) this.#later.again(upload, length)
+        else this.#later.settled(upload.id)
+      },
+    )
     this.#running.set(upload.id, work)
     return work
   }
 
-  /** Resolves when nothing is being finished. */
+  /** Finishes an upload soon, in the background; a few at a time. */
+  finishSoon(upload: UploadRecord, length: number): void {
+    this.#later.soon(upload, length)
+  }
+
+  /** Resolves when nothing is being finished. A hook that runs is waited for no longer. */
   async close(): Promise<void> {
+    this.#later.close()
+    this.#options.hooks.close()
     await Promise.allSettled(this.#running.values())
   }
 
@@ -87,23 +108,30 @@ export class Finisher {
   }
 
   async #publish(upload: UploadRecord, length: number): Promise<Finished> {
-    const { catalog, digests, now, onPublished } = this.#options
+    const { catalog, digests, hooks, now, onPublished } = this.#options
+    const demands = Object.keys(upload.digests.demanded).length > 0
+    let computed = demands ? digests.finish(upload, length) : undefined
+    const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed))
+    if (mismatch !== undefined) return this.#fail(upload, mismatch)
+    const verdict = await hooks.run('beforeFinish', { ...upload, action: 'finish', size: length })
+    if (verdict.kind === 'rejected') {
+      return this.#fail(upload, { code: 'rejected', status: verdict.status, message: verdict.message })
+    }
+    // Not before the hook: when that fails, the hashing that went along with the bytes is still there next time.
+    computed ??= digests.finish(upload, length)
     let known: Digests = {}
-    const computed = digests.finish(upload, length)
     computed.then(
       (value) => {
         known = value
       },
       () => {},
     )
-    const mismatch = await mismatchOf(upload.digests.demanded, computed)
-    if (mismatch !== undefined) return this.#fail(upload, mismatch)
     const object: ObjectRecord = {
       bucket: upload.bucket,
       key: upload.key,
       version: newVersion(),
       size: length,
-      headers: upload.headers,
+      headers: verdict.headers,
       owner: upload.owner,
       createdAt: now(),
       wanted: algorithmsOf(upload),
@@ -111,7 +139,7 @@ export class Finisher {
       digests: known,
       segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
-    const result = await catalog.publish(upload.id, object)
+    const result = await catalog.publish(upload.id, object, verdict.metadata)
     switch (result.kind) {
       case 'published':
         onPublished(object, computed)
@@ -148,7 +176,7 @@ export function finishedOf(upload: UploadRecord): Finished {
     case 'sealed':
       return { kind: 'sealed' }
     case 'failed':
-      throw new UploadError(state.failure.code, state.failure.message)
+      throw failureError(state.failure)
     case 'expired':
       throw new UploadError('gone', 'the upload expired')
     case 'cancelled':
@@ -159,7 +187,13 @@ export function finishedOf(upload: UploadRecord): Finished {
   }
 }
 
-/** Waits for the digests only when some were demanded. @throws StoreError */
+/** Whether nothing was decided, and trying again may help. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof UploadError) return error.code === 'unavailable'
+  return error instanceof StoreError || error instanceof CatalogError
+}
+
+/** @throws StoreError */
 async function mismatchOf(demanded: Digests, computed: Promise<Digests>): Promise<UploadFailure | undefined> {
   for (const [name, digest] of Object.entries(demanded)) {
     const actual = (await computed)[name as keyof Digests]

@@ -7,10 +7,10 @@ import {
   parseUploadMetadata,
   parseWantReprDigest,
 } from '@pawl/protocol'
-import { parse as parseMediaType } from 'content-type'
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
 import { UploadError } from '../../uploads/errors.ts'
+import { MAX_METADATA, objectHeadersFrom } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { checksumOf } from './checksum.ts'
@@ -19,9 +19,6 @@ import { TusRequestError } from './errors.ts'
 import { CHUNK_TYPE } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
-
-/** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
-const MAX_METADATA = 16 * 1024
 
 /** What every creation on this endpoint says, whatever its bytes. */
 export interface Creation {
@@ -103,7 +100,7 @@ function readCreation(exchange: Exchange, { principal }: Granted): Creation {
     key: (id) => id,
     precondition: 'absent',
     metadata,
-    headers: objectHeadersFrom(parseUploadMetadata(metadata)),
+    headers: headersFrom(metadata),
     digests: {
       wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
       demanded: Object.fromEntries(
@@ -152,20 +149,11 @@ function refuseBody(exchange: Exchange, declared: DeclaredLength): void {
   }
 }
 
-/** The names under which clients send a file's name and type. */
-function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
-  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
-  return {
-    contentType: mediaType(type || 'application/octet-stream'),
-    fileName: metadata.get('filename') || metadata.get('name') || undefined,
-  }
-}
-
-function mediaType(text: string): string {
+/** @throws TusRequestError, MalformedHeader */
+function headersFrom(metadata: string): ObjectHeaders {
   try {
-    parseMediaType(text)
-    // Printable ASCII only: it becomes a header of every answer.
-    if (/^[\x20-\x7e]{1,255}$/.test(text)) return text
-  } catch {}
-  throw new TusRequestError(400, 'the metadata names a content type that is none')
+    return objectHeadersFrom(parseUploadMetadata(metadata))
+  } catch (error) {
+    throw error instanceof RangeError ? new TusRequestError(400, error.message) : error
+  }
 }
