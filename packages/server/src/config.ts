@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, nearest } from './config-error.ts'
+import { hooks, NO_HOOKS } from './config-hooks.ts'
 import * as value from './config-values.ts'
 
 const SETTINGS = {
@@ -22,6 +23,9 @@ const SETTINGS = {
   reserve: { type: value.size, default: 1_000_000_000 },
   idleTimeout: { type: value.duration, default: 60_000 },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
+  webhookUrl: { type: value.endpoint, default: undefined },
+  webhookSecret: { type: value.webhookSecret, default: undefined },
+  hooks: { type: hooks, default: NO_HOOKS },
   corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
@@ -44,8 +48,6 @@ const NOT_YET = [
   'maxActive',
   'rate',
   'interim',
-  'webhookUrl',
-  'webhookSecret',
   'metricsPort',
 ]
 
@@ -103,6 +105,11 @@ export async function readConfigFile(folder: string): Promise<Readonly<Record<st
 }
 
 function check(config: Config): void {
+  if (config.webhookUrl !== undefined && config.webhookSecret === undefined) {
+    throw new ConfigError(
+      'PAWL_WEBHOOK_URL needs PAWL_WEBHOOK_SECRET: without a signature a receiver cannot tell events from forgeries',
+    )
+  }
   const loopback = ['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if (config.dev && !loopback) {
     throw new ConfigError(
