@@ -39,15 +39,18 @@ export interface Pawl {
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const START_MS = 30_000
 
+/** What runs a server, without the page. */
+export const mainScript = join(root, 'packages/server/src/main.ts')
+
 export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'pawl-test-')))
   const port = await freePort()
-  const script = options.page === true ? 'scripts/start.ts' : 'packages/server/src/main.ts'
+  const script = options.page === true ? join(root, 'scripts/start.ts') : mainScript
   let child: ChildProcess | undefined
   let output = ''
 
   const start = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
-    const args = [join(root, script), '--port', String(port), '--data', dataDir, ...(options.args ?? [])]
+    const args = [script, '--port', String(port), '--data', dataDir, ...(options.args ?? [])]
     const started = spawn(process.execPath, args, {
       cwd: root,
       env: { ...serverEnv(), PAWL_DEV: '1', ...options.env, ...more },

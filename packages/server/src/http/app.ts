@@ -63,7 +63,8 @@ export function createApp(options: AppOptions): App {
   // A refusal comes before `100 Continue`, so that a refused body is never sent.
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => handle(req, res, true))
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
-    new Exchange(req, res, false).refuse(417, 'only Expect: 100-continue is understood')
+    const exchange = new Exchange(req, res, false)
+    exchange.refuse(417, 'only Expect: 100-continue is understood', options.files.cors.unconditional)
   })
   server.on('clientError', (error: Error, socket: Socket) => unparsable.refuse(error, socket))
   // Without a listener node:http would end the connection without a word.

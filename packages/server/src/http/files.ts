@@ -1,4 +1,5 @@
 /** The plain endpoint `/files/`: which protocol a request speaks, and objects to whoever may read them. */
+import { TUS_VERSION } from '@pawl/protocol'
 import type { FilesAccess } from '../access/files-access.ts'
 import type { Objects } from '../objects/objects.ts'
 import { UploadError } from '../uploads/errors.ts'
@@ -18,7 +19,7 @@ export interface FilesFace {
 export async function serveFiles(face: FilesFace, exchange: Exchange): Promise<void> {
   const { req, res, method } = exchange
   face.cors.apply(req, res)
-  if (face.cors.isPreflight(req)) return exchange.answer(204, {})
+  if (face.cors.isPreflight(req)) return exchange.answer(204, { 'Tus-Resumable': TUS_VERSION })
   const speaksTus = exchange.header('tus-resumable') !== undefined
   if (method === 'GET' || (method === 'HEAD' && !speaksTus)) return download(face, exchange)
   return serveTus(face.tus, exchange)
@@ -43,7 +44,8 @@ async function download(face: FilesFace, exchange: Exchange): Promise<void> {
     // Tells an upload under way apart from nothing, to those who may know.
     await face.tus.uploads.inspect(id, access.permit, exchange.gone)
     exchange.refuse(412, 'the upload is not complete: to go on with it send Tus-Resumable', {
-      'Tus-Version': '1.0.0',
+      'Tus-Resumable': TUS_VERSION,
+      'Tus-Version': TUS_VERSION,
     })
   } catch (error) {
     if (exchange.gone.aborted || exchange.res.headersSent) return exchange.cut()

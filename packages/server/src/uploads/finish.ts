@@ -5,11 +5,10 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
-import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
-import { FinishLater } from './finish-later.ts'
 import type { HookRunner } from './hooks.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
@@ -23,9 +22,12 @@ export interface FinisherOptions {
   readonly now: () => number
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
-  /** Finishing in the background, with nobody to answer, did not end in an object. */
+  /** Finishing with nobody to answer did not end in an object. */
   readonly onLateError: (upload: UploadRecord, error: unknown) => void
 }
+
+/** Left uploads finished at a time: hooks may ask services that are small. */
+const AT_ONCE = 4
 
 /** How an upload whose bytes are all there came out. */
 export type Finished =
@@ -36,11 +38,12 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
-  readonly #later: FinishLater
+  /** What met a fault on its way, longest ago first: its client may never ask again. */
+  readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
+  #closing = false
 
   constructor(options: FinisherOptions) {
     this.#options = options
-    this.#later = new FinishLater((upload, length) => this.finish(upload, length), options.onLateError)
   }
 
   /**
@@ -53,27 +56,53 @@ export class Finisher {
   finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
-    const work = this.#finish(upload, length).finally(() => this.#running.delete(upload.id))
+    this.#left.delete(upload.id)
+    const work = this.#finish(upload, length)
+      .catch((error: unknown) => {
+        if (isPassing(error)) this.#left.set(upload.id, { upload, length })
+        throw error
+      })
+      .finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
-    work.then(
-      () => this.#later.settled(upload.id),
-      (error: unknown) => {
-        if (isPassing(error)) this.#later.again(upload, length)
-        else this.#later.settled(upload.id)
-      },
-    )
+    work.catch(() => {})
     this.#running.set(upload.id, work)
     return work
   }
 
-  /** Finishes an upload soon, in the background; a few at a time. */
-  finishSoon(upload: UploadRecord, length: number): void {
-    this.#later.soon(upload, length)
+  /** Has an upload finished by the next `finishLeft`. */
+  leave(upload: UploadRecord, length: number): void {
+    this.#left.set(upload.id, { upload, length })
+  }
+
+  /**
+   * Tries again what met a fault since the start; what an earlier process left, repair found. A few at a time,
+   * and no more in this round once one fails: a hook that hangs would hold up everything behind it.
+   */
+  async finishLeft(): Promise<number> {
+    const { hooks, onLateError } = this.#options
+    const waiting = [...this.#left.values()]
+    let finished = 0
+    let failed = false
+    const work = async (): Promise<void> => {
+      for (;;) {
+        const next = failed || this.#closing ? undefined : waiting.shift()
+        if (next === undefined) return
+        try {
+          await this.finish(next.upload, next.length)
+          finished += 1
+        } catch (error) {
+          onLateError(next.upload, error)
+          failed ||= isPassing(error) && hooks.has('beforeFinish')
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return finished
   }
 
   /** Resolves when nothing is being finished. A hook that runs is waited for no longer. */
   async close(): Promise<void> {
-    this.#later.close()
+    this.#closing = true
     this.#options.hooks.close()
     await Promise.allSettled(this.#running.values())
   }
@@ -96,8 +125,9 @@ export class Finisher {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones.
-      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones. No bytes need no file: a crash or a full
+      // disk may have come before it was made.
+      if (upload.concat.kind !== 'final' && length > 0) await blobs.seal(upload.segment, length)
       return undefined
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
@@ -189,8 +219,7 @@ export function finishedOf(upload: UploadRecord): Finished {
 
 /** Whether nothing was decided, and trying again may help. */
 function isPassing(error: unknown): boolean {
-  if (error instanceof UploadError) return error.code === 'unavailable'
-  return error instanceof StoreError || error instanceof CatalogError
+  return !(error instanceof UploadError) || error.code === 'unavailable'
 }
 
 /** @throws StoreError */

@@ -3,7 +3,7 @@
  * the source of the object's own headers.
  */
 import { formatUploadMetadata, parseUploadMetadata } from '@pawl/protocol'
-import { parse as parseMediaType } from 'content-type'
+import { isMediaType } from '../objects/media-type.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
 
 /** Characters; HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
@@ -37,10 +37,6 @@ export function objectHeadersFrom(metadata: ReadonlyMap<string, string>): Object
 }
 
 function mediaType(text: string): string {
-  try {
-    parseMediaType(text)
-    // Printable ASCII only: it becomes a header of every answer.
-    if (/^[\x20-\x7e]{1,255}$/.test(text)) return text
-  } catch {}
+  if (isMediaType(text)) return text
   throw new RangeError('the metadata names a content type that is none')
 }

@@ -73,6 +73,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   })
   await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
 
+  if (hooks.has('beforeFinish')) void finisher.finishLeft()
   const leases = new Leases(idleTimeout)
   const engine: Engine = {
     catalog,
@@ -102,6 +103,8 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     objects: objectsOver(catalog, blobs, readers),
     closeTransfers: () => leases.close(),
     async close() {
+      // First, because the sweep may be waiting for one.
+      hooks.close()
       await sweeper.stop()
       await finisher.close()
       await digester.close()
@@ -151,7 +154,7 @@ async function repair({ catalog, blobs, finisher, now, log, trusted, later }: Re
   }
   for await (const finding of findings(catalog, blobs, trusted)) {
     counts[finding.kind] += 1
-    if (later && finding.kind === 'unfinished') finisher.finishSoon(finding.upload, finding.length)
+    if (later && finding.kind === 'unfinished') finisher.leave(finding.upload, finding.length)
     else await mend(finding, { catalog, blobs, finisher, now, onError })
   }
   await blobs.trust()

@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 
 export interface Reply {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  /** Names in lower case; repeated ones joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>
   readonly bytes: Buffer
   readonly text: string
 }
@@ -29,7 +30,7 @@ export function send(
       res.on('error', reject)
       res.on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: res.statusCode ?? 0, headers: res.headers, bytes, text: bytes.toString() })
+        resolve({ status: res.statusCode ?? 0, headers: joined(res.headers), bytes, text: bytes.toString() })
       })
     })
     // After an answer a connection may break while the rest of the body is still being sent.
@@ -40,6 +41,10 @@ export function send(
     else if (isChunks(body)) Readable.from(body).pipe(req)
     else req.end(body)
   })
+}
+
+function joined(headers: IncomingHttpHeaders): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]))
 }
 
 function declared(body: Body | undefined): OutgoingHttpHeaders {
