@@ -1,9 +1,7 @@
 /** The key `hooks` of `pawl.config.ts`: functions, so neither a flag nor the environment can give them. */
 import { ConfigError, nearest } from './config-error.ts'
 import { duration, type Reader } from './config-values.ts'
-import type { Hook, HookName, Hooks } from './uploads/hooks.ts'
-
-export const NO_HOOKS: Hooks = { timeout: 10_000 }
+import { type Hook, type HookName, type Hooks, NO_HOOKS } from './uploads/hooks.ts'
 
 const NAMES: readonly HookName[] = ['beforeCreate', 'beforeFinish']
 

@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, nearest } from './config-error.ts'
-import { hooks, NO_HOOKS } from './config-hooks.ts'
+import { hooks } from './config-hooks.ts'
 import * as value from './config-values.ts'
+import { NO_HOOKS } from './uploads/hooks.ts'
 
 const SETTINGS = {
   host: { type: value.text, default: '127.0.0.1' },

@@ -35,7 +35,7 @@ export type AfterFailure =
   | { readonly kind: 'retry'; readonly dueAt: number }
   | { readonly kind: 'dead'; readonly at: number; readonly reason: string }
 
-export interface OutboxCounts {
+interface OutboxCounts {
   readonly pending: number
   readonly dead: number
 }

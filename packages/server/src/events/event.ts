@@ -19,7 +19,7 @@ interface Subject {
   readonly owner: Principal
 }
 
-export interface UploadData extends Subject {
+interface UploadData extends Subject {
   /** The upload's id. Its URL is a capability: not for logs. */
   readonly upload: UploadId
   /** Bytes in all; null while the client has not said. */
@@ -27,7 +27,7 @@ export interface UploadData extends Subject {
   readonly metadata: Metadata
 }
 
-export interface ObjectData extends Subject {
+interface ObjectData extends Subject {
   /** Bytes. */
   readonly size: number
   /** The object's version, its `ETag`. */

@@ -55,6 +55,9 @@ export interface Hooks extends Readonly<Partial<Record<HookName, Hook>>> {
   readonly timeout: number
 }
 
+/** Nobody is asked. */
+export const NO_HOOKS: Hooks = { timeout: 10_000 }
+
 export interface HookSubject {
   readonly action: HookRequest['action']
   readonly owner: Principal
@@ -66,7 +69,7 @@ export interface HookSubject {
   readonly headers: ObjectHeaders
 }
 
-export type HookVerdict =
+type HookVerdict =
   | { readonly kind: 'go-on'; readonly metadata: string; readonly headers: ObjectHeaders }
   | { readonly kind: 'rejected'; readonly status: number; readonly message: string }
 

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { ANON } from '../access/principal.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
-import { Listeners } from '../events/listeners.ts'
 import { createLog } from '../log.ts'
 import type { AppendOutcome } from './append.ts'
 import { UploadError } from './errors.ts'
@@ -434,8 +433,6 @@ export class Simulation {
         now: Date.now,
         limits: { maxSize: MAX_SIZE, ttl: TTL, everyAck: this.#everyAck },
         idleTimeout: 60_000,
-        hooks: { timeout: 1000 },
-        listeners: new Listeners(createLog('silent'), () => {}),
       }).catch((error: unknown) => {
         failed = true
         if (!this.#process.dead) this.#blame(`the start threw ${String(error)}`)

@@ -2,7 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { Listeners } from '../events/listeners.ts'
+import { Listeners } from '../events/listeners.ts'
 import { Progress } from '../events/progress.ts'
 import { type Logger, redactId } from '../log.ts'
 import { Digester } from '../objects/digester.ts'
@@ -12,7 +12,7 @@ import { Durability } from './durability.ts'
 import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
-import { type Hooks, hookRunner } from './hooks.ts'
+import { type Hooks, hookRunner, NO_HOOKS } from './hooks.ts'
 import { Leases } from './lease.ts'
 import { type Finding, findings, mend } from './repair.ts'
 import { sweepRegularly } from './sweep.ts'
@@ -27,8 +27,10 @@ export interface EngineOptions {
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
-  readonly hooks: Hooks
-  readonly listeners: Listeners
+  /** Without them every upload is as its client wants it. */
+  readonly hooks?: Hooks
+  /** Told how far uploads are. */
+  readonly listeners?: Listeners
 }
 
 export interface RunningEngine {
@@ -59,7 +61,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
       log.error({ err: error, version: object.version }, 'a digest could not be computed'),
   })
   const digests = new UploadDigests(blobs)
-  const hooks = hookRunner(options.hooks)
+  const hooks = hookRunner(options.hooks ?? NO_HOOKS)
   const finisher = new Finisher({
     catalog,
     blobs,
@@ -84,7 +86,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     digests,
     finisher,
     hooks,
-    progress: new Progress(options.listeners, now),
+    progress: new Progress(options.listeners ?? new Listeners(log, () => {}), now),
     limits,
     now,
   }

@@ -8,7 +8,7 @@ import type { StoredEvent } from '../event.ts'
 /** What PAWL_WEBHOOK_SECRET is set to. */
 export const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`
 
-export interface Received {
+interface Received {
   /** The header webhook-id. */
   readonly id: string
   readonly headers: IncomingHttpHeaders

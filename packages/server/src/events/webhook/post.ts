@@ -10,7 +10,7 @@ export interface PostOptions {
   readonly timeout: number
 }
 
-export type PostResult =
+type PostResult =
   | { readonly kind: 'delivered' }
   /** 410: the receiver wants no events any more. */
   | { readonly kind: 'gone'; readonly reason: string }
