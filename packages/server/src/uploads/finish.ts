@@ -109,6 +109,7 @@ export class Finisher {
 
   async #finish(upload: UploadRecord, length: number): Promise<Finished> {
     const { catalog } = this.#options
+    const digests = this.#beginDigests(upload, length)
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
     const lost = await this.#makeDurable(upload, length)
     // Only an upload that was finishing is failed by this: an open one goes on from what is there.
@@ -119,7 +120,7 @@ export class Finisher {
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }
-    return this.#publish(upload, length)
+    return this.#publish(upload, length, digests)
   }
 
   /** Resolves to how bytes are missing, if they are. */
@@ -139,25 +140,28 @@ export class Finisher {
     }
   }
 
-  async #publish(upload: UploadRecord, length: number): Promise<Finished> {
+  /**
+   * Before the disk is waited for, so that a small body's digests are known by the time its object is published.
+   * Not where a hook comes first: when that fails, the hashing that went along with the bytes must still be there.
+   */
+  #beginDigests(upload: UploadRecord, length: number): ComingDigests | undefined {
+    const { digests, hooks } = this.#options
+    return upload.concat.kind === 'partial' || hooks.has('beforeFinish')
+      ? undefined
+      : coming(digests.finish(upload, length))
+  }
+
+  async #publish(upload: UploadRecord, length: number, begun: ComingDigests | undefined): Promise<Finished> {
     const { catalog, digests, hooks, now, onPublished } = this.#options
     const demands = Object.keys(upload.digests.demanded).length > 0
-    let computed = demands ? digests.finish(upload, length) : undefined
-    const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed))
+    let computed = begun ?? (demands ? coming(digests.finish(upload, length)) : undefined)
+    const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed.promise))
     if (mismatch !== undefined) return this.#fail(upload, mismatch)
     const verdict = await hooks.run('beforeFinish', { ...upload, action: 'finish', size: length })
     if (verdict.kind === 'rejected') {
       return this.#fail(upload, { code: 'rejected', status: verdict.status, message: verdict.message })
     }
-    // Not before the hook: when that fails, the hashing that went along with the bytes is still there next time.
-    computed ??= digests.finish(upload, length)
-    let known: Digests = {}
-    computed.then(
-      (value) => {
-        known = value
-      },
-      () => {},
-    )
+    computed ??= coming(digests.finish(upload, length))
     const object: ObjectRecord = {
       bucket: upload.bucket,
       key: upload.key,
@@ -167,14 +171,14 @@ export class Finisher {
       owner: upload.owner,
       createdAt: now(),
       wanted: algorithmsOf(upload),
-      // Small bodies are hashed by now; the others follow after the answer.
-      digests: known,
+      // Those of large bodies follow after the answer.
+      digests: computed.known ?? {},
       segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
     const result = await catalog.publish(upload.id, object, verdict.metadata)
     switch (result.kind) {
       case 'published':
-        onPublished(object, computed)
+        onPublished(object, computed.promise)
         return result
       case 'complete':
         return { kind: 'published', answer: result.answer }
@@ -197,6 +201,24 @@ export class Finisher {
     if (upload === undefined) throw new UploadError('not-found', 'there is no such upload')
     return finishedOf(upload)
   }
+}
+
+/** Digests on their way, and what is known of them at any moment. */
+interface ComingDigests {
+  readonly promise: Promise<Digests>
+  known: Digests | undefined
+}
+
+function coming(promise: Promise<Digests>): ComingDigests {
+  const digests: ComingDigests = { promise, known: undefined }
+  promise.then(
+    (known) => {
+      digests.known = known
+    },
+    // Whoever needs them asks the promise; the object is read once more otherwise.
+    () => {},
+  )
+  return digests
 }
 
 /** @throws UploadError when the upload has not come to a good end */
