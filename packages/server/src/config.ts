@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, nearest } from './config-error.ts'
+import { hooks } from './config-hooks.ts'
 import * as value from './config-values.ts'
+import { NO_HOOKS } from './uploads/hooks.ts'
 
 const SETTINGS = {
   host: { type: value.text, default: '127.0.0.1' },
@@ -24,6 +26,9 @@ const SETTINGS = {
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
   storagePrefix: { type: value.mountPath, default: '/storage/v1' },
   policies: { type: value.policies, default: undefined },
+  webhookUrl: { type: value.endpoint, default: undefined },
+  webhookSecret: { type: value.webhookSecret, default: undefined },
+  hooks: { type: hooks, default: NO_HOOKS },
   corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
@@ -45,8 +50,6 @@ const NOT_YET = [
   'maxActive',
   'rate',
   'interim',
-  'webhookUrl',
-  'webhookSecret',
   'metricsPort',
 ]
 
@@ -104,6 +107,11 @@ export async function readConfigFile(folder: string): Promise<Readonly<Record<st
 }
 
 function check(config: Config): void {
+  if (config.webhookUrl !== undefined && config.webhookSecret === undefined) {
+    throw new ConfigError(
+      'PAWL_WEBHOOK_URL needs PAWL_WEBHOOK_SECRET: without a signature a receiver cannot tell events from forgeries',
+    )
+  }
   const loopback = ['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if (config.dev && !loopback) {
     throw new ConfigError(

@@ -15,6 +15,8 @@ import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
+import { type Events, Listeners } from './events/listeners.ts'
+import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
@@ -41,6 +43,8 @@ export interface PawlServer {
   /** For mounting in a server of your own. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   readonly uploads: Uploads
+  /** What happens to uploads and objects, for code in this process. */
+  readonly events: Events
   readonly tokens: Tokens
   readonly log: Logger
   /** Binds and resolves to the URL. @throws Error with `code` EADDRINUSE and the like */
@@ -63,10 +67,16 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog({ path: join(config.data, 'catalog.sqlite'), lockTimeout: LOCK_TIMEOUT_MS }))
+    (await openSqliteCatalog({
+      path: join(config.data, 'catalog.sqlite'),
+      lockTimeout: LOCK_TIMEOUT_MS,
+      keepEvents: config.webhookUrl !== undefined,
+    }))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
     const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
+    const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
+    const webhook = webhookFrom(config, catalog, log, now)
     const { uploads, objects, ...engine } = await startEngine({
       catalog,
       blobs,
@@ -74,6 +84,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       now,
       judge: storageJudge(allows, (id) => catalog.findBucket(id)),
       idleTimeout: config.idleTimeout,
+      hooks: config.hooks,
+      listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
     const secret =
@@ -113,6 +125,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       json: await createJson({
         pageDir: parts.pageDir,
         register: [(routes) => registerStorage(routes, storage)],
+        admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
@@ -125,6 +138,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
+      const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
@@ -134,12 +148,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       clearTimeout(timer)
       clearInterval(idle)
       await engine.close()
+      await delivered
       await blobs.close()
       await catalog.close()
     }
+    webhook.start()
     return {
       handler,
       uploads,
+      events,
       tokens,
       log,
       async listen() {

@@ -7,9 +7,12 @@
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`,
  *   `open | sealed → cancelled | expired`.
+ * - The methods that create, publish and end uploads, and those that change objects, tell events (events/event.ts). With `keepsEvents` they are
+ *   written to the outbox in the same transaction.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
+import type { StoredEvent } from '../events/event.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
 import type { Verdict } from '../uploads/judge.ts'
@@ -17,8 +20,17 @@ import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upl
 import type { BucketRecords } from './bucket-records.ts'
 import type { Listing } from './listing.ts'
 import type { ObjectChanges } from './object-changes.ts'
+import type { Outbox } from './outbox.ts'
 
-export interface Catalog extends BucketRecords, ObjectChanges, Listing {
+export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
+  /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
+  readonly keepsEvents: boolean
+  /**
+   * From now on, calls every `listener` with the events of each commit, after it, in order. A listener must not
+   * throw. Without one, and with nothing kept, no event is made.
+   */
+  listen(listener: (events: readonly StoredEvent[]) => void): void
+
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
@@ -92,6 +104,8 @@ export type UploadDetails = Pick<UploadRecord, 'headers' | 'userMetadata'>
 export interface PublishTerms {
   /** What publishing may do to the key; everything, when it is left out. */
   readonly may?: Verdict
+  /** Takes the place of the upload's, where a hook changed it. */
+  readonly metadata?: string
 }
 
 export type PublishResult =

@@ -13,7 +13,11 @@ export interface ObjectChanges {
   /** Adds `copy`, which shares the segments of the object that has the version `source`. */
   copyObject(source: string, copy: ObjectRecord, may: Verdict): Promise<CopyResult>
   /** Gives an object another name, where none has it. */
-  moveObject(version: string, to: { readonly bucket: string; readonly key: string }): Promise<MoveResult>
+  moveObject(
+    version: string,
+    to: { readonly bucket: string; readonly key: string },
+    at: number,
+  ): Promise<MoveResult>
 }
 
 export type CopyResult =

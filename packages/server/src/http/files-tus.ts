@@ -2,7 +2,7 @@
 import type { FilesAccess } from '../access/files-access.ts'
 import { FILES_BUCKET } from '../objects/bucket.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
-import { isMediaType } from './media-type.ts'
+import { objectHeadersFrom } from '../uploads/metadata.ts'
 import { filesRefusal, TusRequestError } from './tus/errors.ts'
 import type { TusFace } from './tus/face.ts'
 
@@ -30,7 +30,7 @@ export function filesTus({ access, ...rest }: FilesTusOptions): TusFace {
           bucket: FILES_BUCKET,
           key: (id) => id,
           precondition: 'absent',
-          headers: objectHeadersFrom(metadata),
+          headers: headersFrom(metadata),
         }),
       }
     },
@@ -39,12 +39,11 @@ export function filesTus({ access, ...rest }: FilesTusOptions): TusFace {
   }
 }
 
-/** The names under which clients send a file's name and type. */
-function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
-  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
-  const contentType = type || 'application/octet-stream'
-  if (!isMediaType(contentType)) {
-    throw new TusRequestError(400, 'the metadata names a content type that is none')
+/** @throws TusRequestError */
+function headersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
+  try {
+    return objectHeadersFrom(metadata)
+  } catch (error) {
+    throw error instanceof RangeError ? new TusRequestError(400, error.message) : error
   }
-  return { contentType, fileName: metadata.get('filename') || metadata.get('name') || undefined }
 }

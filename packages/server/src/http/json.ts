@@ -1,6 +1,7 @@
 /** Fastify for what is not bytes: health, the page, and JSON routes. It only routes: it never listens. */
 import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type AdminOptions, registerAdmin } from './admin/admin.ts'
 import { type OperationsOptions, registerOperations } from './operations.ts'
 
 export interface JsonOptions extends OperationsOptions {
@@ -8,6 +9,7 @@ export interface JsonOptions extends OperationsOptions {
   readonly pageDir: string | undefined
   /** Registers the JSON routes of a face. */
   readonly register: readonly ((json: FastifyInstance) => Promise<void>)[]
+  readonly admin: AdminOptions
 }
 
 /** Nothing of the page comes from elsewhere, and nothing of it may be put into another page. */
@@ -43,6 +45,7 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
   )
   registerOperations(json, options)
   for (const register of options.register) await register(json)
+  await registerAdmin(json, options.admin)
   if (options.pageDir !== undefined) {
     await json.register(fastifyStatic, {
       root: options.pageDir,

@@ -45,6 +45,6 @@ export function objectsOver(
       const copy = { ...source, ...to, id: newObjectId(), version: newVersion(), createdAt: at, since: at }
       return reach(() => catalog.copyObject(source.version, copy, may))
     },
-    move: (object, to) => reach(() => catalog.moveObject(object.version, to)),
+    move: (object, to) => reach(() => catalog.moveObject(object.version, to, now())),
   }
 }

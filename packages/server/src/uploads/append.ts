@@ -64,8 +64,8 @@ export type AppendOutcome =
 
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
- *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `not-permitted`, `bytes-lost`, `digest-mismatch`,
- *   `no-space`, `unavailable`; and what `checksum` throws
+ *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `not-permitted`, `bytes-lost`,
+ *   `digest-mismatch`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -142,6 +142,7 @@ async function appendHolding(
     upload = { ...(await findPermitted(engine, upload.id, permit)), length: offset }
   }
   if (offset === upload.length) {
+    engine.progress.forget(upload.id)
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
     lease.release()
@@ -173,6 +174,7 @@ async function plain(
       lease.offset = length
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
+      engine.progress.note(upload, length)
     },
   })
   if (end.kind === 'overflow') {
@@ -220,6 +222,7 @@ async function checksummed(
     lease.offset = writer.length
     engine.durability.note(upload, writer.length)
     engine.digests.note(upload, writer.length)
+    engine.progress.note(upload, writer.length)
     return end
   } finally {
     if (!kept) await takeBack(engine, upload, writer, begin)

@@ -4,6 +4,7 @@ import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
 import { type Engine, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
+import type { HookSubject } from './hooks.ts'
 import {
   type DigestWishes,
   type FaceName,
@@ -38,7 +39,7 @@ export interface CreateRequest {
 
 /**
  * An upload of no bytes is complete, and its object published, when this resolves.
- * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`
+ * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`, `rejected`
  */
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
   const { catalog, blobs, limits, now, finisher } = engine
@@ -50,17 +51,21 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     }
   }
   const id = newUploadId()
+  const { bucket, owner } = request
+  const key = request.key(id)
+  const action = request.concat === 'partial' ? 'create-partial' : 'create'
+  const described = await askBeforeCreate(engine, { ...request, action, key, size: request.length })
   const createdAt = now()
   const upload: UploadRecord = {
     id,
     face: request.face,
-    owner: request.owner,
-    bucket: request.bucket,
-    key: request.key(id),
+    owner,
+    bucket,
+    key,
     precondition: request.precondition,
     length: request.length,
-    metadata: request.metadata,
-    headers: request.headers,
+    metadata: described.metadata,
+    headers: described.headers,
     userMetadata: request.userMetadata,
     maxSize: request.maxSize,
     capability: request.capability,
@@ -93,6 +98,16 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
 /** Bytes an upload may have: its own limit where there is a smaller one. */
 export function maxSizeOf({ maxSize }: { maxSize?: number | undefined }, limits: UploadLimits): number {
   return Math.min(maxSize ?? limits.maxSize, limits.maxSize)
+}
+
+/** The metadata and headers the upload is to have. @throws UploadError `rejected`, `unavailable` */
+export async function askBeforeCreate(
+  { hooks }: Engine,
+  subject: HookSubject,
+): Promise<Pick<UploadRecord, 'metadata' | 'headers'>> {
+  const verdict = await hooks.run('beforeCreate', subject)
+  if (verdict.kind === 'go-on') return verdict
+  throw new UploadError('rejected', verdict.message, { status: verdict.status })
 }
 
 /** @throws UploadError `too-large` */

@@ -11,6 +11,8 @@ export interface DatabaseOptions {
   readonly lockTimeout: number
   /** False: refuse a catalog of an older version instead of bringing it up to date. */
   readonly migrate?: boolean
+  /** True: events are written to the outbox, because something will deliver them. */
+  readonly keepEvents?: boolean
 }
 
 /** @throws CatalogError `locked`, `newer`, `damaged`, `unavailable` */

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
+import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Verdict } from '../../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -18,6 +19,7 @@ import type {
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
 import { listingOperations } from './listing.ts'
+import { type EventLog, outboxOperations } from './outbox.ts'
 import {
   type Columns,
   objectColumns,
@@ -31,7 +33,10 @@ import { storageOperations } from './storage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
-export function sqliteOperations(db: DatabaseSync): SqliteOperations {
+export function sqliteOperations(
+  db: DatabaseSync,
+  log: EventLog = { keep: false, live: false, told: [] },
+): SqliteOperations {
   const prepared = new Map<string, StatementSync>()
   const sql = (text: string): StatementSync => {
     const known = prepared.get(text)
@@ -48,6 +53,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   }
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
+  const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
 
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
@@ -111,11 +117,21 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   }
 
   const iterate = (text: string, ...values: SqlValue[]): Iterable<Row> => sql(text).iterate(...values)
-  const storage = storageOperations({ run, one, all, objectOf, removeObject, place })
+  const storage = storageOperations({
+    run,
+    one,
+    all,
+    objectOf,
+    findObject,
+    removeObject,
+    place,
+    tell,
+  })
 
   return {
     ...storage,
     ...listingOperations({ iterate, objectOf }),
+    ...outbox,
 
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
@@ -125,6 +141,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     insertUpload(upload) {
       addSegment(upload.segment, 1, null)
       insert('uploads', uploadColumns(upload))
+      tell(() => uploadCreated(upload))
     },
 
     insertFinal(upload, signature, partials): FinalResult {
@@ -135,6 +152,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       if (!partials.every(sealed)) return { kind: 'changed' }
       insert('uploads', { ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
+      tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
     },
 
@@ -194,16 +212,15 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added, { may = { insert: true, replace: true } } = {}): PublishResult {
+    publish(id, added, { may = { insert: true, replace: true }, metadata } = {}): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
       }
-      if (upload.precondition === 'absent' && findObject(added.bucket, added.key) !== undefined) {
-        return { kind: 'conflict' }
-      }
+      const standing = findObject(added.bucket, added.key)
+      if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }
       const placed = place(added, may)
       if (placed === 'conflict') {
         return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
@@ -211,11 +228,14 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, object: placed.id, publishedAt: added.createdAt }
       run(
-        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ? WHERE id = ?",
+        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",
         added.createdAt,
         JSON.stringify(answer),
+        metadata ?? upload.metadata,
         id,
       )
+      const published = { ...upload, metadata: metadata ?? upload.metadata }
+      tell(() => uploadPublished(published, placed, standing))
       return { kind: 'published', answer }
     },
 
@@ -231,6 +251,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       )
       // 0: never an object's bytes, so there is no reader to wait for.
       releaseUpload(upload, 0)
+      tell(() => uploadEnded(upload, end, at))
       return true
     },
 

@@ -71,10 +71,13 @@ const DetailsJson = z.object({
   maxSize: z.number().optional(),
   capability: z.string().optional(),
 })
-const FailureJson = z.object({
-  code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted']),
-  message: z.string(),
-})
+const FailureJson = z.union([
+  z.object({
+    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted']),
+    message: z.string(),
+  }),
+  z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
+])
 
 export function uploadFromRow(row: Row): UploadRecord {
   const r = parse(UploadRow, row)

@@ -1,5 +1,6 @@
 /** Buckets, and changes to objects that move no byte, as SQL. */
 import { z } from 'zod'
+import { objectCopied, objectRemoved, type StoredEvent } from '../../events/event.ts'
 import type { BucketRecord } from '../../objects/bucket.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Verdict } from '../../uploads/judge.ts'
@@ -13,9 +14,12 @@ interface Statements {
   one(text: string, ...values: SqlValue[]): Row | undefined
   all(text: string, ...values: SqlValue[]): Row[]
   objectOf(version: string): ObjectRecord | undefined
+  findObject(bucket: string, key: string): ObjectRecord | undefined
   removeObject(object: ObjectRecord, at: number): void
   /** Puts an object under its key, in place of the one there if that is allowed. */
   place(added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict'
+  /** Events of this transaction. */
+  tell(make: () => readonly StoredEvent[]): void
 }
 
 /** What the schema of these operations adds to the first one. */
@@ -57,7 +61,11 @@ const BucketRow = z.object({
 export function storageOperations(
   statements: Statements,
 ): Synchronous<BucketRecords> & Synchronous<ObjectChanges> {
-  const { run, one, all, objectOf, removeObject, place } = statements
+  const { run, one, all, objectOf, findObject, removeObject, place, tell } = statements
+  const remove = (object: ObjectRecord, at: number): void => {
+    removeObject(object, at)
+    tell(() => [objectRemoved(object, at)])
+  }
   const bucketExists = (id: string): boolean => one('SELECT 1 FROM buckets WHERE id = ?', id) !== undefined
 
   return {
@@ -123,7 +131,7 @@ export function storageOperations(
     removeObjects(versions, at) {
       return versions.filter((version) => {
         const object = objectOf(version)
-        if (object !== undefined) removeObject(object, at)
+        if (object !== undefined) remove(object, at)
         return object !== undefined
       })
     },
@@ -132,7 +140,7 @@ export function storageOperations(
       const rows = all('SELECT version FROM objects WHERE bucket = ? ORDER BY key LIMIT ?', bucket, limit)
       for (const { version } of rows) {
         const object = objectOf(String(version))
-        if (object !== undefined) removeObject(object, at)
+        if (object !== undefined) remove(object, at)
       }
       return rows.length
     },
@@ -140,17 +148,21 @@ export function storageOperations(
     copyObject(source, copy, may): CopyResult {
       if (objectOf(source) === undefined) return { kind: 'gone' }
       if (!bucketExists(copy.bucket)) return { kind: 'no-bucket' }
+      const standing = findObject(copy.bucket, copy.key)
       const placed = place(copy, may)
-      return placed === 'conflict' ? { kind: 'conflict' } : { kind: 'copied', object: placed }
+      if (placed === 'conflict') return { kind: 'conflict' }
+      tell(() => objectCopied(placed, standing, copy.createdAt))
+      return { kind: 'copied', object: placed }
     },
 
-    moveObject(version, { bucket, key }): MoveResult {
+    moveObject(version, { bucket, key }, at): MoveResult {
       const object = objectOf(version)
       if (object === undefined) return { kind: 'gone' }
       if (!bucketExists(bucket)) return { kind: 'no-bucket' }
       const taken = one('SELECT version FROM objects WHERE bucket = ? AND key = ?', bucket, key)
       if (taken !== undefined && String(taken.version) !== version) return { kind: 'conflict' }
       run('UPDATE objects SET bucket = ?, key = ? WHERE version = ?', bucket, key, version)
+      tell(() => objectCopied({ ...object, bucket, key }, object, at))
       return { kind: 'moved' }
     },
   }

@@ -1,7 +1,8 @@
 /** What clients say of an object besides its bytes, in the several places where they say it. */
+
+import { isMediaType } from '../../objects/media-type.ts'
 import type { ObjectHeaders, UserMetadata } from '../../objects/object.ts'
 import type { Exchange } from '../exchange.ts'
-import { isMediaType } from '../media-type.ts'
 import { StorageError } from './errors.ts'
 
 export interface ObjectDetails {

@@ -1,5 +1,6 @@
 /** A whole object in one request: the same upload, and the same finish, as if it had come in pieces. */
 import type { Readable } from 'node:stream'
+import { formatUploadMetadata } from '@pawl/protocol'
 import type { Principal } from '../../access/principal.ts'
 import type { BucketRecord } from '../../objects/bucket.ts'
 import type { AppendOutcome } from '../../uploads/append.ts'
@@ -80,7 +81,8 @@ async function takeBytes(
     bucket: place.bucket,
     key: () => place.key,
     precondition: upsert ? 'none' : 'absent',
-    metadata: '',
+    // As a resumable upload would have sent it: hooks and events know only one shape.
+    metadata: metadataOf(place, details),
     concat: 'whole',
     digests: { wanted: [], demanded: {} },
     maxSize: bucket.fileSizeLimit,
@@ -108,6 +110,17 @@ async function takeBytes(
   }
   // A form that is wrong gets an answer.
   if (!isForm(exchange)) exchange.cut()
+}
+
+function metadataOf({ bucket, key }: Place, { headers, userMetadata }: ObjectDetails): string {
+  const pairs: [string, string][] = [
+    ['bucketName', bucket],
+    ['objectName', key],
+    ['contentType', headers.contentType],
+  ]
+  if (headers.cacheControl !== undefined) pairs.push(['cacheControl', headers.cacheControl])
+  if (userMetadata !== undefined) pairs.push(['metadata', JSON.stringify(userMetadata)])
+  return formatUploadMetadata(pairs)
 }
 
 function answer(exchange: Exchange, { bucket, key }: Place, { version, object }: Answer): void {

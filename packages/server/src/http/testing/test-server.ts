@@ -12,7 +12,7 @@ export interface TestServerOptions {
   /** Off: callers need tokens. */
   readonly dev?: boolean
   readonly parts?: ServerParts
-  /** What `pawl.config.ts` holds. */
+  /** Contents of pawl.config.ts. */
   readonly file?: Readonly<Record<string, unknown>>
   /** Kept by the caller; otherwise a temporary one that `close` removes. */
   readonly dataDir?: string
@@ -45,7 +45,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     throw new Error(message)
   }
   const server = await createServer(
-    readConfig({ argv, env: {}, warn, ...(options.file === undefined ? {} : { file: options.file }) }),
+    readConfig({ argv, env: {}, file: options.file ?? {}, warn }),
     options.parts,
   )
   const url = await server.listen()

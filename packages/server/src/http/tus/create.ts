@@ -9,6 +9,7 @@ import {
 } from '@pawl/protocol'
 import type { Permit } from '../../uploads/engine.ts'
 import { UploadError } from '../../uploads/errors.ts'
+import { MAX_METADATA } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { checksumOf } from './checksum.ts'
@@ -17,9 +18,6 @@ import { TusRequestError } from './errors.ts'
 import type { Admission, Target, TusFace } from './face.ts'
 import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
-
-/** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
-const MAX_METADATA = 16 * 1024
 
 /** How long a body without bytes may take to end. */
 const EMPTY_BODY_MS = 5000

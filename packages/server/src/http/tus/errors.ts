@@ -30,6 +30,8 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   'not-permitted': 403,
   // Ours, not the client's: it looks again, finds the upload gone and begins a new one.
   'bytes-lost': 500,
+  // Unless the hook says which.
+  rejected: 400,
 }
 
 /** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
@@ -48,7 +50,7 @@ export function tusProblem(error: unknown, method: string): TusProblem | undefin
   if (!(error instanceof UploadError)) return undefined
   const passing = PASSING.has(error.code)
   return {
-    status: passing && method === 'HEAD' ? 423 : STATUS[error.code],
+    status: passing && method === 'HEAD' ? 423 : (error.status ?? STATUS[error.code]),
     message: error.message,
     headers: {
       ...(passing ? { 'Retry-After': '1' } : {}),
