@@ -1,3 +1,4 @@
+export type { Policies, PolicyRequest, PolicyRule } from './access/policies.ts'
 export { MemoryStore, type MemoryStoreOptions } from './blobs/memory/memory-store.ts'
 export { openMemoryCatalog } from './catalog/sqlite/memory-catalog.ts'
 export { type Config, type ConfigSources, readConfig } from './config.ts'

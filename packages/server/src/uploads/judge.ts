@@ -27,6 +27,6 @@ export async function refuseDenied(judge: Judge, upload: UploadRecord): Promise<
   if (!(insert || (replace && upload.precondition === 'none'))) throw notPermitted()
 }
 
-export function notPermitted(): UploadError {
+function notPermitted(): UploadError {
   return new UploadError('not-permitted', 'whoever made this upload may not do so any more')
 }

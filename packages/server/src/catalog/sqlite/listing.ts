@@ -108,7 +108,7 @@ function isFolder(name: string, folders: boolean): boolean {
 const GREATEST = '\u{10ffff}'.repeat(257)
 
 /** The least text that is greater than everything that begins with `prefix`; UTF-8 orders like code points. */
-export function behind(prefix: string): string {
+function behind(prefix: string): string {
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     if (last === 0x10ffff) continue

@@ -54,7 +54,7 @@ export function detailsFromHeaders(exchange: Exchange): ObjectDetails {
 }
 
 /** `x-metadata`: JSON in base64. @throws StorageError `InvalidRequest` */
-export function metadataHeader(exchange: Exchange): UserMetadata | undefined {
+function metadataHeader(exchange: Exchange): UserMetadata | undefined {
   const header = exchange.header('x-metadata')
   return header === undefined ? undefined : userMetadataFrom(Buffer.from(header, 'base64').toString())
 }

@@ -316,6 +316,48 @@ describe('several uploads to one path', () => {
   })
 })
 
+/**
+ * As supabase-kt puts it on the wire: no Content-Type on creation, the upload's URL taken as it comes, chunks of a
+ * declared length, 204 with Upload-Offset after each, and a 409 taken for a chunk that is there already.
+ */
+test('the Kotlin client uploads in chunks, and finds its place after an interruption', async () => {
+  const other = await startStorage({ args: ['--public-url', 'https://files.example/base'] })
+  try {
+    await ok(other.admin.createBucket('kotlin'))
+    const bearer = { Authorization: `Bearer ${other.service}`, 'Tus-Resumable': '1.0.0' }
+    const metadata = metadataHeader({ bucketName: 'kotlin', objectName: 'a/b.png', contentType: 'image/png' })
+    const made = await send(`${other.base}/upload/resumable`, 'POST', {
+      'Upload-Metadata': metadata,
+      ...bearer,
+      'Upload-Length': '25',
+      'x-upsert': 'false',
+    })
+    // It does not resolve a path, so it needs the public URL.
+    expect(made.headers.location).toMatch(
+      /^https:\/\/files\.example\/base\/storage\/v1\/upload\/resumable\/[0-9a-f]{32}$/,
+    )
+    const url = (made.headers.location ?? '').replace('https://files.example/base', other.url)
+    const bytes = 'abcdefghijklmnopqrstuvwxy'
+    const chunk = (offset: number) =>
+      send(
+        url,
+        'PATCH',
+        { ...bearer, 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': String(offset) },
+        bytes.slice(offset, offset + 10),
+      )
+    expect((await chunk(0)).headers['upload-offset']).toBe('10')
+    expect((await chunk(0)).status).toBe(409)
+    const seen = await send(url, 'HEAD', bearer)
+    expect([seen.status, seen.headers['upload-offset']]).toEqual([200, '10'])
+    expect((await chunk(10)).headers['upload-offset']).toBe('20')
+    const last = await chunk(20)
+    expect([last.status, last.headers['upload-offset']]).toEqual([204, '25'])
+    expect(await (await ok(other.admin.from('kotlin').download('a/b.png'))).text()).toBe(bytes)
+  } finally {
+    await other.close()
+  }
+})
+
 test('OPTIONS says what it can do', async () => {
   const reply = await send(endpoint(), 'OPTIONS')
   expect([reply.status, reply.headers['tus-version']]).toEqual([204, '1.0.0'])

@@ -79,7 +79,7 @@ export function entryRow(object: ObjectRecord, folders: boolean) {
   return { ...objectRow(object, folders ? baseName(object.key) : object.key), key: object.key }
 }
 
-export function timestamp(at: number): string {
+function timestamp(at: number): string {
   return new Date(at).toISOString()
 }
 

@@ -1,7 +1,7 @@
 /** Names in any script, pages of other origins, faults that tell nothing of the inside, and the OpenAPI document. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../testing/client.ts'
-import { failure, ok, type StorageServer, startStorage } from '../testing/storage.ts'
+import { failure, ok, type StorageServer, startStorage, tokenOf } from '../testing/storage.ts'
 import { metadataHeader, TUS } from '../testing/test-server.ts'
 
 let server: StorageServer
@@ -193,6 +193,29 @@ test('the OpenAPI document names every route that clients call', async () => {
   expect(document.paths['/bucket'].get.parameters.map(({ name }: { name: string }) => name)).toContain(
     'search',
   )
+})
+
+test('development mode has a public bucket and a private one, and a key for everyone is enough for the first', async () => {
+  const dev = await startStorage({ dev: true })
+  try {
+    expect((await ok(dev.admin.listBuckets())).map(({ id, public: isPublic }) => [id, isPublic])).toEqual([
+      ['documents', false],
+      ['files', false],
+      ['photos', true],
+    ])
+    const anyone = dev.as(dev.anon)
+    await ok(anyone.from('photos').upload('me.jpg', 'x'))
+    expect(await (await fetch(anyone.from('photos').getPublicUrl('me.jpg').data.publicUrl)).text()).toBe('x')
+    expect(await failure(anyone.from('documents').upload('x', 'x'))).toMatchObject({ code: 'AccessDenied' })
+    await ok(
+      dev
+        .as(await tokenOf('ada'))
+        .from('documents')
+        .upload('ada/x', 'x'),
+    )
+  } finally {
+    await dev.close()
+  }
 })
 
 test('the face stands where PAWL_STORAGE_PREFIX says', async () => {
