@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   insertUpload: true,
   findUpload: true,
   setLength: true,
+  reserve: true,
   advance: true,
   resetDurable: true,
   setRollback: true,
@@ -29,6 +30,7 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   segments: true,
   adoptSegments: true,
   counts: true,
+  unfinishedCounts: true,
 }
 
 export function forEveryOperation(

@@ -7,6 +7,7 @@ import { asUploadError, type Engine, expiryOf, findPermitted, type Permit, reach
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
+import { type Growth, overQuota } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
@@ -51,7 +52,7 @@ export type AppendOutcome =
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
  *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
- *   `no-space`, `unavailable`; and what `checksum` throws
+ *   `over-quota`, `overloaded`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -60,8 +61,17 @@ export async function append(
   request: AppendRequest,
 ): Promise<AppendOutcome> {
   // Only who may touch the upload may displace its holder.
-  if (engine.leases.holder(id) !== undefined) await findPermitted(engine, id, permit)
-  const lease = await acquire(engine, id, permit, request.signal)
+  const met = engine.leases.holder(id)
+  if (met !== undefined) await findPermitted(engine, id, permit)
+  const since = performance.now()
+  const waited = (tookOver: boolean): void => {
+    if (met !== undefined) engine.observer.waitedForLease((performance.now() - since) / 1000, tookOver)
+  }
+  const lease = await acquire(engine, id, permit, request.signal).catch((error: unknown) => {
+    waited(false)
+    throw error
+  })
+  waited(true)
   try {
     const found = await findPermitted(engine, id, permit)
     if (found.concat.kind === 'final') {
@@ -107,10 +117,9 @@ async function appendHolding(
     lease.offset = begin
     if (request.offset !== begin) throw mismatch(request.offset, begin)
     refusePastEnd(found, request)
+    engine.transfers.refuseWhenFull()
     upload = await withLength(engine, found, request, begin)
-    end = await (request.checksum === undefined
-      ? plain(engine, upload, request, lease, writer)
-      : checksummed(engine, upload, request, lease, writer, request.checksum))
+    end = await counted(engine, upload, request, lease, writer)
   } finally {
     await reach(() => writer.close())
   }
@@ -122,9 +131,36 @@ async function appendHolding(
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
+  if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
   if (end.kind !== 'ended') return { kind: 'cut' }
   if (limits.everyAck) await reach(() => durability.settle(upload))
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
+}
+
+/** Takes a place among the transfers, and room where the upload has no length yet. */
+async function counted(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+): Promise<TransferEnd> {
+  const { transfers, quota } = engine
+  const active = transfers.begin(lease, writer)
+  let end: TransferEnd | undefined
+  try {
+    const growth = await quota.grow(upload, writer.length, request.declared, () => lease.end('over-quota'))
+    try {
+      end = await (request.checksum === undefined
+        ? plain(engine, upload, request, lease, writer, growth)
+        : checksummed(engine, upload, request, lease, writer, growth, request.checksum))
+    } finally {
+      await growth.end(writer.length)
+    }
+    return end
+  } finally {
+    transfers.end(active, end === undefined ? 'failed' : end.kind === 'stopped' ? end.why : end.kind)
+  }
 }
 
 /** Every byte that arrives counts, at once. */
@@ -134,6 +170,7 @@ async function plain(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
 ): Promise<TransferEnd> {
   const begin = writer.length
   const end = await transfer({
@@ -145,6 +182,7 @@ async function plain(
     holdLast: request.declared === undefined,
     onWritten: (length) => {
       lease.offset = length
+      growth.note(length)
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
     },
@@ -163,6 +201,7 @@ async function checksummed(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
   checksum: () => Checksum,
 ): Promise<TransferEnd> {
   const begin = writer.length
@@ -176,7 +215,7 @@ async function checksummed(
       budget: engine.budget,
       limit: (upload.length ?? engine.limits.maxSize) - begin,
       holdLast: false,
-      onWritten: () => {},
+      onWritten: (length) => growth.note(length),
     })
     if (end.kind === 'overflow') throw past(upload, engine.limits.maxSize)
     if (end.kind !== 'ended') return end
@@ -276,7 +315,10 @@ async function withLength(
     )
   }
   refuseTooLarge(length, engine.limits.maxSize)
-  if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
+  if (upload.length === undefined) {
+    await engine.quota.declare(upload, length)
+    await reach(() => engine.catalog.setLength(upload.id, length))
+  }
   return { ...upload, length }
 }
 

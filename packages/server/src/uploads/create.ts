@@ -4,6 +4,7 @@ import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
 import { type Engine, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { refusalOf } from './quota.ts'
 import {
   type DigestWishes,
   type FaceName,
@@ -33,10 +34,10 @@ export interface CreateRequest {
 
 /**
  * An upload of no bytes is complete, and its object published, when this resolves.
- * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`
+ * @throws UploadError `too-large`, `over-quota`, `too-many-open`, `no-space`, `unavailable`, `conflict`
  */
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
-  const { catalog, blobs, limits, now, finisher } = engine
+  const { catalog, blobs, limits, quota, now, finisher } = engine
   if (request.length !== undefined) {
     refuseTooLarge(request.length, limits.maxSize)
     const free = await reach(() => blobs.freeBytes())
@@ -66,7 +67,8 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     state: { kind: 'open' },
   }
   return reach(async () => {
-    await catalog.insertUpload(upload)
+    const exceeded = await catalog.insertUpload(upload, quota.allowance)
+    if (exceeded !== undefined) throw refusalOf(exceeded)
     try {
       await blobs.create(upload.segment)
     } catch (error) {

@@ -7,6 +7,9 @@ import { UploadError } from './errors.ts'
 import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { Leases } from './lease.ts'
+import type { Observer } from './observer.ts'
+import type { Quota } from './quota.ts'
+import type { Transfers } from './transfers.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
 
@@ -23,6 +26,9 @@ export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly leases: Leases
+  readonly transfers: Transfers
+  readonly quota: Quota
+  readonly observer: Observer
   readonly budget: GatherBudget
   readonly durability: Durability
   readonly digests: UploadDigests

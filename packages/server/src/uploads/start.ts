@@ -2,6 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Allowance } from '../catalog/usage.ts'
 import { type Logger, redactId } from '../log.ts'
 import { Digester } from '../objects/digester.ts'
 import { type Objects, objectsOver } from '../objects/objects.ts'
@@ -11,8 +12,12 @@ import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
 import { Leases } from './lease.ts'
+import { type Observer, UNOBSERVED } from './observer.ts'
+import { Quota } from './quota.ts'
 import { type Finding, findings, mend } from './repair.ts'
+import { endSlowTransfers, type SlowTransferOptions } from './slow-transfers.ts'
 import { sweepRegularly } from './sweep.ts'
+import { Transfers } from './transfers.ts'
 import { UploadDigests } from './upload-digests.ts'
 import { type Uploads, uploadsOver } from './uploads.ts'
 
@@ -24,11 +29,19 @@ export interface EngineOptions {
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
+  /** What owners and buckets may hold; without it they may hold everything. */
+  readonly allowance?: Allowance
+  /** Transfers at a time; without it there is no limit. */
+  readonly maxActive?: number
+  /** Ends transfers that are slower. */
+  readonly slow?: SlowTransferOptions | undefined
+  readonly observer?: Observer
 }
 
 export interface RunningEngine {
   readonly uploads: Uploads
   readonly objects: Objects
+  readonly transfers: Transfers
   /** Ends every transfer, bytes kept, and lets no new one in. */
   closeTransfers(): Promise<void>
   /** Ends what runs in the background. */
@@ -40,7 +53,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, limits, idleTimeout } = options
+  const { catalog, blobs, log, now, limits, idleTimeout, observer = UNOBSERVED } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
@@ -61,14 +74,20 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     digests,
     now,
     onPublished: (object, ready) => digester.add(object, ready),
+    observer,
   })
   await repair({ catalog, blobs, finisher, now, log, trusted })
 
   const leases = new Leases(idleTimeout)
+  const transfers = new Transfers(options.maxActive ?? Number.POSITIVE_INFINITY, observer)
+  const slow = options.slow && endSlowTransfers(transfers, options.slow)
   const engine: Engine = {
     catalog,
     blobs,
     leases,
+    transfers,
+    quota: new Quota(catalog, options.allowance ?? {}),
+    observer,
     budget: new GatherBudget(GATHER_CAP),
     durability,
     digests,
@@ -89,7 +108,11 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   return {
     uploads: uploadsOver(engine),
     objects: objectsOver(catalog, blobs, readers),
-    closeTransfers: () => leases.close(),
+    transfers,
+    closeTransfers() {
+      slow?.stop()
+      return leases.close()
+    },
     async close() {
       await sweeper.stop()
       await finisher.close()

@@ -6,8 +6,9 @@ import { openDatabase } from './database.ts'
 import { runGroup } from './group-commit.ts'
 import { sqliteOperations } from './operations.ts'
 
-export function openMemoryCatalog(): Catalog {
-  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+/** @param quotas - keep what byte limits need */
+export function openMemoryCatalog({ quotas = false } = {}): Catalog {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0, quotas })
   const operations = sqliteOperations(db)
   let open = true
   return {

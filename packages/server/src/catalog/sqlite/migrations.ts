@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
+import { USAGE_STEP } from './usage.ts'
 
 const STEPS: readonly string[] = [
   `
@@ -77,6 +78,7 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (version, ordinal)
   ) STRICT, WITHOUT ROWID;
   `,
+  USAGE_STEP,
 ]
 
 export interface MigrateOptions {

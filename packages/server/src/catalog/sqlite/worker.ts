@@ -8,7 +8,7 @@ export type WorkerMessage = readonly OperationRequest[] | 'close'
 export type WorkerReply =
   | { readonly kind: 'open' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[] }
+  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[]; readonly seconds: number }
   | { readonly kind: 'closed' }
 
 if (parentPort === null) throw new Error('worker.ts runs as a worker thread only')
@@ -29,7 +29,11 @@ function serve(port: NonNullable<typeof parentPort>, options: DatabaseOptions): 
         if (next.message === 'close') closing = true
         else requests.push(...next.message)
       }
-      if (requests.length > 0) tell({ kind: 'replies', replies: runGroup(db, operations, requests) })
+      if (requests.length > 0) {
+        const since = performance.now()
+        const replies = runGroup(db, operations, requests)
+        tell({ kind: 'replies', replies, seconds: (performance.now() - since) / 1000 })
+      }
       if (closing) {
         db.close()
         tell({ kind: 'closed' })

@@ -10,7 +10,7 @@ import {
 import { parse as parseMediaType } from 'content-type'
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
-import { UploadError } from '../../uploads/errors.ts'
+import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { checksumOf } from './checksum.ts'
@@ -22,6 +22,9 @@ import type { TusFace } from './tus.ts'
 
 /** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
 const MAX_METADATA = 16 * 1024
+
+/** Refusals of the first bytes after which the upload goes too. */
+const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
 
 /** What every creation on this endpoint says, whatever its bytes. */
 export interface Creation {
@@ -45,7 +48,11 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
     uploadDeferLength: exchange.header('upload-defer-length'),
   })
   const withBody = exchange.declaredBytes !== 0
-  if (withBody) refuseBody(exchange, declared)
+  if (withBody) {
+    refuseBody(exchange, declared)
+    // Before there is an upload that nobody would go on with.
+    face.uploads.refuseWhenFull()
+  }
   const checksum = withBody ? checksumOf(exchange) : undefined
 
   const upload = await face.uploads.create({
@@ -131,7 +138,7 @@ async function takeFirstBytes(
     })
   } catch (error) {
     // A refused body leaves no upload behind that the client might not know of.
-    if (error instanceof UploadError && (error.code === 'past-end' || error.code === 'too-large')) {
+    if (error instanceof UploadError && UNTOLD.has(error.code)) {
       exchange.res.removeHeader('Location')
       await face.uploads.cancel(upload.id, permit).catch(() => {})
     }
