@@ -94,7 +94,7 @@ async function measure(options: {
       return await client.measure({ workload: workload.name, target: { port, pid, ...filesIn }, scale })
     } catch (error) {
       const last = output().trim().split('\n').slice(-5).join('\n')
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`)
+      throw new Error(`${error instanceof Error ? error.message : String(error)}${last && `\n${last}`}`)
     } finally {
       await stop()
     }

@@ -6,7 +6,7 @@ import type { Contestant } from './contestant.ts'
 export interface ServerProcess {
   readonly port: number
   readonly pid: number
-  /** What it wrote; shown when a measurement fails. */
+  /** What it wrote since it listens; shown when a measurement fails. */
   readonly output: () => string
   stop(): Promise<void>
 }
@@ -44,6 +44,8 @@ export async function startServer(
       const match = line === undefined ? null : /"url":"http:\/\/[^"]*:(\d+)"/.exec(line)
       if (match === null) return
       clearTimeout(timer)
+      // How it greets is of no interest once it runs.
+      output = ''
       resolve(Number(match[1]))
     }
     child.stdout.on('data', read)

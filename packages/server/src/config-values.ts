@@ -41,11 +41,16 @@ export const size: Reader<number> = (given, source) => {
 
 const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** Longer makes points in time that a date cannot hold. */
+const MAX_SPAN = 36_500 * 86_400_000
+
 /** Milliseconds. */
 export const duration: Reader<number> = (given, source) => {
   const match = /^(\d{1,9}) ?(ms|s|m|h|d)$/.exec(String(given))
   const ms = Number(match?.[1] ?? Number.NaN) * (SPANS[match?.[2] ?? ''] ?? Number.NaN)
-  return ms > 0 ? ms : wrong(source, given, 'a time span such as 500ms, 60s or 24h')
+  return ms > 0 && ms <= MAX_SPAN
+    ? ms
+    : wrong(source, given, 'a time span such as 500ms, 60s or 24h, at most 36500d')
 }
 
 export const httpUrl: Reader<string> = (given, source) => {
@@ -90,8 +95,21 @@ export const addresses: Reader<readonly string[]> = (given, source) => {
   return valid ? items : wrong(source, given, 'a list of addresses and networks such as 10.0.0.0/8,::1')
 }
 
+/** What stands before the paths of a service: no query and no fragment can follow it. */
+export const baseUrl: Reader<string> = (given, source) => {
+  const url = httpUrl(given, source)
+  return /[?#]/.test(url) ? wrong(source, given, 'a URL without ? and #') : url
+}
+
+/** Origins as browsers send them, or `*` for all; one with a path or a slash at its end would match none. */
+export const origins: Reader<readonly string[]> = (given, source) => {
+  const items = list(given, source)
+  const valid = items.every((item) => item === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(item))
+  return valid ? items : wrong(source, given, 'a list of origins such as https://app.example, or *')
+}
+
 /** Texts separated by commas. */
-export const list: Reader<readonly string[]> = (given, source) => {
+const list: Reader<readonly string[]> = (given, source) => {
   const items: unknown[] = Array.isArray(given) ? given : typeof given === 'string' ? given.split(',') : []
   const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''))
   return texts.length > 0 && texts.every((item) => item !== '')
@@ -100,15 +118,9 @@ export const list: Reader<readonly string[]> = (given, source) => {
 }
 
 export const flag: Reader<boolean> = (given, source) => {
-  const meaning: Readonly<Record<string, boolean>> = {
-    '1': true,
-    true: true,
-    on: true,
-    '0': false,
-    false: false,
-    off: false,
-  }
-  return meaning[String(given)] ?? wrong(source, given, '1 or 0')
+  const text = String(given)
+  if (['1', 'true', 'on'].includes(text)) return true
+  return ['0', 'false', 'off'].includes(text) ? false : wrong(source, given, '1 or 0')
 }
 
 /** HS256 needs 32 bytes; a shorter secret can be guessed. */

@@ -17,7 +17,7 @@ const SETTINGS = {
   jwtIssuer: { type: value.text, default: undefined },
   jwtAudience: { type: value.text, default: undefined },
   trustedProxies: { type: value.addresses, default: [] as readonly string[] },
-  publicUrl: { type: value.httpUrl, default: undefined },
+  publicUrl: { type: value.baseUrl, default: undefined },
   uploadTtl: { type: value.duration, default: 24 * 60 * 60 * 1000 },
   maxSize: { type: value.size, default: 50_000_000_000 },
   reserve: { type: value.size, default: 1_000_000_000 },
@@ -30,7 +30,7 @@ const SETTINGS = {
   rate: { type: value.perSecond, default: undefined },
   metricsPort: { type: value.port, default: undefined },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
-  corsOrigins: { type: value.list, default: ['*'] as readonly string[] },
+  corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
 } as const
@@ -62,7 +62,7 @@ export function readConfig({ argv, env, file = {}, warn }: ConfigSources): Confi
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('PAWL_') || text === undefined || isInjected(variable, text)) continue
     const key = camelCase(variable.slice('PAWL_'.length).toLowerCase(), '_')
-    if (key in SETTINGS || NOT_YET.includes(key))
+    if (Object.hasOwn(SETTINGS, key) || NOT_YET.includes(key))
       given.set(known(key, variable), { value: text, source: variable })
     else warn(`${variable} is not a setting${suggest(variable, names().map(environmentName))}`)
   }
@@ -109,7 +109,7 @@ function names(): Name[] {
 }
 
 function known(key: string, source: string): Name {
-  if (key in SETTINGS) return key as Name
+  if (Object.hasOwn(SETTINGS, key)) return key as Name
   if (NOT_YET.includes(key)) throw new ConfigError(`${source} is not available in this version yet`)
   throw new ConfigError(`${source} is not a setting${suggest(key, names())}`)
 }

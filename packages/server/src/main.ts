@@ -18,23 +18,23 @@ export async function main(
   env: NodeJS.ProcessEnv,
   options: MainOptions = {},
 ): Promise<void> {
-  let server: PawlServer
-  let dev: boolean
+  let server: PawlServer | undefined
   try {
     const file = await readConfigFile(process.cwd())
     const warn = (message: string): void => console.error(`pawl: ${message}`)
     const config = readConfig({ argv, env, file, warn })
-    dev = config.dev
     server = await createServer(config, options)
     const url = await server.listen()
-    if (dev) await greet(server, url)
+    // Before anyone is told that it runs: whoever is told may end it in the same moment.
+    obeySignals(server)
+    if (config.dev) await greet(server, url)
     server.log.info({ url }, 'listening')
   } catch (error) {
     console.error(`pawl: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = error instanceof ConfigError ? 2 : 1
-    return
+    // Made but not reachable, as with a busy port: what it holds would keep the process from ending.
+    await server?.close()
   }
-  obeySignals(server)
 }
 
 async function greet({ tokens }: PawlServer, url: string): Promise<void> {

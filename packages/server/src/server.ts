@@ -15,6 +15,7 @@ import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
+import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { createJson } from './http/json.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
@@ -48,6 +49,8 @@ export interface PawlServer {
 
 /** How long requests may go on to their answer while the server closes. */
 const CLOSE_GRACE_MS = 8000
+/** How often connections that fell idle meanwhile are closed: each answer leaves one. */
+const CLOSE_IDLE_MS = 50
 /** How long another server may take to let go of the data folder. */
 const LOCK_TIMEOUT_MS = 15_000
 
@@ -126,15 +129,17 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     })
     const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
 
+    const unused = trackUnused(server)
     const close = async (): Promise<void> => {
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
-      server.closeIdleConnections()
+      const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
       const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
       await closed
       clearTimeout(timer)
+      clearInterval(idle)
       await engine.close()
       await blobs.close()
       await catalog.close()

@@ -1,4 +1,5 @@
 /** Who may do what on the plain endpoint. */
+import { UploadError } from '../uploads/errors.ts'
 import type { UploadRecord } from '../uploads/upload.ts'
 import { ANON, isOwnerOrService, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
@@ -24,6 +25,7 @@ export type FilesAction = 'create' | 'look' | 'change' | 'read'
 const LATE_LOOK_MS = 24 * 60 * 60 * 1000
 
 export interface FilesAccess {
+  /** @throws UploadError `unavailable` while the keys of tokens are out of reach */
   judge(authorization: string | undefined, action: FilesAction): Promise<Access>
 }
 
@@ -35,6 +37,12 @@ export function filesAccess(tokens: Tokens, open: boolean, now: () => number): F
       const token = bearer(authorization)
       if (token === undefined) return refused(401, 'this needs a token: Authorization: Bearer …')
       const verdict = await tokens.verify(token)
+      if (verdict.kind === 'undecided') {
+        throw new UploadError(
+          'unavailable',
+          'the keys that tokens are checked with are out of reach: try again',
+        )
+      }
       if (verdict.kind === 'invalid') return refused(401, `the token is not valid: ${verdict.reason}`)
       if (verdict.kind === 'expired' && !(action === 'look' && now() - verdict.expiredAt < LATE_LOOK_MS)) {
         return refused(401, 'the token has expired: get a new one')

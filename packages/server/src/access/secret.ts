@@ -1,6 +1,6 @@
 /** The signing secret: given, or made once and kept in the data folder for this user's eyes only. */
 import { randomBytes } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export const SECRET_BYTES = 32
@@ -14,7 +14,9 @@ export async function secretIn(dataFolder: string): Promise<Uint8Array> {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
   const secret = randomBytes(SECRET_BYTES)
-  const handle = await open(`${path}.new`, 'w', 0o600)
+  // What an interrupted start left behind may have another mode, which opening would keep.
+  await rm(`${path}.new`, { force: true })
+  const handle = await open(`${path}.new`, 'wx', 0o600)
   try {
     await handle.writeFile(`${secret.toString('base64')}\n`)
     await handle.sync()

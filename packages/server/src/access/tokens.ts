@@ -17,6 +17,8 @@ export type TokenVerdict =
   /** Right in everything but its time; `principal` is who it was, `expiredAt` milliseconds since 1970. */
   | { readonly kind: 'expired'; readonly principal: Principal; readonly expiredAt: number }
   | { readonly kind: 'invalid'; readonly reason: string }
+  /** The keys that would tell are out of reach: nobody's fault who sent the token. */
+  | { readonly kind: 'undecided' }
 
 export interface Tokens {
   verify(token: string): Promise<TokenVerdict>
@@ -37,7 +39,7 @@ export function tokensFrom(options: TokenOptions): Tokens {
   const remote = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl))
   const keyOf: JWTVerifyGetKey = (header, token) => {
     if (header.alg === 'HS256') return secret
-    if (remote !== undefined) return remote(header, token)
+    if (remote !== undefined) return remote(header, token).catch(keyTrouble)
     throw new errors.JOSEAlgNotAllowed('only HS256 is accepted here')
   }
   const demands = {
@@ -56,6 +58,7 @@ export function tokensFrom(options: TokenOptions): Tokens {
           const expiredAt = Number(error.payload.exp) * 1000
           return judged(error.payload, (principal) => ({ kind: 'expired', principal, expiredAt }))
         }
+        if (error instanceof KeysUnreachable) return { kind: 'undecided' }
         return { kind: 'invalid', reason: error instanceof Error ? error.message : 'not a token' }
       }
     },
@@ -66,6 +69,15 @@ export function tokensFrom(options: TokenOptions): Tokens {
       return key.sign(secret)
     },
   }
+}
+
+class KeysUnreachable extends Error {}
+
+/** A key set that was read and has no such key says no; anything else says nothing about the token. */
+function keyTrouble(error: unknown): never {
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+    throw error
+  throw new KeysUnreachable('the key set cannot be read', { cause: error })
 }
 
 function judged(payload: JWTPayload, verdict: (principal: Principal) => TokenVerdict): TokenVerdict {

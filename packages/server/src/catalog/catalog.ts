@@ -36,7 +36,10 @@ export interface Catalog {
   resetDurable(id: UploadId, durable: number): Promise<void>
   /** Records, before a checksummed request's first write, where it began; undefined once its bytes are accepted. */
   setRollback(id: UploadId, rollback: number | undefined): Promise<void>
-  /** `open → finishing`; true when it is finishing now, also if it was before. */
+  /**
+   * `open → finishing`; true when it is finishing now, also if it was before. Refused while bytes are there
+   * that a checksummed request may still take back.
+   */
   beginFinish(id: UploadId, length: number): Promise<boolean>
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are

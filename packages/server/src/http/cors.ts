@@ -1,5 +1,5 @@
 /** Lets pages of other origins use a face, on success and on every error alike. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 const EXPOSED = [
   'Location',
@@ -31,12 +31,17 @@ export interface Cors {
   apply(req: IncomingMessage, res: ServerResponse): void
   /** Whether this is a browser asking first; the answer then needs no more than the headers set here. */
   isPreflight(req: IncomingMessage): boolean
+  /** What can be said to whoever asks, when the request itself could not be read. */
+  readonly unconditional: OutgoingHttpHeaders
 }
 
 /** @param origins - origins as browsers write them, or `*` */
 export function corsFor(origins: readonly string[]): Cors {
   const everyone = origins.includes('*')
   return {
+    unconditional: everyone
+      ? { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': EXPOSED }
+      : {},
     apply(req, res) {
       const origin = req.headers.origin
       if (!everyone) res.setHeader('Vary', 'Origin')

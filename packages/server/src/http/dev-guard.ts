@@ -4,21 +4,18 @@
  */
 import type { IncomingMessage } from 'node:http'
 
-const FORWARDING = [
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-  'via',
-]
+/** What proxies, tunnels and balancers add. */
+const FORWARDING =
+  /^(forwarded|forwarded-for|via|x-forwarded.*|x-original-.*|x-real-ip|x-(cluster-)?client-ip|true-client-ip|cf-connecting-ip|fastly-client-ip|fly-client-ip|x-envoy-external-address)$/
 
 /** Why a request is refused in development mode; undefined when it is not. */
 export function devRefusal(req: IncomingMessage): string | undefined {
-  if (!isLocalHost(req.headers.host ?? '')) {
+  // In absolute form the target's host is the one that counts (RFC 9112, section 3.2.2).
+  const target = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(req.url ?? '')?.[1]
+  if (!isLocalHost(req.headers.host ?? '') || (target !== undefined && !isLocalHost(target))) {
     return 'development mode answers to localhost, 127.0.0.1 and [::1] only: start without PAWL_DEV to serve others'
   }
-  const forwarded = FORWARDING.find((name) => req.headers[name] !== undefined)
+  const forwarded = Object.keys(req.headers).find((name) => FORWARDING.test(name))
   if (forwarded !== undefined) {
     return `development mode takes no forwarded requests (${forwarded}): start without PAWL_DEV behind a proxy`
   }

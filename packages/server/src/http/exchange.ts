@@ -1,10 +1,14 @@
 /** One request and its answer, with the rules that hold for every face. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
 /** A refused body is read this far, so that the client sees the answer instead of a broken connection. */
 const DRAIN_BYTES = 1024 * 1024
 const DRAIN_MS = 2000
+
+/** Connections whose last answer is given: what a client sends on after it is not looked at. */
+const lastAnswered = new WeakSet<Socket>()
 
 export class Exchange {
   readonly req: IncomingMessage
@@ -26,6 +30,11 @@ export class Exchange {
     res.once('close', () => {
       if (!res.writableFinished) this.#gone.abort(new Error('the client has gone'))
     })
+  }
+
+  /** Whether the connection's last answer is given. */
+  static isLast(socket: Socket): boolean {
+    return lastAnswered.has(socket)
   }
 
   /** Aborted when the client went away before it had its answer. */
@@ -60,15 +69,16 @@ export class Exchange {
     res.statusCode = status
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value)
     if (unread) res.setHeader('Connection', 'close')
+    if (res.getHeader('Connection') === 'close') lastAnswered.add(req.socket)
     if (status !== 204 && status !== 304 && !res.hasHeader('Content-Length')) {
       res.setHeader('Content-Length', Buffer.byteLength(body))
     }
-    if (unread) {
-      res.end(body)
-      this.#drain()
-    } else {
-      res.end(body)
-    }
+    if (!unread) return void res.end(body)
+    // The whole answer, but not yet its end: with that Node would close at once, and a connection that is
+    // closed on a client which is still sending takes the answer away from it.
+    if (body.length > 0 && this.method !== 'HEAD') res.write(body)
+    else res.flushHeaders()
+    this.#drain()
   }
 
   /** Answers with a sentence that says what is wrong. */
@@ -83,16 +93,28 @@ export class Exchange {
     this.res.destroy()
   }
 
+  /** For an answer that is made elsewhere: if it comes before the body was read, the rest has a moment to come. */
+  boundUnread(): void {
+    const { req, res } = this
+    res.once('finish', () => {
+      if (req.complete || req.destroyed) return
+      const timer = setTimeout(() => req.destroy(), DRAIN_MS)
+      req.once('close', () => clearTimeout(timer))
+    })
+  }
+
   /** Reads on for a moment and throws it away, then closes. A client that waits for 100 sends nothing more. */
   #drain(): void {
-    const { req } = this
-    const socket = req.socket
+    const { req, res } = this
     let drained = 0
     const close = (): void => {
       clearTimeout(timer)
-      socket.destroySoon()
+      // `Connection: close` makes this the end of the connection too.
+      res.end()
     }
     const timer = setTimeout(close, DRAIN_MS)
+    // A client that ended its side sends nothing more.
+    if (req.socket.readableEnded) return close()
     req.on('data', (chunk: Buffer) => {
       drained += chunk.byteLength
       if (drained > DRAIN_BYTES) close()

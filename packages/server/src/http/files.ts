@@ -22,7 +22,7 @@ export interface FilesFace {
 export async function serveFiles(face: FilesFace, exchange: Exchange): Promise<void> {
   const { req, res, method } = exchange
   face.cors.apply(req, res)
-  if (face.cors.isPreflight(req)) return exchange.answer(204, {})
+  if (face.cors.isPreflight(req)) return exchange.answer(204, { 'Tus-Resumable': TUS_VERSION })
   const wait = face.pace(req)
   if (wait > 0) return refuseTooMany(exchange, wait)
   const speaksTus = exchange.header('tus-resumable') !== undefined
@@ -57,7 +57,8 @@ async function download(face: FilesFace, exchange: Exchange): Promise<void> {
     // Tells an upload under way apart from nothing, to those who may know.
     await face.tus.uploads.inspect(id, access.permit, exchange.gone)
     exchange.refuse(412, 'the upload is not complete: to go on with it send Tus-Resumable', {
-      'Tus-Version': '1.0.0',
+      'Tus-Resumable': TUS_VERSION,
+      'Tus-Version': TUS_VERSION,
     })
   } catch (error) {
     if (exchange.gone.aborted || exchange.res.headersSent) return exchange.cut()

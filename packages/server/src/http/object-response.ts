@@ -58,6 +58,7 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
       return exchange.answer(304, headers)
     case 'failed':
       return exchange.refuse(412, 'the object is not the one that the request asks for', {
+        ...HARMLESS,
         ETag: current.etag,
       })
     case 'proceed':
@@ -69,6 +70,7 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
   switch (wanted.kind) {
     case 'unsatisfiable':
       return exchange.refuse(416, `the object has ${object.size} bytes`, {
+        ...HARMLESS,
         'Content-Range': formatUnsatisfiedRange(object.size),
       })
     case 'whole':
@@ -135,8 +137,12 @@ function multipart(
   }
 }
 
+/** HTML, SVG, XML and its style sheets, scripts, and containers of several types. */
+const RUNNABLE =
+  /html|svg|[/+]xml|[/+]xsl|javascript|ecmascript|jscript|livescript|vbscript|^multipart\/|^message\//i
+
 /** What a browser could run is only ever offered for saving. */
 function dispositionType({ headers }: ObjectRecord): 'inline' | 'attachment' {
   const { type } = parseMediaType(headers.contentType)
-  return /[/+]xml$|html|^image\/svg|javascript|ecmascript/i.test(type) ? 'attachment' : 'inline'
+  return RUNNABLE.test(type) ? 'attachment' : 'inline'
 }

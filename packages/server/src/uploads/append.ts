@@ -3,13 +3,21 @@ import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
 import { refuseTooLarge } from './create.ts'
-import { asUploadError, type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
+import {
+  asUploadError,
+  beforeTelling,
+  type Engine,
+  expiryOf,
+  findPermitted,
+  type Permit,
+  reach,
+} from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
 import { type Growth, overQuota } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
-import type { UploadId, UploadRecord } from './upload.ts'
+import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 /** What the bytes of one request must hash to. */
 export interface Checksum {
@@ -93,10 +101,13 @@ async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: Abo
   try {
     return await engine.leases.acquire(id, 'patient', signal)
   } catch (error) {
-    if (!(error instanceof UploadError && error.code === 'busy' && error.offset === undefined)) throw error
+    if (!(error instanceof UploadError && error.code === 'busy')) throw error
+    if (error.offset !== undefined && !engine.limits.everyAck) throw error
     const upload = await findPermitted(engine, id, permit)
     const segment = await reach(() => engine.blobs.inspect(upload.segment))
-    throw new UploadError('busy', error.message, { offset: segment?.length ?? 0 })
+    const offset = error.offset ?? acceptedLength(upload, segment?.length ?? 0)
+    await beforeTelling(engine, upload, offset)
+    throw new UploadError('busy', error.message, { offset })
   }
 }
 
@@ -106,7 +117,7 @@ async function appendHolding(
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
-  const { blobs, limits, durability } = engine
+  const { blobs } = engine
   const writer = await reach(() => blobs.openWriter(found.segment))
   let upload: UploadRecord
   let end: TransferEnd
@@ -115,7 +126,10 @@ async function appendHolding(
     if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
     const begin = writer.length
     lease.offset = begin
-    if (request.offset !== begin) throw mismatch(request.offset, begin)
+    if (request.offset !== begin) {
+      await beforeTelling(engine, found, begin)
+      throw mismatch(request.offset, begin)
+    }
     refusePastEnd(found, request)
     engine.transfers.refuseWhenFull()
     upload = await withLength(engine, found, request, begin)
@@ -133,7 +147,7 @@ async function appendHolding(
   if (end.kind === 'failed') throw asUploadError(end.error)
   if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
   if (end.kind !== 'ended') return { kind: 'cut' }
-  if (limits.everyAck) await reach(() => durability.settle(upload))
+  await beforeTelling(engine, upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
 }
 
@@ -288,7 +302,8 @@ async function refuseExpired({ blobs, limits, now }: Engine, upload: UploadRecor
 /** Before the length is set or a byte is read: a body that says it is too long leaves nothing behind. */
 function refusePastEnd(upload: UploadRecord, { offset, declared, length }: AppendRequest): void {
   const end = upload.length ?? length
-  if (end !== undefined && declared !== undefined && offset + declared > end) throw past(upload, end)
+  if (end === undefined || declared === undefined || declared === 0) return
+  if (offset + declared > end) throw past({ ...upload, length: end }, end)
 }
 
 async function withLength(

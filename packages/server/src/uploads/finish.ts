@@ -66,25 +66,32 @@ export class Finisher {
   }
 
   async #finish(upload: UploadRecord, length: number): Promise<Finished> {
-    const { catalog, blobs, durability } = this.#options
-    if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
-    await durability.forget(upload.id)
-    try {
-      // The segments of a final upload were sealed as partial ones.
-      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
-    } catch (error) {
-      if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
-        return this.#fail(upload, {
-          code: 'bytes-lost',
-          message: `the storage lost bytes: ${error.message}`,
-        })
-      }
-      throw error
-    }
+    const { catalog } = this.#options
+    // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
+    const lost = await this.#makeDurable(upload, length)
+    if (!lost && !(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
+    // An upload that is still open is not failed by this: it goes on from what is there.
+    if (lost) return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }
     return this.#publish(upload, length)
+  }
+
+  /** Resolves to how bytes are missing, if they are. */
+  async #makeDurable(upload: UploadRecord, length: number): Promise<string | undefined> {
+    const { blobs, durability } = this.#options
+    await durability.forget(upload.id)
+    try {
+      // The segments of a final upload were sealed as partial ones.
+      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
+      return undefined
+    } catch (error) {
+      if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
+        return error.message
+      }
+      throw error
+    }
   }
 
   async #publish(upload: UploadRecord, length: number): Promise<Finished> {

@@ -2,6 +2,7 @@
 import { type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
+import type { Lease } from './lease.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 /** How long a look at an upload that is being finished waits for the outcome. */
@@ -32,7 +33,15 @@ export async function inspectUpload(
   permit: Permit,
   signal?: AbortSignal,
 ): Promise<Inspection> {
-  const upload = await findPermitted(engine, id, permit)
+  let upload = await findPermitted(engine, id, permit)
+  let holder: Lease | undefined
+  if (upload.state.kind === 'open') {
+    const held = engine.leases.holder(id) !== undefined
+    holder = await engine.leases.settle(id, signal)
+    // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
+    // beside a new file would show an offset that never was.
+    if (held) upload = await findPermitted(engine, id, permit)
+  }
   switch (upload.state.kind) {
     case 'complete':
     case 'sealed':
@@ -44,23 +53,22 @@ export async function inspectUpload(
     case 'finishing':
       return finishing(engine, upload, upload.length ?? 0)
     case 'open':
-      return open(engine, upload, signal)
+      return open(engine, upload, holder)
   }
 }
 
-async function open(
-  engine: Engine,
-  upload: UploadRecord,
-  signal: AbortSignal | undefined,
-): Promise<Inspection> {
-  const { leases, blobs, limits } = engine
-  const holder = await leases.settle(upload.id, signal)
+async function open(engine: Engine, upload: UploadRecord, holder: Lease | undefined): Promise<Inspection> {
+  const { blobs, durability, limits } = engine
   const segment = await reach(() => blobs.inspect(upload.segment))
   // The writer's own count is what it has accepted; the file may be a write ahead of it.
   const offset = holder?.offset ?? acceptedLength(upload, segment?.length ?? 0)
   if (offset === upload.length) return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
+  if (limits.everyAck && offset > upload.durable) {
+    durability.note(upload, offset)
+    await reach(() => durability.settle(upload))
+  }
   return { kind: 'open', upload, offset, expiresAt }
 }
 

@@ -2,9 +2,9 @@
  * Segments as files in a folder: `segments/ab/ab12…`. A segment's file is its upload's file and later its
  * object's: publishing renames and copies nothing, it is a row in the catalog.
  */
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type {
   BlobStore,
@@ -20,7 +20,7 @@ import { currentBoot } from './boot.ts'
 import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
-import { readMarker, writeMarker } from './marker.ts'
+import { hasMarker, readMarker, writeMarker } from './marker.ts'
 import { readSegment } from './read-segment.ts'
 import { SyncedFolders } from './synced-folders.ts'
 
@@ -43,6 +43,7 @@ export class DiskStore implements BlobStore {
   readonly #folders = new SyncedFolders()
   readonly #digests = new DigestThread()
   #identity = ''
+  #recordedBoot: string | null = null
 
   constructor(options: DiskStoreOptions) {
     this.#folder = options.folder
@@ -53,21 +54,26 @@ export class DiskStore implements BlobStore {
 
   async open(): Promise<StoreStart> {
     return guard(`open the blob folder ${this.#folder}`, async () => {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      this.#refuseEmptied()
       await mkdir(this.#segments, { recursive: true, mode: 0o700 })
       for (const a of HEX) for (const b of HEX) await mkdir(join(this.#segments, a + b), { recursive: true })
       await this.#folders.sync(this.#segments)
       await this.#folders.sync(this.#folder)
       const { marker, fresh } = await readMarker(this.#folder)
       this.#identity = marker.identity
+      this.#recordedBoot = marker.boot
       const trusted = fresh || (this.#boot !== undefined && marker.boot === this.#boot)
       return { identity: marker.identity, fresh, trusted }
     })
   }
 
   async trust(): Promise<void> {
-    await guard('record the boot', () =>
-      writeMarker(this.#folder, { identity: this.#identity, boot: this.#boot ?? null }),
-    )
+    const marker = { identity: this.#identity, boot: this.#boot ?? null }
+    // Nothing to write, nothing that can fail: a server on a full disk starts, so that space can be made.
+    if (marker.boot === this.#recordedBoot) return
+    await guard('record the boot', () => writeMarker(this.#folder, marker))
+    this.#recordedBoot = marker.boot
   }
 
   async create(segment: SegmentId): Promise<void> {
@@ -87,8 +93,9 @@ export class DiskStore implements BlobStore {
         const { size, mtimeMs } = await stat(this.#path(segment))
         return { length: size, modifiedAt: mtimeMs }
       } catch (error) {
-        if (errnoOf(error) === 'ENOENT') return undefined
-        throw error
+        if (errnoOf(error) !== 'ENOENT') throw error
+        await this.#refuseOutage(segment)
+        return undefined
       }
     })
   }
@@ -128,7 +135,12 @@ export class DiskStore implements BlobStore {
     if (state.length !== length) {
       throw new StoreError('damaged', `segment ${segment} has ${state.length} bytes, not ${length}`)
     }
-    await this.sync(segment)
+    try {
+      await this.sync(segment)
+    } catch (error) {
+      await this.#refuseOutage(segment)
+      throw error
+    }
     this.#folders.forget(this.#path(segment))
   }
 
@@ -152,8 +164,9 @@ export class DiskStore implements BlobStore {
   async remove(segment: SegmentId): Promise<void> {
     await guard(`remove segment ${segment}`, async () => {
       this.#folders.forget(this.#path(segment))
-      await unlink(this.#path(segment)).catch((error: unknown) => {
+      await unlink(this.#path(segment)).catch(async (error: unknown) => {
         if (errnoOf(error) !== 'ENOENT') throw error
+        await this.#refuseOutage(segment)
       })
     })
   }
@@ -189,6 +202,27 @@ export class DiskStore implements BlobStore {
 
   async close(): Promise<void> {
     await this.#digests.close()
+  }
+
+  /** A marker without the bytes it stands for: were the folder made anew, every upload would count as lost. */
+  #refuseEmptied(): void {
+    if (existsSync(this.#segments) || !hasMarker(this.#folder)) return
+    throw new StoreError(
+      'damaged',
+      `the folder ${this.#segments} is gone, although uploads were kept there: is its disk mounted?`,
+    )
+  }
+
+  /**
+   * The folders are made at start and stay. Without them the disk is away, and no file of it is known to be
+   * missing: bytes that will be back must not be taken for lost.
+   */
+  async #refuseOutage(segment: SegmentId): Promise<void> {
+    try {
+      await stat(dirname(this.#path(segment)))
+    } catch (error) {
+      throw new StoreError('unavailable', `the blob folder ${this.#segments} is out of reach`, error)
+    }
   }
 
   #path(segment: SegmentId): string {

@@ -160,7 +160,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     beginFinish(id, length) {
       run(
         `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)`,
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
         length,
         id,
         length,

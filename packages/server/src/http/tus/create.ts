@@ -7,12 +7,12 @@ import {
   parseUploadMetadata,
   parseWantReprDigest,
 } from '@pawl/protocol'
-import { parse as parseMediaType } from 'content-type'
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
 import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
+import { isMediaType } from '../media-type.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
@@ -169,10 +169,6 @@ function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders
 }
 
 function mediaType(text: string): string {
-  try {
-    parseMediaType(text)
-    // Printable ASCII only: it becomes a header of every answer.
-    if (/^[\x20-\x7e]{1,255}$/.test(text)) return text
-  } catch {}
+  if (isMediaType(text)) return text
   throw new TusRequestError(400, 'the metadata names a content type that is none')
 }
