@@ -1,6 +1,6 @@
 /** Who a request comes from, when proxies stand in between. */
 import type { IncomingMessage } from 'node:http'
-import { proxyAddr } from '@fastify/proxy-addr'
+import proxyAddr from '@fastify/proxy-addr'
 
 /**
  * @param trusted - addresses and networks of proxies: only what they say in `X-Forwarded-For` counts, so

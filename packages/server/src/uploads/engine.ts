@@ -54,6 +54,15 @@ export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number):
   return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
 }
 
+/** Before an offset is told: with every-ack durability a power cut must not take what an answer named. */
+export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
+  const { limits, durability } = engine
+  if (!limits.everyAck || offset <= upload.durable) return
+  // Also what an earlier process wrote, of which this one noted nothing.
+  durability.note(upload, offset)
+  await reach(() => durability.settle(upload))
+}
+
 /** Runs work on the catalog or the blob store; what they throw becomes an UploadError. */
 export async function reach<T>(work: () => Promise<T>): Promise<T> {
   try {

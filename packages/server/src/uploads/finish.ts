@@ -33,6 +33,8 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
+  /** What met a fault on its way: its client may never ask again. */
+  readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
 
   constructor(options: FinisherOptions) {
     this.#options = options
@@ -50,7 +52,13 @@ export class Finisher {
     const since = performance.now()
     const tell = (outcome: Parameters<Observer['finished']>[1]): void =>
       this.#options.observer?.finished((performance.now() - since) / 1000, outcome)
-    const work = this.#finish(upload, length).finally(() => this.#running.delete(upload.id))
+    this.#left.delete(upload.id)
+    const work = this.#finish(upload, length)
+      .catch((error: unknown) => {
+        if (!(error instanceof UploadError)) this.#left.set(upload.id, { upload, length })
+        throw error
+      })
+      .finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
     work.then(
       ({ kind }) => tell(kind),
@@ -58,6 +66,15 @@ export class Finisher {
     )
     this.#running.set(upload.id, work)
     return work
+  }
+
+  /** Tries again what met a fault since the start; what an earlier process left, repair found. */
+  async finishLeft(): Promise<number> {
+    let count = 0
+    for (const { upload, length } of [...this.#left.values()]) {
+      if (await this.finish(upload, length).catch(() => undefined)) count += 1
+    }
+    return count
   }
 
   /** Resolves when nothing is being finished. */
@@ -83,8 +100,9 @@ export class Finisher {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones.
-      if (upload.concat.kind !== 'final') await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones. No bytes need no file: a crash or a full
+      // disk may have come before it was made.
+      if (upload.concat.kind !== 'final' && length > 0) await blobs.seal(upload.segment, length)
       return undefined
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {

@@ -1,5 +1,5 @@
 /** Where an upload stands, as HEAD shows it. */
-import { type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
+import { beforeTelling, type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
@@ -58,17 +58,14 @@ export async function inspectUpload(
 }
 
 async function open(engine: Engine, upload: UploadRecord, holder: Lease | undefined): Promise<Inspection> {
-  const { blobs, durability, limits } = engine
+  const { blobs, limits } = engine
   const segment = await reach(() => blobs.inspect(upload.segment))
   // The writer's own count is what it has accepted; the file may be a write ahead of it.
   const offset = holder?.offset ?? acceptedLength(upload, segment?.length ?? 0)
   if (offset === upload.length) return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
-  if (limits.everyAck && offset > upload.durable) {
-    durability.note(upload, offset)
-    await reach(() => durability.settle(upload))
-  }
+  await beforeTelling(engine, upload, offset)
   return { kind: 'open', upload, offset, expiresAt }
 }
 

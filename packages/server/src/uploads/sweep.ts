@@ -12,6 +12,7 @@ export const RELEASE_GRACE_MS = 60 * 60 * 1000
 const EVERY_MS = 60_000
 
 export interface Swept {
+  readonly finished: number
   readonly expired: number
   readonly forgotten: number
   readonly segments: number
@@ -20,6 +21,7 @@ export interface Swept {
 /** One round. @throws CatalogError, StoreError: what was done stays done, the next round goes on */
 export async function sweep(engine: Engine, readers: Readers, signal?: AbortSignal): Promise<Swept> {
   return {
+    finished: await engine.finisher.finishLeft(),
     expired: await expire(engine, signal),
     forgotten: await forget(engine, signal),
     segments: await removeReleased(engine, readers, signal),

@@ -87,6 +87,9 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       gatheredBytes = 0
       writing = true
       lease.working()
+      // The next batch is read while this one is written: otherwise network and disk would take turns.
+      if (paused && end === undefined) source.resume()
+      paused = false
       try {
         await writer.write(batch)
       } catch (error) {
@@ -96,10 +99,6 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       budget.give(bytes)
       writing = false
       onWritten(writer.length)
-      if (paused && end === undefined && gatheredBytes < budget.share) {
-        paused = false
-        source.resume()
-      }
       pump()
     }
 

@@ -1,0 +1,166 @@
+/** Block blobs: https://learn.microsoft.com/rest/api/storageservices/put-block */
+import type { BlockBlobClient } from '@azure/storage-blob'
+import type {
+  Call,
+  PartReceipt,
+  PartsDriver,
+  PartsState,
+  Payload,
+  ProviderResult,
+  UploadIntent,
+} from '../../driver.ts'
+import { FilesError } from '../../errors.ts'
+import type { Json } from '../../json.ts'
+import { sessionText, wrongPlace } from '../../session.ts'
+import { WHOLE } from '../../transfer/payload.ts'
+import { blockName, blockNumber, isPrefix, newPrefix } from './blocks.ts'
+import { asked, codeOf } from './failure.ts'
+
+const MIB = 1024 * 1024
+
+export interface AzureSession {
+  readonly [name: string]: Json
+  readonly blob: string
+  /** What the names of this session's blocks begin with. */
+  readonly prefix: string
+}
+
+export function azureDriver(
+  key: string,
+  open: () => Promise<BlockBlobClient>,
+  refresh: () => Promise<boolean>,
+): PartsDriver<AzureSession> {
+  const what = `uploading ${JSON.stringify(key)}`
+  const use = <T>({ signal }: Call, call: (blob: BlockBlobClient) => Promise<T>) =>
+    asked(what, signal, async () => call(await open()))
+
+  /** The block lists; undefined when there is neither blob nor block. */
+  const lists = (call: Call) =>
+    use(call, async (blob) => {
+      try {
+        return await blob.getBlockList('all', { abortSignal: call.signal })
+      } catch (error) {
+        if (codeOf(error) === 'BlobNotFound') return undefined
+        throw error
+      }
+    })
+
+  return {
+    shape: 'parts',
+    part: {
+      min: 1,
+      max: canReadStreams() ? 4000 * MIB : WHOLE,
+      maxCount: 50_000,
+      maxSize: 50_000 * 4000 * MIB,
+      multiple: 1,
+      preferred: 8 * MIB,
+    },
+    single: {
+      max: 5 * MIB,
+      put: (intent, payload, call) =>
+        use(call, async (blob) => {
+          const bytes = await payload.bytes()
+          const { etag } = await blob.upload(bytes, bytes.length, {
+            abortSignal: call.signal,
+            ...properties(intent),
+          })
+          return result(etag)
+        }),
+    },
+    // Staging creates the blob's list of blocks by itself: a session is nothing but a name for its blocks.
+    begin: async () => ({ blob: key, prefix: newPrefix() }),
+    adopt: (session) => {
+      const adopted = { blob: sessionText(session, 'blob'), prefix: sessionText(session, 'prefix') }
+      if (adopted.blob !== key) throw wrongPlace('blob', adopted.blob, key)
+      if (isPrefix(adopted.prefix)) return adopted
+      throw new FilesError('SessionGone', 'the session token names no block prefix')
+    },
+    probe: async ({ prefix }, intent, call): Promise<PartsState> => {
+      const found = await lists(call)
+      const ours = (blocks: readonly { readonly name: string; readonly size: number }[] | undefined) =>
+        (blocks ?? []).flatMap(({ name, size }): PartReceipt[] => {
+          const number = blockNumber(prefix, name)
+          return number === undefined ? [] : [{ number, size }]
+        })
+      const committed = ours(found?.committedBlocks).reduce((sum, { size }) => sum + size, 0)
+      if (committed > 0 && committed === intent.size)
+        return { state: 'complete', result: result(found?.etag) }
+      return { state: 'open', parts: ours(found?.uncommittedBlocks) }
+    },
+    send: (session, number, payload, call) =>
+      use(call, async (blob) => {
+        await blob.stageBlock(blockName(session.prefix, number), await bodyOf(payload), payload.size, {
+          abortSignal: call.signal,
+          onProgress: () => call.touch(),
+          ...(await contentMd5(payload)),
+        })
+        return { number, size: payload.size }
+      }),
+    complete: ({ prefix }, intent, parts, _digest, call) =>
+      use(call, async (blob) => {
+        const names = parts.map(({ number }) => blockName(prefix, number))
+        const { etag } = await blob.commitBlockList(names, {
+          abortSignal: call.signal,
+          ...properties(intent),
+        })
+        return result(etag)
+      }),
+    discard: async ({ prefix }, call) => {
+      const found = await lists(call)
+      const staged = found?.uncommittedBlocks ?? []
+      // Staged blocks can only be dropped by committing without them. That is done where it harms nobody: no
+      // blob is there yet, and nobody else has staged anything. Elsewhere the service drops them after seven days.
+      const mine = staged.every(({ name }) => blockNumber(prefix, name) !== undefined)
+      if (staged.length === 0 || !mine || (found?.committedBlocks ?? []).length > 0) return
+      try {
+        await use(call, async (blob) => {
+          const options = { abortSignal: call.signal, conditions: { ifNoneMatch: '*' } }
+          const { etag = '' } = await blob.commitBlockList([], options)
+          await blob.delete({ abortSignal: call.signal, conditions: { ifMatch: etag } })
+        })
+      } catch (error) {
+        // A blob was there after all, or came meanwhile: it stays as it is.
+        if (!(error instanceof FilesError && error.code === 'Conflict')) throw error
+      }
+    },
+    refresh,
+  }
+}
+
+function properties({ contentType, cacheControl, metadata, condition }: UploadIntent) {
+  return {
+    blobHTTPHeaders: {
+      blobContentType: contentType,
+      ...(cacheControl === undefined ? {} : { blobCacheControl: cacheControl }),
+    },
+    metadata: { ...metadata },
+    ...(condition === undefined
+      ? {}
+      : { conditions: condition.type === 'create' ? { ifNoneMatch: '*' } : { ifMatch: condition.etag } }),
+  }
+}
+
+function result(etag: string | undefined): ProviderResult {
+  return etag === undefined ? {} : { etag }
+}
+
+function canReadStreams(): boolean {
+  return globalThis.process?.getBuiltinModule?.('node:stream') !== undefined
+}
+
+/** Small blocks in memory; large ones as a stream, where the SDK takes one. */
+async function bodyOf(payload: Payload) {
+  if (payload.size <= WHOLE) return payload.bytes()
+  return globalThis.process
+    .getBuiltinModule('node:stream')
+    .Readable.from(payload.blocks(), { objectMode: false })
+}
+
+/** MD5 of a block, where there is a native one: the service compares it. */
+async function contentMd5(payload: Payload): Promise<{ transactionalContentMD5?: Uint8Array }> {
+  const crypto = globalThis.process?.getBuiltinModule?.('node:crypto')
+  if (crypto === undefined) return {}
+  const hash = crypto.createHash('md5')
+  for await (const block of payload.read()) hash.update(block)
+  return { transactionalContentMD5: new Uint8Array(hash.digest()) }
+}

@@ -1,0 +1,242 @@
+/**
+ * Multipart uploads: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+ *
+ * An object remembers the upload that made it in its metadata. Only that proves, when the answer to Complete
+ * was lost, that the object under the key is ours and not somebody else's.
+ */
+import { encodeBase64 } from '@pawl/protocol'
+import type { Digest } from '../../digest.ts'
+import type {
+  Call,
+  PartReceipt,
+  PartsDriver,
+  PartsState,
+  Payload,
+  ProviderResult,
+  UploadIntent,
+} from '../../driver.ts'
+import { FilesError } from '../../errors.ts'
+import type { Json } from '../../json.ts'
+import { sessionText, wrongPlace } from '../../session.ts'
+import { crc32 } from '../../transfer/crc32.ts'
+import { inSlices, WHOLE } from '../../transfer/payload.ts'
+import { metadataHeaders, OWN_METADATA } from './metadata.ts'
+import { type S3Wire, s3Error } from './wire.ts'
+import { elements, escapeXml, text } from './xml.ts'
+
+const MIB = 1024 * 1024
+
+export interface S3Session {
+  readonly [name: string]: Json
+  readonly bucket: string
+  readonly key: string
+  readonly uploadId: string
+  /** What the object will remember. */
+  readonly mark: string
+}
+
+export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDriver<S3Session> {
+  const what = `uploading ${JSON.stringify(key)}`
+
+  /** The object, if this very upload made it. */
+  async function made(
+    { mark }: S3Session,
+    intent: UploadIntent,
+    call: Call,
+  ): Promise<ProviderResult | undefined> {
+    const headers = checksum ? { 'x-amz-checksum-mode': 'ENABLED' } : {}
+    const response = await wire.send({ method: 'HEAD', key, headers }, call)
+    if (response.status === 404) return undefined
+    if (response.status >= 300) throw await s3Error(what, response)
+    const ours = response.header(`x-amz-meta-${OWN_METADATA}`) === mark
+    if (!ours || Number(response.header('content-length')) !== intent.size) return undefined
+    return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
+  }
+
+  async function list({ uploadId }: S3Session, call: Call): Promise<PartReceipt[] | undefined> {
+    const parts: PartReceipt[] = []
+    let marker: string | undefined
+    do {
+      const query = {
+        uploadId,
+        'max-parts': '1000',
+        ...(marker === undefined ? {} : { 'part-number-marker': marker }),
+      }
+      const response = await wire.send({ method: 'GET', key, query }, call)
+      // Some services say NoSuchKey of an upload that was aborted.
+      if (response.status === 404) return undefined
+      if (response.status >= 300) throw await s3Error(what, response)
+      call.touch()
+      const xml = await response.text()
+      for (const part of elements(xml, 'Part')) {
+        parts.push({
+          number: Number(text(part, 'PartNumber')),
+          size: Number(text(part, 'Size')),
+          etag: text(part, 'ETag') ?? '',
+        })
+      }
+      marker = text(xml, 'IsTruncated') === 'true' ? text(xml, 'NextPartNumberMarker') : undefined
+    } while (marker !== undefined)
+    return parts
+  }
+
+  return {
+    shape: 'parts',
+    ...(checksum ? { digest: 'crc32' as const } : {}),
+    part: {
+      min: 5 * MIB,
+      max: 5 * 1024 * MIB,
+      maxCount: 10_000,
+      maxSize: Math.floor(48.8 * 1024 ** 4),
+      multiple: 1,
+      preferred: 8 * MIB,
+    },
+    single: {
+      max: 5 * MIB,
+      put: async (intent, payload, call) => {
+        const { body, headers } = await checked(payload, checksum, call)
+        const response = await wire.expect(
+          what,
+          {
+            method: 'PUT',
+            key,
+            headers: { ...objectHeaders(intent), ...conditionHeaders(intent), ...headers },
+            body,
+          },
+          call,
+        )
+        return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
+      },
+    },
+    begin: async (intent, _partSize, call) => {
+      const mark = crypto.randomUUID()
+      const headers = {
+        ...objectHeaders(intent),
+        [`x-amz-meta-${OWN_METADATA}`]: mark,
+        ...(checksum && { 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT' }),
+      }
+      const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
+      const uploadId = text(await response.text(), 'UploadId')
+      if (uploadId) return { bucket: wire.bucket, key, uploadId, mark }
+      throw new FilesError('Provider', `${what}: the answer names no UploadId`, undefined, {
+        retryable: false,
+      })
+    },
+    adopt: (session) => {
+      const adopted = {
+        bucket: sessionText(session, 'bucket'),
+        key: sessionText(session, 'key'),
+        uploadId: sessionText(session, 'uploadId'),
+        mark: sessionText(session, 'mark'),
+      }
+      if (adopted.bucket !== wire.bucket) throw wrongPlace('bucket', adopted.bucket, wire.bucket)
+      if (adopted.key !== key) throw wrongPlace('key', adopted.key, key)
+      return adopted
+    },
+    probe: async (session, intent, call): Promise<PartsState> => {
+      const parts = await list(session, call)
+      if (parts) return { state: 'open', parts }
+      const result = await made(session, intent, call)
+      return result ? { state: 'complete', result } : { state: 'gone' }
+    },
+    send: async ({ uploadId }, number, payload, call) => {
+      const { body, headers } = await checked(payload, checksum, call)
+      const query = { partNumber: String(number), uploadId }
+      const response = await wire.send({ method: 'PUT', key, query, headers, body }, call)
+      if (response.status >= 300) throw await s3Error(what, response)
+      const etag = response.header('etag')
+      if (etag !== undefined) return { number, size: payload.size, etag }
+      throw new FilesError(
+        'Provider',
+        'the answer to a part has no ETag; in a browser, the bucket must list it in ExposeHeaders',
+        undefined,
+        { retryable: false },
+      )
+    },
+    complete: async (session, intent, parts, digest, call) => {
+      const { uploadId } = session
+      const list = parts.map(
+        ({ number, etag = '' }) =>
+          `<Part><PartNumber>${number}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`,
+      )
+      const body = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join('')}</CompleteMultipartUpload>`
+      const headers = {
+        'content-type': 'application/xml',
+        ...conditionHeaders(intent),
+        ...(checksum && { 'x-amz-mp-object-size': String(intent.size) }),
+        ...(digest && { 'x-amz-checksum-crc32': digest.value, 'x-amz-checksum-type': 'FULL_OBJECT' }),
+      }
+      const response = await wire.send({ method: 'POST', key, query: { uploadId }, headers, body }, call)
+      const xml = await response.text()
+      // Status 200 is sent before the work is done: an error can follow in the body.
+      if (response.status < 300 && text(xml, 'Code') === undefined) {
+        const etag = text(xml, 'ETag')
+        // One service leaves the tag empty the first time.
+        return etag ? resultOf(etag, text(xml, 'ChecksumCRC32')) : ((await made(session, intent, call)) ?? {})
+      }
+      const error = await s3Error(what, response)
+      // Also the answer of an upload that is complete already.
+      if (error.code === 'SessionGone' || error.code === 'NotFound') {
+        const result = await made(session, intent, call)
+        if (result) return result
+      }
+      throw response.status < 300 && error.code === 'Provider' ? again(error) : error
+    },
+    discard: async (session, call) => {
+      // A part that was still being taken when the upload was aborted can outlive it: asked until nothing is left.
+      for (let i = 0; i < 5; i++) {
+        const response = await wire.send(
+          { method: 'DELETE', key, query: { uploadId: session.uploadId } },
+          call,
+        )
+        if (response.status >= 300 && response.status !== 404) throw await s3Error(what, response)
+        if (response.status === 404 || (await list(session, call)) === undefined) return
+      }
+    },
+    refresh: () => wire.refresh(),
+  }
+}
+
+/** A piece with its CRC-32 in the headers. Large pieces are read twice: the header comes before the body. */
+async function checked(payload: Payload, checksum: boolean, call: Call) {
+  if (!checksum) return { body: payload, headers: {} }
+  if (payload.size <= WHOLE) {
+    const bytes = await payload.bytes()
+    return { body: inSlices(payload, bytes), headers: checksumHeader(crc32(bytes)) }
+  }
+  let crc = 0
+  for await (const block of payload.read()) {
+    call.touch()
+    crc = crc32(block, crc)
+  }
+  return { body: payload, headers: checksumHeader(crc) }
+}
+
+function checksumHeader(crc: number): Record<string, string> {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, crc)
+  return { 'x-amz-checksum-crc32': encodeBase64(bytes) }
+}
+
+function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): Record<string, string> {
+  return {
+    'content-type': contentType,
+    ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }),
+    ...metadataHeaders(metadata),
+  }
+}
+
+function conditionHeaders({ condition }: UploadIntent): Record<string, string> {
+  if (condition === undefined) return {}
+  return condition.type === 'create' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
+}
+
+function resultOf(etag: string | undefined, crc: string | undefined): ProviderResult {
+  const digest: Digest | undefined =
+    crc === undefined || crc.includes('-') ? undefined : { algorithm: 'crc32', value: crc }
+  return { ...(etag ? { etag } : {}), ...(digest ? { digest } : {}) }
+}
+
+function again(error: FilesError): FilesError {
+  return new FilesError('Provider', error.message, error, { retryable: true })
+}

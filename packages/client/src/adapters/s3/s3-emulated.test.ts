@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { randomBytes, same } from '../../../test/bodies.ts'
+import { scenarios } from '../../../test/scenarios.ts'
+import { type S3Emulator, startS3Emulator } from '../../../test/servers/s3-emulator.ts'
+import { UploadControl } from '../../control.ts'
+import { Files } from '../../files.ts'
+import type { S3Options, UnsignedRequest } from './options.ts'
+import { s3 } from './s3.ts'
+import { signer } from './sigv4.ts'
+
+const MIB = 2 ** 20
+const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
+
+scenarios('s3 with full-object checksums and short pages', async () => {
+  const server = await startS3Emulator()
+  server.page = 2
+  return {
+    adapter: () => s3({ bucket: 'bucket', endpoint: server.endpoint, credentials }),
+    read: async (key) => server.objects.get(key)?.bytes,
+    openSessions: async () => server.uploads.size,
+    partSize: 5 * MIB,
+    close: () => server.close(),
+  }
+})
+
+describe('s3', () => {
+  let server: S3Emulator
+  const body = randomBytes(12 * MIB)
+  beforeEach(async () => {
+    server = await startS3Emulator()
+  })
+  afterEach(() => server.close())
+  const files = (options: Partial<S3Options> = {}) =>
+    new Files({
+      adapter: s3({ bucket: 'bucket', endpoint: server.endpoint, credentials, ...options }),
+      retries: { max: 3, backoff: () => 1 },
+    })
+  const parts = { multipart: { partSize: 5 * MIB } }
+  const isComplete = (method: string, url: URL) => method === 'POST' && url.searchParams.has('uploadId')
+
+  it('proves the whole object with its CRC-32 and returns it', async () => {
+    const { digest } = await files().upload('a', body, parts)
+    expect(digest).toEqual({ algorithm: 'crc32', value: server.objects.get('a')?.checksum })
+  })
+
+  it('sees an error inside a 200', async () => {
+    let left = 2
+    server.intercept = (method, url) =>
+      isComplete(method, url) && left-- > 0 ? { status: 200, code: 'InternalError' } : undefined
+    await files().upload('a', body, parts)
+    expect(left).toBeLessThan(0)
+    expect(same(server.objects.get('a')?.bytes, body)).toBe(true)
+    server.intercept = (method, url) =>
+      isComplete(method, url) ? { status: 200, code: 'AccessDenied' } : undefined
+    await expect(files().upload('b', body, parts)).rejects.toMatchObject({ code: 'Unauthorized' })
+  })
+
+  it('recognises its own object after the answer to Complete was lost, and no other', async () => {
+    let lost = true
+    server.intercept = (method, url) => {
+      if (!isComplete(method, url) || !lost) return undefined
+      lost = false
+      return { status: 500, code: 'InternalError', after: true }
+    }
+    await files().upload('a', body, parts)
+    expect(same(server.objects.get('a')?.bytes, body)).toBe(true)
+
+    // Somebody else's object of the same size, and our upload aborted behind our back.
+    server.intercept = (method, url) => {
+      if (!isComplete(method, url)) return undefined
+      server.uploads.clear()
+      return { status: 404, code: 'NoSuchUpload' }
+    }
+    await expect(files().upload('a', randomBytes(12 * MIB, 9), parts)).rejects.toMatchObject({
+      code: 'SessionGone',
+    })
+    expect(same(server.objects.get('a')?.bytes, body)).toBe(true)
+  })
+
+  it('sends a part again that was damaged on its way', async () => {
+    let left = 1
+    server.intercept = (_method, url) =>
+      url.searchParams.has('partNumber') && left-- > 0 ? { status: 400, code: 'BadDigest' } : undefined
+    await files().upload('a', body, parts)
+    expect(same(server.objects.get('a')?.bytes, body)).toBe(true)
+  })
+
+  it('refuses a token that leads to another bucket, key or endpoint', async () => {
+    const control = new UploadControl()
+    const stop = new AbortController()
+    await files()
+      .upload('a', body, {
+        ...parts,
+        control,
+        signal: stop.signal,
+        onProgress: ({ loaded }) => loaded > 0 && stop.abort(),
+      })
+      .catch(() => {})
+    const token = JSON.parse(JSON.stringify(control))
+    const resumed = (token: object, options: Partial<S3Options> = {}) =>
+      files(options).upload('a', body, { control: UploadControl.from(JSON.stringify(token)) })
+    for (const [field, value] of Object.entries({ bucket: 'other', key: 'other' })) {
+      const doctored = { ...token, session: { ...token.session, [field]: value } }
+      await expect(resumed(doctored)).rejects.toMatchObject({ code: 'Conflict' })
+    }
+    await expect(resumed(token, { endpoint: 'http://127.0.0.1:1' })).rejects.toMatchObject({
+      code: 'Conflict',
+    })
+    await expect(resumed(token)).resolves.toMatchObject({ size: body.length })
+  })
+
+  it('uploads without credentials through a backend that presigns each request', async () => {
+    const seen: string[] = []
+    const backend = signer(async () => credentials, 'us-east-1')
+    const sign = (request: UnsignedRequest) => {
+      seen.push(`${request.method} ${new URL(request.url).search.replace(/=[^&]*/g, '')}`)
+      return backend.presign(request, 60)
+    }
+    const adapter = s3({ bucket: 'bucket', endpoint: server.endpoint, sign })
+    expect(adapter.signedUploadUrl).toBeUndefined()
+    await new Files({ adapter }).upload('a', body, { multipart: { partSize: 5 * MIB, concurrency: 1 } })
+    expect(same(server.objects.get('a')?.bytes, body)).toBe(true)
+    expect(seen).toEqual(['POST ?uploads', ...Array(3).fill('PUT ?partNumber&uploadId'), 'POST ?uploadId'])
+    expect(
+      server.requests.every(
+        ({ url, headers }) => url.searchParams.has('X-Amz-Signature') && !headers.authorization,
+      ),
+    ).toBe(true)
+  })
+
+  it('asks for credentials again when they expired', async () => {
+    let asked = 0
+    const fresh = async () => ({ ...credentials, sessionToken: String(++asked) })
+    server.intercept = (_method, url) =>
+      url.searchParams.get('partNumber') === '2' && asked === 1
+        ? { status: 400, code: 'ExpiredToken' }
+        : undefined
+    await files({ credentials: fresh }).upload('a', body, { ...parts, retries: 0 })
+    expect(asked).toBe(2)
+  })
+
+  it('says what is missing when there are no credentials', async () => {
+    const bare = new Files({ adapter: s3({ bucket: 'bucket', endpoint: server.endpoint }) })
+    await expect(bare.upload('a', 'x')).rejects.toMatchObject({
+      code: 'Unauthorized',
+      message: /AWS_ACCESS_KEY_ID/,
+    })
+  })
+})

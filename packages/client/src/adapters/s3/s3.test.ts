@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { operations } from '../../../test/operations.ts'
+import { scenarios, type World } from '../../../test/scenarios.ts'
+import { hasCeph, startCeph } from '../../../test/servers/ceph.ts'
+import type { S3Server } from '../../../test/servers/s3-server.ts'
+import { hasSwift, startSwift } from '../../../test/servers/swift.ts'
+import { FilesError } from '../../errors.ts'
+import { s3 } from './s3.ts'
+import { elements } from './xml.ts'
+
+const quiet = { signal: new AbortController().signal, touch: () => {} }
+
+async function worldOf(server: S3Server, conditions: boolean): Promise<World> {
+  const adapter = () => s3({ bucket: 'tests', conditions, ...server })
+  const { raw } = adapter()
+  await raw.expect('making the bucket', { method: 'PUT' }, quiet)
+  return {
+    adapter,
+    read: async (key) => {
+      try {
+        const file = await adapter().download?.(key, undefined, quiet)
+        return file && new Uint8Array(await file.arrayBuffer())
+      } catch (error) {
+        if (error instanceof FilesError && error.code === 'NotFound') return undefined
+        throw error
+      }
+    },
+    openSessions: async () => {
+      const answer = await raw.expect('listing uploads', { method: 'GET', query: { uploads: '' } }, quiet)
+      return elements(await answer.text(), 'Upload').length
+    },
+    partSize: 5 * 2 ** 20,
+  }
+}
+
+function suite(name: string, start: () => Promise<S3Server>, conditions: boolean): void {
+  describe(`on ${name}`, () => {
+    let server: S3Server
+    beforeAll(async () => {
+      server = await start()
+    }, 120_000)
+    afterAll(() => server?.close())
+    scenarios(`s3 on ${name}`, () => worldOf(server, conditions))
+    operations(`s3 on ${name}`, () => worldOf(server, conditions))
+  })
+}
+
+if (await hasCeph()) suite('Ceph', startCeph, true)
+if (await hasSwift()) suite('Swift', startSwift, false)

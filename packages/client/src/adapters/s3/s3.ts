@@ -1,0 +1,215 @@
+/**
+ * S3 and services that speak it. https://docs.aws.amazon.com/AmazonS3/latest/API/
+ *
+ * Can: multipart uploads resumed from ListParts, full-object CRC-32, conditions, every file operation, presigned
+ * URLs; a `sign` callback instead of credentials, for browsers (then no `url` without a public base, and no
+ * `signedUploadUrl`: the backend signs).
+ * Cannot: copy objects above 5 GiB, enforce sizes on signed uploads.
+ *
+ * Requests are signed and sent here, without the AWS SDK: its own streaming and checksum code costs nine times
+ * the CPU, and a browser that uploads with a `sign` callback should not have to load it.
+ */
+import type { Adapter } from '../../adapter.ts'
+import type { Call } from '../../driver.ts'
+import { FilesError } from '../../errors.ts'
+import type { HttpResponse } from '../../http/http.ts'
+import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
+import { s3Driver } from './driver.ts'
+import { metadataOf } from './metadata.ts'
+import type { S3Options } from './options.ts'
+import { uriEncode } from './sigv4.ts'
+import { type S3Request, type S3Wire, s3Error, s3Wire } from './wire.ts'
+import { elements, text } from './xml.ts'
+
+export type { S3Credentials, S3Options, SignedRequest, UnsignedRequest } from './options.ts'
+export * from './presets.ts'
+
+/** Longest life of a presigned URL, in seconds: seven days. */
+const MAX_EXPIRES = 604_800
+const EXPIRES = 3600
+
+/** @example new Files({ adapter: s3({ bucket: 'backups', region: 'eu-central-1' }) }) */
+export function s3(options: S3Options): Adapter<S3Wire> {
+  const { checksum = 'crc32', conditions = true, name = 's3', publicBaseUrl } = options
+  const wire = s3Wire(options)
+  const presign = wire.presign
+
+  const open = async (request: S3Request, call: Call): Promise<HttpResponse> => {
+    const response = await wire.send({ ...request, stream: true }, call)
+    if (response.status >= 300) throw await s3Error(`reading ${JSON.stringify(request.key)}`, response)
+    return response
+  }
+  const lazy = (key: string) => async () =>
+    (await open({ method: 'GET', key }, unending())).stream ?? streamOf(new Uint8Array())
+
+  return {
+    name,
+    place: wire.urlOf({ method: 'GET' }),
+    raw: wire,
+    traits: {
+      rangeRead: true,
+      delimiter: true,
+      metadata: true,
+      cacheControl: true,
+      conditions: conditions ? ['create', 'replace'] : [],
+      serverSideCopy: true,
+      signedUrls: presign !== undefined,
+      maxExpiresIn: MAX_EXPIRES,
+      resumable: true,
+    },
+    driver: (intent) => s3Driver(wire, checkKey(intent.key), checksum === 'crc32'),
+
+    download: async (key, range, call) => {
+      const headers = range ? { range: `bytes=${range.start}-${range.end ?? ''}` } : {}
+      const response = await open({ method: 'GET', key: checkKey(key), headers }, callOf(call.signal))
+      if (range && response.status !== 206) {
+        await response.stream?.cancel()
+        throw new FilesError('NotSupported', `${name} ignored the range of the download`)
+      }
+      let first = response.stream
+      // The body that has arrived is read first; every further reading is a request of its own.
+      return fileOf(key, response, async () => {
+        const stream = first ?? (await open({ method: 'GET', key, headers }, unending())).stream
+        first = undefined
+        return stream ?? streamOf(new Uint8Array())
+      })
+    },
+    head: async (key, call) => {
+      const response = await wire.expect(
+        `looking at ${JSON.stringify(key)}`,
+        { method: 'HEAD', key: checkKey(key) },
+        callOf(call.signal),
+      )
+      return fileOf(key, response, lazy(key))
+    },
+    delete: async (key, call) => {
+      const request = { method: 'DELETE', key: checkKey(key) } as const
+      const response = await wire.send(request, callOf(call.signal))
+      if (response.status >= 300 && response.status !== 404)
+        throw await s3Error(`deleting ${JSON.stringify(key)}`, response)
+    },
+    copy: async (from, to, call) => {
+      const source = `/${wire.bucket}/${checkKey(from).split('/').map(uriEncode).join('/')}`
+      const what = `copying ${JSON.stringify(from)}`
+      const response = await wire.expect(
+        what,
+        { method: 'PUT', key: checkKey(to), headers: { 'x-amz-copy-source': source } },
+        callOf(call.signal),
+      )
+      // Status 200 is sent before the copy is done: an error can follow in the body.
+      if (text(await response.text(), 'Code') !== undefined) throw await s3Error(what, response)
+    },
+    list: async ({ prefix = '', cursor, limit, delimiter }, call) => {
+      const query = {
+        'list-type': '2',
+        'encoding-type': 'url',
+        prefix,
+        ...(delimiter === undefined ? {} : { delimiter }),
+        ...(cursor === undefined ? {} : { 'continuation-token': cursor }),
+        ...(limit === undefined ? {} : { 'max-keys': String(Math.max(1, Math.min(limit, 1000))) }),
+      }
+      const response = await wire.expect('listing', { method: 'GET', query }, callOf(call.signal))
+      const xml = await response.text()
+      const decode = text(xml, 'EncodingType') === 'url' ? fromUrl : (value: string) => value
+      const next = text(xml, 'NextContinuationToken')
+      const prefixes = elements(xml, 'CommonPrefixes').map((inner) => decode(text(inner, 'Prefix') ?? ''))
+      return {
+        items: elements(xml, 'Contents').map((inner) =>
+          listed(decode(text(inner, 'Key') ?? ''), inner, lazy),
+        ),
+        ...(prefixes.length === 0 ? {} : { prefixes }),
+        ...(next === undefined || text(xml, 'IsTruncated') !== 'true' ? {} : { cursor: next }),
+      }
+    },
+    ...(presign || publicBaseUrl !== undefined
+      ? {
+          url: async (key, { expiresIn = EXPIRES, responseContentDisposition }) => {
+            if (publicBaseUrl !== undefined && (responseContentDisposition === undefined || !presign)) {
+              return `${publicBaseUrl.replace(/\/+$/, '')}/${checkKey(key).split('/').map(uriEncode).join('/')}`
+            }
+            const query = {
+              ...(responseContentDisposition && {
+                'response-content-disposition': responseContentDisposition,
+              }),
+            }
+            const signed = await presign?.(
+              { method: 'GET', key: checkKey(key), query },
+              Math.min(expiresIn, MAX_EXPIRES),
+            )
+            return signed?.url ?? ''
+          },
+        }
+      : {}),
+    ...(presign && {
+      signedUploadUrl: async (key, { expiresIn, contentType, maxSize, minSize }) => {
+        if (maxSize !== undefined || minSize !== undefined) {
+          throw new FilesError(
+            'NotSupported',
+            'a signed PUT cannot hold its sender to a size; sign in a backend that checks',
+          )
+        }
+        const headers = contentType === undefined ? {} : { 'content-type': contentType }
+        const { url } = await presign(
+          { method: 'PUT', key: checkKey(key), headers },
+          Math.min(expiresIn, MAX_EXPIRES),
+        )
+        return { method: 'PUT', url, headers }
+      },
+    }),
+  }
+}
+
+/** URLs lose `.` and `..`, even percent-encoded: such a key would become another one on its way. */
+function checkKey(key: string): string {
+  if (!key.split('/').some((segment) => segment === '.' || segment === '..')) return key
+  throw new FilesError('InvalidKey', `${JSON.stringify(key)} has a segment that a URL cannot carry`)
+}
+
+function fileOf(key: string, response: HttpResponse, read: Parameters<typeof storedFile>[1]): StoredFile {
+  return storedFile(
+    {
+      key,
+      size: Number(response.header('content-length') ?? 0),
+      type: response.header('content-type'),
+      lastModified: time(response.header('last-modified')),
+      etag: response.header('etag'),
+      metadata: metadataOf(response),
+    },
+    read,
+  )
+}
+
+function listed(
+  key: string,
+  xml: string,
+  lazy: (key: string) => Parameters<typeof storedFile>[1],
+): StoredFile {
+  return storedFile(
+    {
+      key,
+      size: Number(text(xml, 'Size')),
+      lastModified: time(text(xml, 'LastModified')),
+      etag: text(xml, 'ETag'),
+    },
+    lazy(key),
+  )
+}
+
+function time(value: string | undefined): number | undefined {
+  const milliseconds = Date.parse(value ?? '')
+  return Number.isNaN(milliseconds) ? undefined : milliseconds
+}
+
+/** Form encoding, where a plus is a space. */
+function fromUrl(value: string): string {
+  return decodeURIComponent(value.replaceAll('+', ' '))
+}
+
+function callOf(signal: AbortSignal): Call {
+  return { signal, touch: () => {} }
+}
+
+/** For content that is read later, when the call that found it is over. */
+function unending(): Call {
+  return callOf(new AbortController().signal)
+}

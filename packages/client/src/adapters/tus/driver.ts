@@ -1,0 +1,195 @@
+/** The wire calls of one tus upload: one URL, or one for each lane and a final that joins them. */
+import { formatUploadMetadata } from '@pawl/protocol'
+import type { Call, OffsetDriver, OffsetState, Payload, ProviderResult, UploadIntent } from '../../driver.ts'
+import { FilesError } from '../../errors.ts'
+import { statusError } from '../../http/failure.ts'
+import type { HttpResponse } from '../../http/http.ts'
+import { inSlices } from '../../transfer/payload.ts'
+import { type Checksum, quickest } from './checksums.ts'
+import { chunkRule } from './chunk.ts'
+import { askOffer, type Offer } from './offer.ts'
+import type { TusOptions } from './options.ts'
+import type { Place } from './place.ts'
+import { resultOf } from './result.ts'
+import { adoptSession, type TusSession } from './session.ts'
+import { offsetOf, type TusWire, tusError } from './wire.ts'
+
+/** Bodies up to this size travel with the creation: one request instead of two. */
+const SMALL = 4 * 1024 * 1024
+const OCTETS = 'application/offset+octet-stream'
+
+export function tusDriver(
+  options: TusOptions,
+  wire: TusWire,
+  place: Place,
+  /** Asked once for all uploads of the adapter. */
+  known: { offer?: Offer },
+): OffsetDriver<TusSession> {
+  const { parallel = 1, creationWithUpload = true, checksum: checked = true, endpoint } = options
+  let checksum: Checksum | undefined
+  /** The last answer about the whole upload: it may carry the result. */
+  let last: HttpResponse | undefined
+
+  async function create(
+    intent: UploadIntent,
+    headers: Record<string, string>,
+    body: Payload | undefined,
+    call: Call,
+  ) {
+    const response = await wire.send({ method: 'POST', url: place.base, headers, body }, call)
+    if (response.status !== 201 && response.status !== 200) {
+      throw statusError(
+        `creating the upload of ${JSON.stringify(intent.key)}`,
+        response,
+        await response.text(),
+      )
+    }
+    const location = response.header('location')
+    if (location === undefined) {
+      throw new FilesError(
+        'Provider',
+        'the answer to the creation has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
+        undefined,
+        { retryable: false },
+      )
+    }
+    return { url: place.resolve(location), response }
+  }
+
+  async function remove(url: string, call: Call): Promise<void> {
+    const response = await wire.send({ method: 'DELETE', url }, call)
+    const { status } = response
+    // 400, 405 and 501 are how servers say that they know no termination: the upload expires by itself.
+    const done = status < 300 || [400, 404, 405, 410, 501].includes(status)
+    if (!done) throw await tusError('discarding the upload', response)
+  }
+
+  return {
+    shape: 'offset',
+    get maxLanes() {
+      return known.offer?.concatenation && endpoint !== undefined ? parallel : 1
+    },
+    get chunk() {
+      return chunkRule(options.chunk ?? {}, checksum !== undefined)
+    },
+    prepare: async (call) => {
+      known.offer ??= await askOffer(wire, place.base, call)
+      checksum = checked ? quickest(known.offer.checksums) : undefined
+    },
+    adopt: (session) => adoptSession(session, place),
+
+    begin: async (intent, lanes, first, call) => {
+      checkSize(intent.size, known.offer)
+      const offsets = lanes.map((lane) => lane.start)
+      if (endpoint === undefined)
+        return { session: { urls: [place.base] }, offsets: [await where(place.base, call)] }
+      if (lanes.length > 1) {
+        const { createLanes } = await import('./concatenation.ts')
+        return { session: await createLanes(create, remove, intent, lanes, call), offsets }
+      }
+      const whole = first !== undefined && first.size === intent.size && first.size > 0 && first.size <= SMALL
+      const along = whole && creationWithUpload && known.offer?.creationWithUpload === true
+      const headers = {
+        'upload-length': String(intent.size),
+        ...metadataHeader(options, intent),
+        ...(along && { 'content-type': OCTETS }),
+      }
+      const { url, response } = await create(intent, headers, along ? first : undefined, call)
+      if (along) last = response
+      // A server that took none of the body says nothing about an offset.
+      const taken = along && response.header('upload-offset') !== undefined ? offsetOf(response) : 0
+      return { session: { urls: [url] }, offsets: [taken] }
+    },
+
+    probe: async (session, _intent, lanes, _body, call): Promise<OffsetState> => {
+      const offsets: number[] = []
+      for (const [index, { start }] of lanes.entries()) {
+        const response = await wire.send({ method: 'HEAD', url: urlOf(session, index) }, call)
+        if (response.status === 404 || response.status === 410) return { state: 'gone' }
+        if (response.status >= 300) throw await tusError('asking for the offset', response)
+        offsets.push(start + offsetOf(response))
+        if (lanes.length === 1) last = response
+      }
+      return { state: 'open', offsets }
+    },
+
+    send: async (session, { index, start }, payload, call) => {
+      const headers = { 'content-type': OCTETS, 'upload-offset': String(payload.start - start) }
+      const bytes = checksum === undefined ? undefined : await payload.bytes()
+      const response = await wire.send(
+        {
+          method: 'PATCH',
+          url: urlOf(session, index),
+          headers:
+            checksum === undefined || bytes === undefined
+              ? headers
+              : {
+                  ...headers,
+                  'upload-checksum': await (await import('./checksum.ts')).checksumHeader(checksum, bytes),
+                },
+          body: bytes === undefined ? payload : inSlices(payload, bytes),
+        },
+        call,
+      )
+      if (response.status === 404 || response.status === 410) throw perhapsGone(response)
+      if (response.status >= 300) throw await tusError('sending', response)
+      if (session.urls.length === 1) last = response
+      return start + offsetOf(response)
+    },
+
+    complete: async (session, intent, call): Promise<ProviderResult> => {
+      if (session.urls.length === 1) return resultOf(options, urlOf(session, 0), last, call)
+      const { joined } = await import('./concatenation.ts')
+      const headers = { ...joined(session), ...metadataHeader(options, intent) }
+      const { url, response } = await create(intent, headers, undefined, call)
+      return resultOf(options, url, response, call)
+    },
+
+    discard: async (session, call) => {
+      await Promise.all(session.urls.map((url) => remove(url, call)))
+    },
+    refresh: () => wire.refresh(),
+  }
+
+  async function where(url: string, call: Call): Promise<number> {
+    const response = await wire.send({ method: 'HEAD', url }, call)
+    if (response.status >= 300) throw await tusError('asking for the offset', response)
+    return offsetOf(response)
+  }
+}
+
+function urlOf({ urls }: TusSession, lane: number): string {
+  const url = urls[lane]
+  if (url !== undefined) return url
+  throw new FilesError('SessionGone', `the session has no upload for lane ${lane}`)
+}
+
+function metadataHeader({ metadata }: TusOptions, intent: UploadIntent): Record<string, string> {
+  const pairs = metadata?.(intent) ?? {
+    filename: intent.key,
+    filetype: intent.contentType,
+    ...intent.metadata,
+  }
+  const header = formatUploadMetadata(Object.entries(pairs))
+  return header === '' ? {} : { 'upload-metadata': header }
+}
+
+function checkSize(size: number, offer: Offer | undefined): void {
+  if (offer?.maxSize === undefined || size <= offer.maxSize) return
+  throw new FilesError(
+    'QuotaExceeded',
+    `the server takes at most ${offer.maxSize} bytes, the body has ${size}`,
+    undefined,
+    {
+      retryable: false,
+    },
+  )
+}
+
+/** A PATCH that finds nothing makes the engine ask with HEAD: only that decides. */
+function perhapsGone(response: HttpResponse): FilesError {
+  return new FilesError('Provider', `sending: the provider answered ${response.status}`, undefined, {
+    status: response.status,
+    retryable: true,
+  })
+}

@@ -1,0 +1,48 @@
+import type { ProviderResult, UploadIntent } from '../../driver.ts'
+import type { Http } from '../../http/http.ts'
+
+export type HeaderSource =
+  | Readonly<Record<string, string>>
+  /** `refused`: the last ones were answered with 401 or 403, get new ones. */
+  | ((context: {
+      readonly refused: boolean
+    }) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>)
+
+/** What differs between services that speak tus. */
+export interface TusOptions {
+  /** Where uploads are created. Not needed with `uploadUrl`. */
+  readonly endpoint?: string | URL
+  /** The URL of an upload that was created elsewhere, e.g. by a backend. */
+  readonly uploadUrl?: string | URL
+  /** Sent with every request, credentials above all. As a function it is asked for each request. */
+  readonly headers?: HeaderSource
+  /** `Upload-Metadata`. Default: `filename` and `filetype`, and the `metadata` of the upload. */
+  readonly metadata?: (intent: UploadIntent) => Readonly<Record<string, string>>
+  /** Sizes of the bodies of PATCH requests, in bytes, where the service restricts them. */
+  readonly chunk?: {
+    readonly min?: number
+    readonly max?: number
+    readonly multiple?: number
+    /** Every chunk but the last has this size. */
+    readonly exact?: number
+  }
+  /** How many parts of one file to send side by side and join by concatenation, where offered. Default 1. */
+  readonly parallel?: number
+  /** Send small bodies along with the creation, where offered. Default true. */
+  readonly creationWithUpload?: boolean
+  /** Send a checksum with each chunk, where one that is quick to compute is offered. Default true. */
+  readonly checksum?: boolean
+  /** Send PATCH and DELETE as POST with `X-HTTP-Method-Override`, for proxies that know neither. */
+  readonly methodOverride?: boolean
+  /** Other origins that the service may put uploads on. */
+  readonly trustedOrigins?: readonly string[]
+  /** Gets the result when the last byte was taken: finalize, poll, or read the last answer's headers. */
+  readonly result?: (done: {
+    readonly url: string
+    /** A header of the last answer. */
+    header(name: string): string | undefined
+    readonly signal: AbortSignal
+  }) => Promise<ProviderResult>
+  /** Another HTTP implementation. */
+  readonly http?: Http
+}

@@ -1,0 +1,41 @@
+/** Which URLs an upload may have. A token or an answer must not lead credentials and bytes elsewhere. */
+import { FilesError } from '../../errors.ts'
+import type { TusOptions } from './options.ts'
+
+export interface Place {
+  /** The URL that was configured. */
+  readonly base: string
+  /** An upload's URL as the service gave it, made absolute. @throws FilesError if it leads elsewhere. */
+  resolve(location: string): string
+}
+
+export function placeOf({ endpoint, uploadUrl, trustedOrigins = [] }: TusOptions): Place {
+  const base = endpoint ?? uploadUrl
+  if (base === undefined) throw new FilesError('NotSupported', 'tus() needs an endpoint or an uploadUrl')
+  const home = new URL(base)
+  const trusted = new Set([home.origin, ...trustedOrigins.map((origin) => new URL(origin).origin)])
+  return {
+    base: home.href,
+    resolve: (location) => {
+      const url = parse(location, home)
+      // Servers behind TLS often do not know it. The same host is meant, and less than TLS is never wanted.
+      if (home.protocol === 'https:' && url.protocol === 'http:' && url.host === home.host)
+        url.protocol = 'https:'
+      if (trusted.has(url.origin) && url.username === '' && url.password === '') return url.href
+      throw new FilesError(
+        'Unauthorized',
+        `the upload's URL is on ${url.origin}, not on ${home.origin}; if that is right, add it to trustedOrigins`,
+        undefined,
+        { retryable: false },
+      )
+    },
+  }
+}
+
+function parse(location: string, home: URL): URL {
+  try {
+    return new URL(location, home)
+  } catch (cause) {
+    throw new FilesError('Provider', `${JSON.stringify(location)} is no URL`, cause, { retryable: false })
+  }
+}

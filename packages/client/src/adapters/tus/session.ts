@@ -1,0 +1,24 @@
+import { FilesError } from '../../errors.ts'
+import type { Json } from '../../json.ts'
+import { sessionFields } from '../../session.ts'
+import type { Place } from './place.ts'
+
+/** One URL, or one for each lane. */
+export interface TusSession {
+  readonly [name: string]: Json
+  readonly urls: readonly string[]
+}
+
+/** Reads a session out of a token. @throws FilesError if a URL leads elsewhere. */
+export function adoptSession(session: Json, place: Place): TusSession {
+  const { urls } = sessionFields(session)
+  if (!Array.isArray(urls) || urls.length === 0) {
+    throw new FilesError('SessionGone', 'the session token names no upload URL')
+  }
+  return {
+    urls: urls.map((url: unknown) => {
+      if (typeof url === 'string') return place.resolve(url)
+      throw new FilesError('SessionGone', 'an upload URL in the session token is not text')
+    }),
+  }
+}

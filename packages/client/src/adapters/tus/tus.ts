@@ -1,0 +1,34 @@
+/**
+ * Uploads to any tus 1.0 server: https://tus.io/protocols/resumable-upload
+ *
+ * Can: resume in another process, creation-with-upload, a checksum with each chunk where offered, several
+ * parts of one file side by side joined by concatenation where offered, uploads created elsewhere, services
+ * that prescribe chunk sizes.
+ * Cannot: read, list, copy or delete objects, because tus has no words for it; `url` of the result is the upload's.
+ */
+import type { Adapter } from '../../adapter.ts'
+import { tusDriver } from './driver.ts'
+import type { Offer } from './offer.ts'
+import type { TusOptions } from './options.ts'
+import { placeOf } from './place.ts'
+import { tusWire } from './wire.ts'
+
+export type { HeaderSource, TusOptions } from './options.ts'
+
+/**
+ * @example
+ * const files = new Files({ adapter: tus({ endpoint: 'http://127.0.0.1:8080/files/' }) })
+ * const { url } = await files.upload('db.tar', file)
+ */
+export function tus(options: TusOptions): Adapter<undefined> {
+  const place = placeOf(options)
+  const wire = tusWire(options)
+  const known: { offer?: Offer } = {}
+  return {
+    name: 'tus',
+    place: place.base,
+    raw: undefined,
+    traits: { metadata: true, resumable: true },
+    driver: () => tusDriver(options, wire, place, known),
+  }
+}

@@ -1,0 +1,83 @@
+/** Requests of tus 1.0 and what their answers mean. https://tus.io/protocols/resumable-upload */
+import { TUS_VERSION } from '@pawl/protocol'
+import type { Call } from '../../driver.ts'
+import { FilesError } from '../../errors.ts'
+import { statusError } from '../../http/failure.ts'
+import { type HttpRequest, type HttpResponse, http } from '../../http/http.ts'
+import type { TusOptions } from './options.ts'
+
+export interface TusRequest {
+  readonly method: 'OPTIONS' | 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: HttpRequest['body']
+}
+
+export interface TusWire {
+  send(request: TusRequest, call: Call): Promise<HttpResponse>
+  /** Gets new credentials; false if they are fixed. */
+  refresh(): Promise<boolean>
+}
+
+export function tusWire({ headers, methodOverride = false, http: send = http }: TusOptions): TusWire {
+  let refused = false
+  const credentials = async () => {
+    if (typeof headers !== 'function') return headers
+    const current = await headers({ refused })
+    refused = false
+    return current
+  }
+  return {
+    send: async ({ method, url, headers: own, body }, call) => {
+      const hidden = methodOverride && (method === 'PATCH' || method === 'DELETE')
+      return send(
+        {
+          method: hidden ? 'POST' : method,
+          url,
+          headers: {
+            ...(await credentials()),
+            ...own,
+            'tus-resumable': TUS_VERSION,
+            ...(hidden && { 'x-http-method-override': method }),
+          },
+          body,
+        },
+        call,
+      )
+    },
+    refresh: async () => {
+      refused = true
+      return typeof headers === 'function'
+    },
+  }
+}
+
+/**
+ * The error of an answer. 404 and 410 are left to the caller, for whom they may mean "gone".
+ *
+ * Only those two ever mean that an upload is gone: 401 and 403 ask for other credentials, and 409, 423, 429,
+ * 460 and 5xx for patience and another look at the offset.
+ */
+export async function tusError(what: string, response: HttpResponse): Promise<FilesError> {
+  const error = statusError(what, response, await response.text())
+  const again = response.status === 409 || response.status === 460
+  if (!again) return error
+  return new FilesError(error.code, error.message, undefined, {
+    status: response.status,
+    retryable: true,
+    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+  })
+}
+
+/** `Upload-Offset` of an answer. */
+export function offsetOf(response: HttpResponse): number {
+  const value = response.header('upload-offset')
+  const offset = value === undefined || !/^\d+$/.test(value) ? Number.NaN : Number(value)
+  if (Number.isSafeInteger(offset)) return offset
+  throw new FilesError(
+    'Provider',
+    value === undefined
+      ? 'the answer has no Upload-Offset; in a browser, the server must list it in Access-Control-Expose-Headers'
+      : `the answer has the Upload-Offset ${JSON.stringify(value)}, which is no offset`,
+  )
+}

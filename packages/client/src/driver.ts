@@ -1,0 +1,172 @@
+/**
+ * The contract between the engine and a provider's wire.
+ *
+ * A driver is made for one upload of one key. It only makes calls: pausing, retrying, pacing, verifying and
+ * progress live in the engine. See docs/design/client.md.
+ */
+import type { Digest } from './digest.ts'
+import type { Json } from './json.ts'
+
+/** What an upload is going to be, decided before the session begins. */
+export interface UploadIntent {
+  /** The key at the provider, prefix included. */
+  readonly key: string
+  readonly size: number
+  readonly contentType: string
+  readonly cacheControl: string | undefined
+  readonly metadata: Readonly<Record<string, string>>
+  /** Refuse to overwrite (`create`), or overwrite only this version (`replace`). */
+  readonly condition: UploadCondition | undefined
+}
+
+export type UploadCondition =
+  | { readonly type: 'create' }
+  | { readonly type: 'replace'; readonly etag: string }
+
+/** What every call gets from the engine. */
+export interface Call {
+  /** Ends the call: pause, abort, silence, a sibling's final failure. */
+  readonly signal: AbortSignal
+  /** Tells that bytes moved: a silent call is cut, a slow one is not. */
+  touch(): void
+}
+
+/** The body, for drivers that can read what the provider holds and compare. */
+export interface BodyReader {
+  readonly size: number
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** A piece of the body on its way. It can be read again for another attempt. */
+export interface Payload {
+  readonly start: number
+  readonly size: number
+  /** The whole piece in memory. Only for pieces that the driver limited in size. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
+  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** The piece in blocks of at most 1 MiB, read as they are asked for. */
+  blocks(): AsyncIterable<Uint8Array<ArrayBuffer>>
+}
+
+/** What the provider says about a finished object. */
+export interface ProviderResult {
+  readonly etag?: string
+  readonly url?: string
+  /** The digest that the provider computed over the whole object. */
+  readonly digest?: Digest
+}
+
+interface DriverCalls<Session extends Json> {
+  /** Asks what the provider offers, before the body is cut. Sizes and limits count after it. */
+  prepare?(call: Call): Promise<void>
+  /** Reads a session out of a token. Throws `FilesError` if it is not this driver's, or leads elsewhere. */
+  adopt(session: Json): Session
+  /** Gives the session up. A session that is not there counts as done. */
+  discard(session: Session, call: Call): Promise<void>
+  /** Gets new credentials after `Unauthorized`. False: there are no others. */
+  refresh?(call: Call): Promise<boolean>
+  /** Digest algorithm to compute over the whole body, because the provider will report it. */
+  readonly digest?: Digest['algorithm']
+}
+
+/** A growing range. Several of them only where the provider can join them. */
+export interface Lane {
+  readonly index: number
+  readonly start: number
+  /** Exclusive. */
+  readonly end: number
+}
+
+export type OffsetState =
+  /** Offsets are absolute positions in the body, one per lane. */
+  | { readonly state: 'open'; readonly offsets: readonly number[] }
+  | { readonly state: 'complete'; readonly result: ProviderResult }
+  | { readonly state: 'gone' }
+
+/** Sizes of the pieces that an offset-shaped provider accepts. */
+export interface ChunkRule {
+  /** Every chunk but the last is a multiple of this. */
+  readonly multiple: number
+  /** Every chunk but the last has at least this size. */
+  readonly min: number
+  readonly max: number
+  /** Size of the first chunk; later ones grow and shrink with what the connection carries. */
+  readonly first: number
+}
+
+export interface OffsetDriver<Session extends Json = Json> extends DriverCalls<Session> {
+  readonly shape: 'offset'
+  /** How many ranges may grow side by side. */
+  readonly maxLanes: number
+  readonly chunk: ChunkRule
+  /**
+   * Creates the session. `first` is the first chunk, when the driver may send it along; what it acknowledged
+   * of it is in `offsets`.
+   */
+  begin(
+    intent: UploadIntent,
+    lanes: readonly Lane[],
+    first: Payload | undefined,
+    call: Call,
+  ): Promise<{ readonly session: Session; readonly offsets: readonly number[] }>
+  probe(
+    session: Session,
+    intent: UploadIntent,
+    lanes: readonly Lane[],
+    body: BodyReader,
+    call: Call,
+  ): Promise<OffsetState>
+  /** Sends from `payload.start`. Resolves to the lane's new absolute offset. */
+  send(session: Session, lane: Lane, payload: Payload, call: Call): Promise<number>
+  complete(session: Session, intent: UploadIntent, call: Call): Promise<ProviderResult>
+}
+
+/** A part that the provider acknowledged. */
+export interface PartReceipt {
+  /** From 1. */
+  readonly number: number
+  readonly size: number
+  readonly etag?: string
+}
+
+export type PartsState =
+  | { readonly state: 'open'; readonly parts: readonly PartReceipt[] }
+  | { readonly state: 'complete'; readonly result: ProviderResult }
+  | { readonly state: 'gone' }
+
+/** Sizes and number of the parts that a provider accepts. */
+export interface PartRule {
+  /** Every part but the last has at least this size. */
+  readonly min: number
+  readonly max: number
+  readonly maxCount: number
+  readonly maxSize: number
+  /** Every part but the last is a multiple of this. */
+  readonly multiple: number
+  /** Size to use when nobody asked for one and it fits. */
+  readonly preferred: number
+}
+
+export interface PartsDriver<Session extends Json = Json> extends DriverCalls<Session> {
+  readonly shape: 'parts'
+  readonly part: PartRule
+  /** Bodies up to `max` bytes go in one request without a session: safe to repeat, nothing to resume. */
+  readonly single?: {
+    readonly max: number
+    put(intent: UploadIntent, payload: Payload, call: Call): Promise<ProviderResult>
+  }
+  begin(intent: UploadIntent, partSize: number, call: Call): Promise<Session>
+  /** Absent where the provider cannot say: then the parts in the token count. */
+  probe?(session: Session, intent: UploadIntent, call: Call): Promise<PartsState>
+  send(session: Session, number: number, payload: Payload, call: Call): Promise<PartReceipt>
+  complete(
+    session: Session,
+    intent: UploadIntent,
+    parts: readonly PartReceipt[],
+    digest: Digest | undefined,
+    call: Call,
+  ): Promise<ProviderResult>
+}
+
+export type Driver<Session extends Json = Json> = OffsetDriver<Session> | PartsDriver<Session>

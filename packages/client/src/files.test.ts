@@ -1,0 +1,287 @@
+import { describe, expect, it } from 'vitest'
+import { randomBytes } from '../test/bodies.ts'
+import type { Adapter } from './adapter.ts'
+import { memory } from './adapters/memory/memory.ts'
+import { UploadControl } from './control.ts'
+import { FilesError } from './errors.ts'
+import type { FilesHooks } from './files/hooks.ts'
+import { Files } from './files.ts'
+import type { SessionToken } from './session.ts'
+import type { SessionStore } from './stores/session-store.ts'
+
+const MIB = 2 ** 20
+
+describe('Files', () => {
+  it('takes every kind of body that can be read again, and refuses a stream with advice', async () => {
+    const adapter = memory()
+    const files = new Files({ adapter })
+    const bytes = new TextEncoder().encode('body')
+    const shared = new Uint8Array(new SharedArrayBuffer(4))
+    shared.set(bytes)
+    const bodies = {
+      string: 'body',
+      blob: new Blob(['body']),
+      file: new File(['body'], 'a.txt', { lastModified: 5 }),
+      buffer: bytes.buffer,
+      view: new DataView(bytes.buffer),
+      shared,
+      own: { size: 4, slice: (start: number, end: number) => bytes.slice(start, end) },
+      ownBlob: { size: 4, slice: async (start: number, end: number) => new Blob(['body']).slice(start, end) },
+    }
+    for (const [key, body] of Object.entries(bodies)) {
+      await files.upload(key, body)
+      expect(await (await files.download(key)).text()).toBe('body')
+    }
+    await expect(files.upload('x', new Blob(['x']).stream())).rejects.toThrow('await spool(stream) first')
+  })
+
+  it('notices a body that becomes shorter', async () => {
+    const files = new Files({ adapter: memory() })
+    const body = { size: 10, slice: () => new Uint8Array(3) }
+    await expect(files.upload('x', body)).rejects.toMatchObject({ code: 'BodyChanged' })
+  })
+
+  it('keeps its prefix out of sight, and nobody leaves it', async () => {
+    const adapter = memory()
+    const files = new Files({ adapter, prefix: '/tenants/1/' })
+    await files.upload('a.txt', 'x')
+    adapter.raw.objects.set('tenants/10/b.txt', { ...(adapter.raw.objects.get('tenants/1/a.txt') ?? fail()) })
+    expect([...adapter.raw.objects.keys()]).toContain('tenants/1/a.txt')
+    expect((await files.list()).items.map((file) => file.key)).toEqual(['a.txt'])
+    expect((await files.head('a.txt')).key).toBe('a.txt')
+    for (const key of ['../10/b.txt', 'a/../../10/b.txt', '.', '']) {
+      await expect(files.head(key)).rejects.toMatchObject({ code: 'InvalidKey' })
+      await expect(files.upload(key, 'x')).rejects.toMatchObject({ code: 'InvalidKey' })
+    }
+  })
+
+  it('refuses everything that writes when it is read-only', async () => {
+    const files = new Files({ adapter: memory() })
+    await files.upload('a', 'x')
+    const only = files.readonly()
+    const writes = [
+      only.upload('b', 'x'),
+      only.upload([{ key: 'b', body: 'x' }]),
+      only.delete('a'),
+      only.delete(['a']),
+      only.copy('a', 'b'),
+      only.move('a', 'b'),
+      only.signedUploadUrl('a', { expiresIn: 1 }),
+      only.file('a').upload('x'),
+    ]
+    for (const write of writes) await expect(write).rejects.toMatchObject({ code: 'ReadOnly' })
+    expect(await (await only.download('a')).text()).toBe('x')
+  })
+
+  it('does many at once: results in order, failures apart, or a stop at the first', async () => {
+    const files = new Files({ adapter: memory() })
+    const items = [
+      { key: 'a', body: 'a' },
+      { key: '', body: 'b' },
+      { key: 'c', body: 'c' },
+    ]
+    const seen: string[] = []
+    const all = await files.upload(items, { concurrency: 2, onProgress: ({ key }) => seen.push(key) })
+    expect(all.uploaded.map(({ key }) => key)).toEqual(['a', 'c'])
+    expect(all.errors).toMatchObject([{ key: '', error: { code: 'InvalidKey' } }])
+    expect(new Set(seen)).toEqual(new Set(['a', 'c']))
+    const stopped = await files.upload(items, { stopOnError: true })
+    expect(stopped.uploaded.map(({ key }) => key)).toEqual(['a'])
+    expect((await files.head(['a', 'nope', 'c'])).files.map(({ key }) => key)).toEqual(['a', 'c'])
+    expect(await files.delete(['a', 'c'])).toEqual({ deleted: ['a', 'c'] })
+    const control = new UploadControl()
+    await expect(files.upload(items, { control } as object)).rejects.toMatchObject({ code: 'NotSupported' })
+  })
+
+  it('tells its hooks of every call once, and is not hurt by them', async () => {
+    const events: string[] = []
+    const hooks: FilesHooks = {
+      onAction: ({ type, status, key }) => {
+        events.push(`${type} ${key} ${status}`)
+        throw new Error('a hook that fails')
+      },
+      onError: ({ type, error }) => {
+        events.push(`${type} ${error.code}`)
+        throw new Error('a hook that fails')
+      },
+    }
+    const files = new Files({ adapter: memory(), hooks })
+    await files.upload('a', 'x')
+    await expect(files.head('b')).rejects.toBeInstanceOf(FilesError)
+    expect(events).toEqual(['upload a success', 'head NotFound', 'head b error'])
+  })
+
+  it('tries again what may succeed later, tells onRetry, and gives up in time', async () => {
+    const retries: number[] = []
+    let left = 2
+    const adapter: Adapter = {
+      ...memory(),
+      head: async () => {
+        if (left-- > 0) throw new FilesError('Provider', 'busy')
+        throw new FilesError('NotFound', 'none')
+      },
+    }
+    const options = { max: 5, backoff: () => 0 }
+    const files = new Files({
+      adapter,
+      retries: options,
+      hooks: { onRetry: ({ attempt }) => retries.push(attempt) },
+    })
+    await expect(files.head('a')).rejects.toMatchObject({ code: 'NotFound' })
+    expect(retries).toEqual([1, 2])
+    left = 10
+    await expect(files.head('a', { retries: 0 })).rejects.toMatchObject({ code: 'Provider' })
+  })
+
+  it('ends a call after its time-out, or with its signal', async () => {
+    const adapter: Adapter = {
+      ...memory(),
+      head: (_key, { signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    }
+    const files = new Files({ adapter })
+    await expect(files.head('a', { timeout: 20 })).rejects.toMatchObject({ timeout: true, aborted: true })
+    await expect(files.head('a', { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      aborted: true,
+      timeout: false,
+    })
+    const everywhere = new AbortController()
+    const call = new Files({ adapter, signal: everywhere.signal }).head('a')
+    everywhere.abort()
+    await expect(call).rejects.toMatchObject({ aborted: true })
+  })
+
+  it('holds the bandwidth limit, which can be lifted while it runs', async () => {
+    const files = new Files({ adapter: memory() })
+    const control = new UploadControl()
+    const began = Date.now()
+    const done = files.upload('a', randomBytes(4 * MIB), { control, maxBytesPerSecond: 2 * MIB })
+    setTimeout(() => {
+      control.maxBytesPerSecond = undefined
+    }, 600)
+    await done
+    const seconds = (Date.now() - began) / 1000
+    expect(seconds).toBeGreaterThan(0.5)
+    expect(seconds).toBeLessThan(1.9)
+  })
+
+  it('sees a changed byte anywhere below with verify "full", and asks nothing with "off"', async () => {
+    const adapter = memory({ shape: 'offset' })
+    const files = new Files({ adapter })
+    const body = randomBytes(40 * MIB)
+    const control = new UploadControl()
+    const stop = new AbortController()
+    await files
+      .upload('a', body, {
+        control,
+        signal: stop.signal,
+        multipart: { partSize: MIB, concurrency: 1 },
+        onProgress: ({ loaded }) => loaded >= 30 * MIB && stop.abort(),
+      })
+      .catch(() => {})
+    const token = JSON.stringify(control)
+    const changed = body.slice()
+    changed[17 * MIB + 5] = (changed[17 * MIB + 5] ?? 0) ^ 1
+    const resumed = (verify: 'full' | 'off') =>
+      files.upload('a', changed, { control: UploadControl.from(token), verify })
+    await expect(resumed('full')).rejects.toMatchObject({ code: 'BodyChanged' })
+    await expect(resumed('off')).resolves.toMatchObject({ size: body.length })
+  })
+
+  it('starts paused when it was paused before, and aborts before it starts', async () => {
+    const adapter = memory()
+    const files = new Files({ adapter })
+    const control = new UploadControl()
+    control.pause()
+    const done = files.upload('a', 'x', { control })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(control.status).toBe('paused')
+    expect(adapter.raw.sessions.size).toBe(0)
+    control.resume()
+    await done
+
+    const never = new UploadControl()
+    await never.abort()
+    await expect(files.upload('b', 'x', { control: never })).rejects.toMatchObject({ aborted: true })
+    expect(adapter.raw.objects.has('b')).toBe(false)
+
+    const paused = new UploadControl()
+    paused.pause()
+    const pending = files.upload('c', 'x', { control: paused })
+    pending.catch(() => {})
+    await paused.abort()
+    await expect(pending).rejects.toMatchObject({ aborted: true })
+    expect(paused.status).toBe('aborted')
+  })
+})
+
+describe('upload({ resume: store })', () => {
+  const mapStore = () => {
+    const tokens = new Map<string, SessionToken>()
+    const store: SessionStore = {
+      get: async (id) => tokens.get(id),
+      set: async (id, token) => {
+        tokens.set(id, token)
+      },
+      delete: async (id) => {
+        tokens.delete(id)
+      },
+      list: async () => [...tokens].map(([id, token]) => ({ id, token })),
+    }
+    return { tokens, store }
+  }
+
+  it('finds, resumes and clears by itself', async () => {
+    const { tokens, store } = mapStore()
+    const adapter = memory()
+    const files = new Files({ adapter })
+    const body = randomBytes(10 * MIB)
+    const stop = new AbortController()
+    const options = { resume: store, multipart: { partSize: MIB, concurrency: 1 } }
+    await files
+      .upload('a', body, {
+        ...options,
+        signal: stop.signal,
+        onProgress: ({ loaded }) => loaded > 4 * MIB && stop.abort(),
+      })
+      .catch(() => {})
+    expect(tokens.size).toBe(1)
+    const loaded: number[] = []
+    await files.upload('a', body, { ...options, onProgress: (progress) => loaded.push(progress.loaded) })
+    expect(loaded[0]).toBeGreaterThan(4 * MIB)
+    expect(tokens.size).toBe(0)
+    expect(adapter.raw.sessions.size).toBe(0)
+  })
+
+  it('takes a body of another size for another upload', async () => {
+    const { tokens, store } = mapStore()
+    const files = new Files({ adapter: memory() })
+    const stop = new AbortController()
+    await files
+      .upload('a', randomBytes(10 * MIB), {
+        resume: store,
+        signal: stop.signal,
+        onProgress: ({ loaded }) => loaded > 0 && stop.abort(),
+      })
+      .catch(() => {})
+    await files.upload('a', 'a new version', { resume: store })
+    expect(tokens.size).toBe(1)
+    expect(await (await files.download('a')).text()).toBe('a new version')
+  })
+
+  it('clears the token when the upload is aborted for good', async () => {
+    const { tokens, store } = mapStore()
+    const control = new UploadControl()
+    const done = new Files({ adapter: memory() }).upload('a', randomBytes(10 * MIB), {
+      resume: store,
+      control,
+      onProgress: ({ loaded }) => loaded > 0 && control.abort().catch(() => {}),
+    })
+    await expect(done).rejects.toMatchObject({ aborted: true })
+    expect(tokens.size).toBe(0)
+  })
+})
+
+function fail(): never {
+  throw new Error('not there')
+}

@@ -1,0 +1,204 @@
+import type { Adapter, SignedUpload } from './adapter.ts'
+import { FilesError } from './errors.ts'
+import { type Capabilities, capabilitiesOf } from './files/capabilities.ts'
+import { type FilesContext, writable } from './files/context.ts'
+import { type FileHandle, fileHandle } from './files/handle.ts'
+import type { FilesHooks, Subject } from './files/hooks.ts'
+import { normalPrefix } from './files/keys.ts'
+import { observed } from './files/observed.ts'
+import { uploadOne } from './files/upload.ts'
+import type * as options from './options.ts'
+import type { StoredFile } from './stored-file.ts'
+import type { Body } from './transfer/source.ts'
+
+export interface FilesOptions<A extends Adapter> extends options.OperationOptions {
+  readonly adapter: A
+  /** Put before every key. */
+  readonly prefix?: string
+  /** Refuse everything that writes. */
+  readonly readonly?: boolean
+  readonly hooks?: FilesHooks
+}
+
+/**
+ * Files at one provider. Everything besides uploading one file is loaded when it is first used.
+ *
+ * @example
+ * const files = new Files({ adapter: fs({ root: './data' }) })
+ * await files.upload('notes/today.txt', 'hello')
+ */
+export class Files<A extends Adapter = Adapter> {
+  readonly #options: FilesOptions<A>
+  readonly #context: FilesContext
+
+  constructor(options: FilesOptions<A>) {
+    const { adapter, prefix, readonly = false, hooks = {} } = options
+    this.#options = options
+    this.#context = { adapter, prefix: normalPrefix(prefix), readonly, hooks, defaults: options }
+  }
+
+  get adapter(): A {
+    return this.#options.adapter
+  }
+
+  /** The provider's own client. */
+  get raw(): A['raw'] {
+    return this.adapter.raw
+  }
+
+  /** Empty, or ending with a slash. */
+  get prefix(): string {
+    return this.#context.prefix
+  }
+
+  get capabilities(): Capabilities {
+    return capabilitiesOf(this.adapter)
+  }
+
+  /** The same files, refusing everything that writes. */
+  readonly(): Files<A> {
+    return new Files({ ...this.#options, readonly: true })
+  }
+
+  /** A handle on one key. */
+  file(key: string): FileHandle {
+    return fileHandle(this, key)
+  }
+
+  /**
+   * Uploads a body, or several. Resolves when the provider has the whole object.
+   * @throws FilesError
+   */
+  upload(key: string, body: Body, options?: options.UploadOptions): Promise<options.UploadResult>
+  upload(
+    items: readonly options.UploadManyItem[],
+    options?: options.UploadManyOptions,
+  ): Promise<options.UploadManyResult>
+  upload(
+    first: string | readonly options.UploadManyItem[],
+    second?: Body | options.UploadManyOptions,
+    third: options.UploadOptions = {},
+  ): Promise<options.UploadResult | options.UploadManyResult> {
+    if (typeof first !== 'string') {
+      const keys = first.map((item) => item.key)
+      return this.#write({ type: 'upload', keys }, async () =>
+        (await writing()).uploadMany(this.#context, first, manyOptions(second)),
+      )
+    }
+    return this.#write({ type: 'upload', key: first }, () =>
+      uploadOne(this.#context, first, bodyOf(second), third),
+    )
+  }
+
+  /** Opens an object, or several. The content is read when it is asked for. */
+  download(key: string, options?: options.DownloadOptions): Promise<StoredFile>
+  download(keys: readonly string[], options?: options.BulkOptions): Promise<options.DownloadManyResult>
+  async download(
+    key: string | readonly string[],
+    options: options.DownloadOptions & options.BulkOptions = {},
+  ): Promise<StoredFile | options.DownloadManyResult> {
+    const { download, downloadMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'download', key }, () => download(this.#context, key, options))
+      : this.#read({ type: 'download', keys: [...key] }, () => downloadMany(this.#context, key, options))
+  }
+
+  /** What the provider knows of an object, without its content. */
+  head(key: string, options?: options.OperationOptions): Promise<StoredFile>
+  head(keys: readonly string[], options?: options.BulkOptions): Promise<options.HeadManyResult>
+  async head(
+    key: string | readonly string[],
+    options: options.BulkOptions = {},
+  ): Promise<StoredFile | options.HeadManyResult> {
+    const { head, headMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'head', key }, () => head(this.#context, key, 'head', options))
+      : this.#read({ type: 'head', keys: [...key] }, () => headMany(this.#context, key, options))
+  }
+
+  /** Whether an object is there. Only a clean "not found" is false; every other failure is thrown. */
+  exists(key: string, options?: options.OperationOptions): Promise<boolean>
+  exists(keys: readonly string[], options?: options.BulkOptions): Promise<options.ExistsManyResult>
+  async exists(
+    key: string | readonly string[],
+    options: options.BulkOptions = {},
+  ): Promise<boolean | options.ExistsManyResult> {
+    const { exists, existsMany } = await reading()
+    return typeof key === 'string'
+      ? this.#read({ type: 'exists', key }, () => exists(this.#context, key, options))
+      : this.#read({ type: 'exists', keys: [...key] }, () => existsMany(this.#context, key, options))
+  }
+
+  /** Deletes an object, or several. One that is not there counts as deleted. */
+  delete(key: string, options?: options.OperationOptions): Promise<void>
+  delete(keys: readonly string[], options?: options.BulkOptions): Promise<options.DeleteManyResult>
+  async delete(key: string | readonly string[], options: options.BulkOptions = {}): Promise<unknown> {
+    const { remove, removeMany } = await writing()
+    return typeof key === 'string'
+      ? this.#write({ type: 'delete', key }, () => remove(this.#context, key, options))
+      : this.#write({ type: 'delete', keys: [...key] }, () => removeMany(this.#context, key, options))
+  }
+
+  async copy(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
+    const { copy } = await writing()
+    await this.#write({ type: 'copy', from, to }, () => copy(this.#context, from, to, options))
+  }
+
+  /** Renames. Where the provider cannot, the object is copied and then deleted. */
+  async move(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
+    const { move } = await writing()
+    await this.#write({ type: 'move', from, to }, () => move(this.#context, from, to, options))
+  }
+
+  /** One page of objects, by key. */
+  async list(options: options.ListOptions = {}): Promise<options.ListResult> {
+    const { list } = await reading()
+    return this.#read({ type: 'list' }, () => list(this.#context, options))
+  }
+
+  /** Every object, page after page. */
+  async *listAll(options: options.ListOptions = {}): AsyncGenerator<StoredFile, void> {
+    let { cursor } = options
+    do {
+      const page = await this.list(cursor === undefined ? options : { ...options, cursor })
+      yield* page.items
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+
+  /** A URL to read the object from. */
+  async url(key: string, options: options.UrlOptions = {}): Promise<string> {
+    const { url } = await reading()
+    return this.#read({ type: 'url', key }, () => url(this.#context, key, options))
+  }
+
+  /** A request that anyone may make to upload this key. */
+  async signedUploadUrl(key: string, options: options.SignUploadOptions): Promise<SignedUpload> {
+    const { signedUploadUrl } = await writing()
+    return this.#write({ type: 'signedUploadUrl', key }, () => signedUploadUrl(this.#context, key, options))
+  }
+
+  #read<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
+    return observed(this.#context.hooks, subject, call)
+  }
+
+  #write<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
+    // In an async function, so that what is thrown before the first await is told to the hooks too.
+    return this.#read(subject, async () => {
+      writable(this.#context, subject.type)
+      return call()
+    })
+  }
+}
+
+const reading = () => import('./files/reading.ts')
+const writing = () => import('./files/writing.ts')
+
+function bodyOf(second: unknown): Body {
+  if (second === undefined || second === null) throw new FilesError('NotSupported', 'upload() needs a body')
+  return second as Body
+}
+
+function manyOptions(second: unknown): options.UploadManyOptions {
+  return (second ?? {}) as options.UploadManyOptions
+}

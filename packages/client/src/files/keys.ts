@@ -1,0 +1,26 @@
+/** Keys as the caller knows them, and as the provider does. */
+import { FilesError } from '../errors.ts'
+
+/** A prefix ends with a slash, so that `a` and `ab` stay apart. */
+export function normalPrefix(prefix: string | undefined): string {
+  const trimmed = (prefix ?? '').replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? '' : `${trimmed}/`
+}
+
+/** @throws FilesError `InvalidKey` for a key that would leave the prefix, or that is none. */
+export function fullKey(prefix: string, key: string): string {
+  if (key === '') throw new FilesError('InvalidKey', 'a key is at least one character long')
+  if (key.includes('\0'))
+    throw new FilesError('InvalidKey', `${JSON.stringify(key)} contains a NUL character`)
+  if (prefix !== '' && key.split('/').some((segment) => segment === '..' || segment === '.')) {
+    throw new FilesError(
+      'InvalidKey',
+      `${JSON.stringify(key)} could lead out of the prefix ${JSON.stringify(prefix)}`,
+    )
+  }
+  return prefix + key
+}
+
+export function callerKey(prefix: string, key: string): string {
+  return key.startsWith(prefix) ? key.slice(prefix.length) : key
+}

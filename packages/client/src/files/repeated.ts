@@ -1,0 +1,46 @@
+/** A call besides uploading: its time-out and its retries. */
+import type { AdapterCall } from '../adapter.ts'
+import { abortedError, FilesError } from '../errors.ts'
+import type { OperationOptions } from '../options.ts'
+import { delayBefore, retryPolicy, sleep } from '../transfer/retry.ts'
+import type { FilesContext } from './context.ts'
+import { type Subject, tell } from './hooks.ts'
+import { signalsOf } from './observed.ts'
+
+const RETRIES = 3
+
+/** Makes a call that may be repeated, until it answers or its retries are used up. */
+export async function repeated<T>(
+  { hooks, defaults }: FilesContext,
+  subject: Subject,
+  options: OperationOptions,
+  call: (call: AdapterCall) => Promise<T>,
+): Promise<T> {
+  const policy = retryPolicy(options.retries ?? defaults.retries, RETRIES)
+  const timeout = options.timeout ?? defaults.timeout ?? 0
+  const ends = signalsOf(options, defaults)
+  for (let attempt = 1; ; attempt++) {
+    const clock = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
+    const signal = AbortSignal.any(clock ? [...ends, clock] : ends)
+    try {
+      signal.throwIfAborted()
+      return await call({ signal })
+    } catch (thrown) {
+      const ended = ends.find((end) => end.aborted)
+      if (ended) throw abortedError(subject.type, ended.reason)
+      if (clock?.aborted) throw tooSlow(subject, timeout, thrown)
+      const error = FilesError.wrap(thrown)
+      if (!error.retryable || attempt > policy.max) throw error
+      const delayMs = delayBefore(policy, { attempt, error })
+      tell(hooks.onRetry, { ...subject, attempt, maxRetries: policy.max, delayMs, error })
+      await sleep(delayMs, signal)
+    }
+  }
+}
+
+function tooSlow({ type }: Subject, timeout: number, cause: unknown): FilesError {
+  return new FilesError('Provider', `${type} took longer than ${timeout} ms`, cause, {
+    timeout: true,
+    retryable: false,
+  })
+}

@@ -1,0 +1,107 @@
+/** From `files.upload(key, body, options)` to a job of the engine. */
+import type { Adapter } from '../adapter.ts'
+import { deskOf, UploadControl } from '../control.ts'
+import type { UploadIntent } from '../driver.ts'
+import { abortedError, FilesError } from '../errors.ts'
+import type { MultipartOptions, UploadOptions, UploadResult } from '../options.ts'
+import { retryPolicy } from '../transfer/retry.ts'
+import { type Body, openSource, type Source } from '../transfer/source.ts'
+import { runUpload } from '../transfer/upload.ts'
+import { need } from './capabilities.ts'
+import { type FilesContext, full } from './context.ts'
+import { tell } from './hooks.ts'
+import { signalsOf } from './observed.ts'
+
+const CONCURRENCY = 4
+const RETRIES = 8
+const IDLE_TIMEOUT = 60_000
+
+/** Uploads one body. */
+export async function uploadOne(
+  files: FilesContext,
+  key: string,
+  body: Body,
+  options: UploadOptions,
+): Promise<UploadResult> {
+  const { adapter, defaults, hooks } = files
+  const fullKey = full(files, key)
+  checkSupported(adapter, options)
+  const asked = options.control
+  if (asked) deskOf(asked).claim()
+  let control = asked
+  try {
+    const source = await openSource(body)
+    const intent = intentOf(fullKey, source, options, asked)
+    const kept =
+      options.resume && (await import('./resume.ts')).keptSession(adapter, intent, source, options.resume)
+    control ??= (await kept?.find()) ?? new UploadControl()
+    if (!asked) deskOf(control).claim()
+    const desk = deskOf(control)
+    desk.maxBytesPerSecond ??= options.maxBytesPerSecond
+    const keeping = kept?.follow(control)
+    const { partSize, concurrency } = multipartOf(options.multipart)
+    try {
+      const result = await runUpload({
+        driver: adapter.driver(intent),
+        provider: adapter.name,
+        place: adapter.place,
+        intent,
+        source,
+        control,
+        partSize,
+        concurrency: Math.max(1, concurrency ?? CONCURRENCY),
+        verify: options.verify ?? 'sampled',
+        policy: retryPolicy(options.retries ?? defaults.retries, RETRIES),
+        idleTimeout: options.timeout ?? defaults.timeout ?? IDLE_TIMEOUT,
+        signals: signalsOf(options, defaults),
+        resumable: asked !== undefined || kept !== undefined,
+        onProgress: options.onProgress,
+        onRetry: (retry) => tell(hooks.onRetry, { type: 'upload', key, ...retry }),
+        persist: keeping && (() => keeping.save()),
+      })
+      await keeping?.end(undefined)
+      return { key, size: intent.size, contentType: intent.contentType, ...result }
+    } catch (error) {
+      await keeping?.end(FilesError.wrap(error))
+      throw error
+    }
+  } catch (thrown) {
+    // What failed before the engine ran must end the control too, and `abort()` must not wait for ever.
+    const desk = control && deskOf(control)
+    const aborted = desk?.aborted.aborted === true
+    desk?.finish(aborted ? 'aborted' : 'error')
+    throw aborted ? abortedError('the upload', desk.aborted.reason) : FilesError.wrap(thrown)
+  }
+}
+
+function intentOf(
+  key: string,
+  source: Source,
+  { contentType, cacheControl, metadata, condition }: UploadOptions,
+  control: UploadControl | undefined,
+): UploadIntent {
+  return {
+    key,
+    size: source.size,
+    // A resumed upload keeps the type its session began with.
+    contentType: contentType ?? control?.session?.contentType ?? source.type ?? 'application/octet-stream',
+    cacheControl,
+    metadata: metadata ?? {},
+    condition,
+  }
+}
+
+function multipartOf(multipart: boolean | MultipartOptions | undefined): MultipartOptions {
+  return typeof multipart === 'object' ? multipart : {}
+}
+
+function checkSupported({ name, traits }: Adapter, options: UploadOptions): void {
+  const { condition, cacheControl, metadata = {} } = options
+  need(name, 'cacheControl', cacheControl === undefined || traits.cacheControl === true)
+  need(name, 'metadata', Object.keys(metadata).length === 0 || traits.metadata === true)
+  need(
+    name,
+    `condition ${condition?.type}`,
+    !condition || traits.conditions?.includes(condition.type) === true,
+  )
+}

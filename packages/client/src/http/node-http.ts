@@ -1,0 +1,134 @@
+/**
+ * HTTP over `node:http`, for Node, Bun and Deno. The modules are looked up at run time, so that bundlers for
+ * browsers need not know them.
+ */
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
+import type { Call, Payload } from '../driver.ts'
+import { FilesError } from '../errors.ts'
+import { noAnswer } from './failure.ts'
+import type { HttpRequest, HttpResponse } from './http.ts'
+
+type Wire = typeof import('node:http') | typeof import('node:https')
+
+const agents = new Map<string, Agent>()
+
+/** Makes the request, streaming its body block by block. */
+export async function request(request: HttpRequest, call: Call): Promise<HttpResponse> {
+  call.signal.throwIfAborted()
+  const url = new URL(request.url)
+  const wire = wireOf(url.protocol)
+  const { promise: answer, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const outgoing = wire.request(url, {
+    method: request.method,
+    headers: { ...request.headers, 'content-length': String(sizeOf(request.body)) },
+    agent: agentOf(url.protocol, wire),
+  })
+  outgoing.on('response', resolve)
+  outgoing.on('error', reject)
+  const end = () => outgoing.destroy(new Error('ended by the caller'))
+  call.signal.addEventListener('abort', end, { once: true })
+  try {
+    const gone = answer.then(
+      () => 'answered' as const,
+      () => 'failed' as const,
+    )
+    await sendBody(outgoing, request.body, call, gone)
+    const response = await answer
+    call.touch()
+    const { statusCode: status = 0, headersDistinct: headers } = response
+    const streamed = request.stream === true && status < 300
+    const text = streamed ? '' : await textOf(response, call)
+    // An answer before the whole body was taken: the rest of it must not be waited for.
+    if (!outgoing.writableFinished) outgoing.destroy()
+    return {
+      status,
+      header: (name) => headers[name.toLowerCase()]?.join(', '),
+      headers: () => Object.entries(headers).map(([name, values]) => [name, values?.join(', ') ?? '']),
+      text: async () => text,
+      ...(streamed ? { stream: streamOf(response) } : {}),
+    }
+  } catch (error) {
+    outgoing.destroy()
+    call.signal.throwIfAborted()
+    throw error instanceof FilesError ? error : noAnswer(request.method, request.url, error)
+  } finally {
+    call.signal.removeEventListener('abort', end)
+  }
+}
+
+async function sendBody(
+  outgoing: ClientRequest,
+  body: HttpRequest['body'],
+  call: Call,
+  gone: Promise<'answered' | 'failed'>,
+): Promise<void> {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+    outgoing.end(body)
+    return
+  }
+  let over = false
+  gone.then(() => {
+    over = true
+  })
+  for await (const block of body.blocks()) {
+    if (over) return
+    if (outgoing.write(block)) continue
+    await Promise.race([drained(outgoing), gone])
+    call.touch()
+  }
+  outgoing.end()
+}
+
+function drained(outgoing: ClientRequest): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  outgoing.once('drain', resolve)
+  return promise
+}
+
+async function textOf(response: IncomingMessage, call: Call): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of response) {
+    call.touch()
+    if (chunk instanceof Uint8Array) chunks.push(chunk)
+  }
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return new TextDecoder().decode(bytes)
+}
+
+function streamOf(response: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = response.iterator()
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await chunks.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: () => {
+      response.destroy()
+    },
+  })
+}
+
+function sizeOf(body: HttpRequest['body']): number {
+  if (body === undefined) return 0
+  if (typeof body === 'string') return new TextEncoder().encode(body).length
+  return body instanceof Uint8Array ? body.length : (body satisfies Payload).size
+}
+
+function wireOf(protocol: string): Wire {
+  const wire = globalThis.process.getBuiltinModule(protocol === 'https:' ? 'node:https' : 'node:http')
+  if (protocol === 'https:' || protocol === 'http:') return wire
+  throw new FilesError('NotSupported', `${protocol} is no protocol to upload over`)
+}
+
+/** One pool of connections per protocol: idle ones do not keep the process alive. */
+function agentOf(protocol: string, wire: Wire): Agent {
+  const agent = agents.get(protocol) ?? new wire.Agent({ keepAlive: true, maxFreeSockets: 16 })
+  agents.set(protocol, agent)
+  return agent
+}

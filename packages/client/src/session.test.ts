@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { FilesError } from './errors.ts'
+import { parseToken, type SessionToken } from './session.ts'
+
+const token: SessionToken = {
+  pawl: 1,
+  provider: 'tus',
+  place: 'https://example.com/files/',
+  key: 'a.bin',
+  contentType: 'text/plain',
+  body: { size: 5, lastModified: 1, cells: [[0, 'AAAAAA==']] },
+  plan: { shape: 'parts', partSize: 5, parts: [{ number: 1, size: 5, etag: 'x' }] },
+  session: { urls: ['https://example.com/files/1'] },
+}
+
+it('reads back what was written, from an object and from text', () => {
+  expect(parseToken(token)).toEqual(token)
+  expect(parseToken(JSON.stringify(token))).toEqual(token)
+})
+
+it('never throws anything but a FilesError, whatever it is given', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.anything(), fc.json(), fc.string()), (input) => {
+      try {
+        parseToken(input)
+      } catch (error) {
+        expect(error).toBeInstanceOf(FilesError)
+      }
+    }),
+  )
+})
+
+it('refuses a token with any field missing or of another kind', () => {
+  const fields = ['pawl', 'provider', 'place', 'key', 'contentType', 'body', 'plan', 'session']
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...fields),
+      fc.constantFrom(undefined, () => 1),
+      (field, value) => {
+        expect(() => parseToken({ ...token, [field]: value })).toThrow('token')
+      },
+    ),
+    { examples: [['pawl', undefined]] },
+  )
+})
+
+it('refuses a later version, a text that is too long, and sizes that are none', () => {
+  expect(() => parseToken({ ...token, pawl: 2 })).toThrow('version')
+  expect(() => parseToken('x'.repeat(200_000))).toThrow('longer')
+  for (const size of [-1, 1.5, Number.NaN, 2 ** 60, '5']) {
+    expect(() => parseToken({ ...token, body: { ...token.body, size } })).toThrow('whole number')
+  }
+})

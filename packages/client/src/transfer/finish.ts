@@ -1,0 +1,52 @@
+import type { Digest } from '../digest.ts'
+import type { ProviderResult } from '../driver.ts'
+import { FilesError } from '../errors.ts'
+import type { Json } from '../json.ts'
+import type { Course } from './course.ts'
+import { patienceOf, type Transfer } from './transfer.ts'
+import { unhurried } from './unhurried.ts'
+
+/** Sends what is missing and has the provider complete the object, until it says so. */
+export async function finish(
+  transfer: Transfer,
+  course: Course,
+  session: Json,
+  stop: AbortSignal,
+): Promise<ProviderResult> {
+  const { desk } = transfer
+  const patience = patienceOf(transfer, stop)
+  for (;;) {
+    stop.throwIfAborted()
+    desk.enter('sending')
+    const sent = await course.send(session, stop)
+    if (sent) return sent
+    await desk.ready(stop)
+    desk.enter('finishing')
+    const digest = await wholeDigest(transfer)
+    try {
+      const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
+      return proved(result, digest)
+    } catch (error) {
+      stop.throwIfAborted()
+      await patience.after(error, stop)
+    }
+    // Whether it completed is unknown, and what it missed too: ask, then send or complete again.
+    const found = await course.locate(session, stop, patience)
+    if (found) return proved(found, digest)
+  }
+}
+
+async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
+  if (driver.digest === undefined || grid === undefined) return undefined
+  const { digestBody } = await import('./whole.ts')
+  return digestBody(source, grid, driver.digest)
+}
+
+function proved(result: ProviderResult, ours: Digest | undefined): ProviderResult {
+  const theirs = result.digest
+  if (ours === undefined || theirs?.algorithm !== ours.algorithm || theirs.value === ours.value) return result
+  throw new FilesError(
+    'Corrupted',
+    `the provider holds ${theirs.algorithm} ${theirs.value}, the body has ${ours.value}; delete the object and upload it anew`,
+  )
+}

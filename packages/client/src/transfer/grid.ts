@@ -1,0 +1,130 @@
+/**
+ * The CRC-32 of every cell of the body that was read so far.
+ *
+ * It proves on resume that the body is the same one, and gives the CRC-32 of the whole body without reading
+ * it again. A cell's CRC is a fact about the body, whether or not the provider acknowledged its bytes.
+ */
+import { decodeBase64, encodeBase64 } from '@pawl/protocol'
+import { FilesError } from '../errors.ts'
+import { cellSizeFor } from './cells.ts'
+import { combineCrc32, crc32 } from './crc32.ts'
+
+/** Runs of known cells: index of the first, then the CRCs as base64 of little-endian words. */
+export type CellRuns = readonly (readonly [number, string])[]
+
+export class Grid {
+  readonly size: number
+  readonly cellSize: number
+  readonly count: number
+  readonly #crcs: Uint32Array
+  readonly #known: Uint8Array
+  /** Of each unfinished cell the CRCs of its beginnings, by where they end: a later piece goes on from there. */
+  readonly #heads = new Map<number, Map<number, number>>()
+
+  constructor(size: number, runs: CellRuns = []) {
+    this.size = size
+    this.cellSize = cellSizeFor(size)
+    this.count = Math.ceil(size / this.cellSize)
+    this.#crcs = new Uint32Array(this.count)
+    this.#known = new Uint8Array(this.count)
+    for (const [first, packed] of runs) this.#unpack(first, decodeBase64(packed))
+  }
+
+  #unpack(first: number, bytes: Uint8Array | undefined): void {
+    if (bytes === undefined) throw notItsCells()
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (
+      !Number.isInteger(first) ||
+      first < 0 ||
+      bytes.length % 4 !== 0 ||
+      first + bytes.length / 4 > this.count
+    ) {
+      throw notItsCells()
+    }
+    for (let i = 0; i < bytes.length / 4; i++) {
+      this.#crcs[first + i] = words.getUint32(i * 4, true)
+      this.#known[first + i] = 1
+    }
+  }
+
+  /** CRC of a cell, or undefined if it was not read whole. */
+  cell(index: number): number | undefined {
+    return this.#known[index] === 1 ? this.#crcs[index] : undefined
+  }
+
+  start(index: number): number {
+    return index * this.cellSize
+  }
+
+  end(index: number): number {
+    return Math.min((index + 1) * this.cellSize, this.size)
+  }
+
+  /** Notes a stretch of the body read from `start`. Stretches of one piece come in order. */
+  add(start: number, bytes: Uint8Array): void {
+    let at = start
+    let rest = bytes
+    while (rest.length > 0) {
+      const index = Math.floor(at / this.cellSize)
+      const end = this.end(index)
+      const now = rest.subarray(0, end - at)
+      const heads = this.#heads.get(index) ?? new Map<number, number>()
+      const before = at === this.start(index) ? 0 : heads.get(at)
+      at += now.length
+      rest = rest.subarray(now.length)
+      // A stretch that begins inside a cell whose beginning is unknown proves nothing about the cell.
+      if (before === undefined) continue
+      const crc = crc32(now, before)
+      if (at === end) this.#settle(index, crc)
+      else this.#heads.set(index, heads.set(at, crc))
+    }
+  }
+
+  #settle(index: number, crc: number): void {
+    if (this.#known[index] === 1 && this.#crcs[index] !== crc) {
+      throw new FilesError(
+        'BodyChanged',
+        `the body is no longer what it was (bytes ${this.start(index)}–${this.end(index) - 1} differ); upload it anew`,
+      )
+    }
+    this.#crcs[index] = crc
+    this.#known[index] = 1
+    this.#heads.delete(index)
+  }
+
+  /** Known cells, packed for the token. */
+  toRuns(): CellRuns {
+    const runs: [number, string][] = []
+    for (let first = 0; first < this.count; first++) {
+      if (this.#known[first] !== 1) continue
+      let end = first
+      while (end < this.count && this.#known[end] === 1) end++
+      const bytes = new Uint8Array((end - first) * 4)
+      const words = new DataView(bytes.buffer)
+      for (let i = first; i < end; i++) words.setUint32((i - first) * 4, this.#crcs[i] ?? 0, true)
+      runs.push([first, encodeBase64(bytes)])
+      first = end
+    }
+    return runs
+  }
+
+  /** Cells that were not read whole yet. */
+  unknown(): number[] {
+    return Array.from(this.#known.keys()).filter((index) => this.#known[index] !== 1)
+  }
+
+  /** CRC-32 of the whole body, once every cell is known. */
+  whole(): number | undefined {
+    let crc = 0
+    for (let index = 0; index < this.count; index++) {
+      const next = this.cell(index)
+      if (next === undefined) return undefined
+      crc = combineCrc32(crc, next, this.end(index) - this.start(index))
+    }
+    return crc
+  }
+}
+
+function notItsCells(): FilesError {
+  return new FilesError('SessionGone', 'the token does not describe the cells of a body of this size')
+}

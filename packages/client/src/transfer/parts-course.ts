@@ -1,0 +1,37 @@
+import type { PartsDriver } from '../driver.ts'
+import type { Course, CourseOptions } from './course.ts'
+import { type Held, probeParts, sendParts } from './parts.ts'
+import { planPartSize } from './plan.ts'
+import type { Transfer } from './transfer.ts'
+
+/** The course of an upload in numbered parts. */
+export function partsCourse(
+  transfer: Transfer,
+  driver: PartsDriver,
+  { partSize: wanted, plan }: CourseOptions,
+): Course {
+  const { intent } = transfer
+  const pinned = plan?.shape === 'parts' ? plan : undefined
+  const partSize = pinned?.partSize ?? planPartSize(intent.size, driver.part, wanted)
+  let held: Held = new Map(pinned?.parts?.map((part) => [part.number, part]))
+  return {
+    plan: () => ({
+      shape: 'parts',
+      partSize,
+      // A provider that can be asked is asked; only for one that cannot must the token remember.
+      ...(driver.probe ? {} : { parts: [...held.values()] }),
+    }),
+    begin: (call) => driver.begin(intent, partSize, call),
+    locate: async (session, stop, patience) => {
+      const state = await probeParts(transfer, driver, session, stop, patience)
+      if (state?.state === 'complete') return state.result
+      if (state) held = new Map(state.parts.map((part) => [part.number, part]))
+      return undefined
+    },
+    send: (session, stop) => sendParts(transfer, driver, session, partSize, held, stop),
+    complete: (session, digest, call) => {
+      const parts = [...held.values()].sort((a, b) => a.number - b.number)
+      return driver.complete(session, intent, parts, digest, call)
+    },
+  }
+}

@@ -1,0 +1,104 @@
+/** Uploads in numbered parts: in parallel, in any order. */
+import type { PartReceipt, PartsDriver, PartsState, ProviderResult } from '../driver.ts'
+import { FilesError } from '../errors.ts'
+import type { Json } from '../json.ts'
+import { attempt, Cut } from './attempt.ts'
+import { payloadFor } from './payload.ts'
+import { type PlannedPart, partsOf } from './plan.ts'
+import { type Patience, refused } from './retry.ts'
+import { insist, patienceOf, recover, sessionGone, type Transfer, together } from './transfer.ts'
+
+/** Parts that the provider holds, by number. */
+export type Held = Map<number, PartReceipt>
+
+/** Sends what is missing and adds it to `held`. Resolves to the result if a probe found the upload complete. */
+export async function sendParts(
+  transfer: Transfer,
+  driver: PartsDriver,
+  session: Json,
+  partSize: number,
+  held: Held,
+  stop: AbortSignal,
+): Promise<ProviderResult | undefined> {
+  const plan = partsOf(transfer.intent.size, partSize)
+  keepFitting(held, plan)
+  const missing = plan.filter((part) => !held.has(part.number)).values()
+  let complete: ProviderResult | undefined
+  const tally = () =>
+    transfer.progress.acknowledged([...held.values()].reduce((sum, part) => sum + part.size, 0))
+  tally()
+
+  const worker = async (stop: AbortSignal) => {
+    for (const part of missing) {
+      const patience = patienceOf(transfer, stop)
+      while (!held.has(part.number) && complete === undefined) {
+        await transfer.desk.ready(stop)
+        try {
+          held.set(part.number, await sendPart(transfer, driver, session, part, stop))
+        } catch (error) {
+          await recover(transfer, stop, patience, error)
+          if (!isUnknown(error)) continue
+          const state = await probeParts(transfer, driver, session, stop, patience)
+          if (state?.state === 'complete') complete = state.result
+          const there = state?.state === 'open' && state.parts.find(({ number }) => number === part.number)
+          if (there && there.size === part.size) held.set(part.number, there)
+        }
+      }
+      tally()
+    }
+  }
+  await together(
+    stop,
+    Array.from({ length: Math.min(transfer.concurrency, plan.length) }, () => worker),
+  )
+  return complete
+}
+
+async function sendPart(
+  transfer: Transfer,
+  driver: PartsDriver,
+  session: Json,
+  part: PlannedPart,
+  stop: AbortSignal,
+): Promise<PartReceipt> {
+  const { idleTimeout, desk } = transfer
+  return attempt({ idleTimeout, stop, cut: desk.cut }, async (call) => {
+    const { payload, land } = payloadFor(transfer, part.start, part.size, call)
+    try {
+      return await driver.send(session, part.number, payload, call)
+    } finally {
+      land()
+    }
+  })
+}
+
+/** Asks which parts are there; undefined where the provider cannot say. */
+export async function probeParts(
+  transfer: Transfer,
+  driver: PartsDriver,
+  session: Json,
+  stop: AbortSignal,
+  patience: Patience,
+): Promise<Exclude<PartsState, { state: 'gone' }> | undefined> {
+  if (driver.probe === undefined) return undefined
+  const state = await insist(
+    transfer,
+    stop,
+    patience,
+    async (call) => (await driver.probe?.(session, transfer.intent, call)) ?? { state: 'gone' as const },
+  )
+  if (state.state === 'gone') throw sessionGone()
+  return state
+}
+
+/** A part counts only if it has the size that this plan gives it: numbers alone prove nothing. */
+function keepFitting(held: Held, plan: readonly PlannedPart[]): void {
+  const sizes = new Map(plan.map((part) => [part.number, part.size]))
+  for (const [number, receipt] of held) {
+    if (sizes.get(number) !== receipt.size) held.delete(number)
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof Cut || !refused(FilesError.wrap(error))
+}

@@ -1,0 +1,144 @@
+/** Bytes that can be read again: from any place, as often as a retry needs. */
+import { FilesError } from '../errors.ts'
+
+type Bytes = ArrayBuffer | Uint8Array | Blob
+
+/** A body of one's own: `slice` gives the bytes from `start` to `end` (exclusive), the same ones each time. */
+export interface RereadableBody {
+  readonly size: number
+  readonly type?: string
+  /** Milliseconds since 1970. */
+  readonly lastModified?: number
+  slice(start: number, end: number): Bytes | Promise<Bytes>
+}
+
+/** A body that is opened when the upload begins and closed when it ends. */
+export interface OpenableBody {
+  open(): Promise<Source>
+}
+
+/** The part of Node's `FileHandle` that is used. The handle stays the caller's to close. */
+export interface FileHandleLike {
+  readonly fd: number
+  stat(): Promise<{ readonly size: number; readonly mtimeMs: number }>
+  read(
+    buffer: Uint8Array<ArrayBuffer>,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>
+}
+
+/** What `upload` takes. A stream is in the type because files-sdk has it there; see {@link openSource}. */
+export type Body =
+  | Blob
+  | ArrayBuffer
+  | ArrayBufferView
+  | string
+  | FileHandleLike
+  | RereadableBody
+  | OpenableBody
+  | ReadableStream<Uint8Array>
+
+/** What the engine reads from. */
+export interface Source {
+  readonly size: number
+  readonly type?: string | undefined
+  readonly lastModified?: number | undefined
+  /** Exactly the bytes from `start` to `end`; fewer mean that the body changed. */
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
+  close?(): Promise<void>
+}
+
+/** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
+export async function openSource(body: Body): Promise<Source> {
+  const source = await sourceOf(body)
+  return {
+    ...source,
+    read: async (start, end) => {
+      const bytes = await source.read(start, end)
+      if (bytes.length === end - start) return bytes
+      throw new FilesError(
+        'BodyChanged',
+        `the body gave ${bytes.length} of the ${end - start} bytes at ${start}: it became shorter; upload it anew`,
+      )
+    },
+  }
+}
+
+async function sourceOf(body: Body): Promise<Source> {
+  if (typeof body === 'string') return ofBytes(new TextEncoder().encode(body), 'text/plain;charset=utf-8')
+  if (body instanceof Blob) return ofBlob(body)
+  if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
+  if (ArrayBuffer.isView(body)) return ofBytes(own(body))
+  if ('open' in body) return body.open()
+  if ('fd' in body) return ofHandle(body)
+  if ('slice' in body) return ofRereadable(body)
+  throw new FilesError(
+    'NotSupported',
+    'a stream cannot be read again, so an upload of it could not be resumed; pass a Blob, bytes or a file, or await spool(stream) first',
+  )
+}
+
+function ofBytes(bytes: Uint8Array<ArrayBuffer>, type?: string): Source {
+  return { size: bytes.length, type, read: async (start, end) => bytes.subarray(start, end) }
+}
+
+function ofBlob(blob: Blob): Source {
+  return {
+    size: blob.size,
+    type: blob.type === '' ? undefined : blob.type,
+    lastModified:
+      'lastModified' in blob && typeof blob.lastModified === 'number' ? blob.lastModified : undefined,
+    read: async (start, end) => new Uint8Array(await unreadable(blob.slice(start, end).arrayBuffer(), start)),
+  }
+}
+
+/** A browser reports a file that changed on disk as a read error without saying so. */
+async function unreadable(read: Promise<ArrayBuffer>, start: number): Promise<ArrayBuffer> {
+  try {
+    return await read
+  } catch (cause) {
+    throw new FilesError('BodyChanged', `the body cannot be read at ${start} any more`, cause)
+  }
+}
+
+function ofRereadable(body: RereadableBody): Source {
+  return {
+    size: body.size,
+    type: body.type,
+    lastModified: body.lastModified,
+    read: async (start, end) => {
+      const piece = await body.slice(start, end)
+      if (piece instanceof Blob) return new Uint8Array(await piece.arrayBuffer())
+      return piece instanceof ArrayBuffer ? new Uint8Array(piece) : own(piece)
+    },
+  }
+}
+
+/** A source over an open file. `close` is not given: who opened it closes it. */
+export async function ofHandle(handle: FileHandleLike): Promise<Source> {
+  const { size, mtimeMs } = await handle.stat()
+  return {
+    size,
+    lastModified: Math.floor(mtimeMs),
+    read: async (start, end) => {
+      const buffer = new Uint8Array(end - start)
+      let filled = 0
+      while (filled < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, start + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return buffer.subarray(0, filled)
+    },
+  }
+}
+
+/** The same bytes over a plain `ArrayBuffer`, copied only if they lie in shared memory. */
+function own(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = view
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength))
+}

@@ -1,0 +1,36 @@
+/** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
+import type { Adapter } from '../../src/adapter.ts'
+import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { S3Options } from '../../src/adapters/s3/options.ts'
+
+export type AdapterDescription =
+  | { readonly name: 'fs'; readonly root: string }
+  | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
+  | ({ readonly name: 's3' } & S3Options)
+  | ({ readonly name: 'azure' } & AzureOptions)
+
+export interface KillJob {
+  readonly adapter: AdapterDescription
+  readonly path: string
+  readonly key: string
+  /** Folder of the token store. */
+  readonly tokens: string
+  /** Acknowledged pieces, one `start size` a line. */
+  readonly log: string
+  readonly partSize: number
+  readonly maxBytesPerSecond?: number
+}
+
+export async function adapterOf(description: AdapterDescription): Promise<Adapter> {
+  switch (description.name) {
+    case 'fs':
+      return (await import('../../src/adapters/fs/fs.ts')).fs(description)
+    case 'tus':
+      return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+    case 's3':
+      // Named for the switch, not for the service.
+      return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
+    case 'azure':
+      return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+  }
+}

@@ -1,0 +1,113 @@
+/** Uploads whose process is killed again and again, and finished by the next one. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { randomBytes } from '../bodies.ts'
+import type { AdapterDescription, KillJob } from './job.ts'
+
+const KILLS = 20
+const MIB = 2 ** 20
+
+export interface KillWorld {
+  readonly adapter: AdapterDescription
+  readonly partSize: number
+  /** The sha-256 of what the provider holds, in hex. */
+  digest(key: string, url: string | undefined): Promise<string>
+  /** Finished objects and open uploads at the provider, for this key: a second one would be a leak. */
+  close(): Promise<void>
+}
+
+/** `PAWL_FULL=1` adds the same with 1 GiB. */
+export function killTests(name: string, start: () => Promise<KillWorld>): void {
+  const sizes = process.env.PAWL_FULL === '1' ? [64 * MIB, 1024 * MIB] : [64 * MIB]
+  describe(`${name}: an upload whose process is killed ${KILLS} times`, () => {
+    it.each(sizes)(
+      'of %d bytes is finished by the next process, without sending acknowledged bytes again',
+      async (size) => {
+        const folder = await mkdtemp(join(tmpdir(), 'pawl-kill-'))
+        const world = await start()
+        try {
+          const path = join(folder, 'body')
+          const sha256 = await writeBody(path, size)
+          const job: KillJob = {
+            adapter: world.adapter,
+            path,
+            key: `killed-${size}.bin`,
+            tokens: join(folder, 'tokens'),
+            log: join(folder, 'acknowledged'),
+            partSize: world.partSize,
+          }
+          // Slow enough that the kills fall all over the upload, wherever the machine stands.
+          const slow = { ...job, maxBytesPerSecond: Math.floor(size / 8) }
+          let kills = 0
+          for (; kills < KILLS; kills++) {
+            const ended = await run(slow, 150 + Math.random() * 500)
+            if (ended.output !== undefined) break
+          }
+          const last = await run(job, undefined)
+          const { url } = JSON.parse(last.output ?? '{}')
+          expect(await world.digest(job.key, url)).toBe(sha256)
+          const pieces = (await readFile(job.log, 'utf8'))
+            .trim()
+            .split('\n')
+            .map((line) => line.split(' ').map(Number))
+          const sorted = pieces
+            .map(([start = 0, length = 0]) => ({ start, length }))
+            .sort((a, b) => a.start - b.start)
+          let end = 0
+          for (const piece of sorted) {
+            expect(piece.start).toBeGreaterThanOrEqual(end)
+            end = piece.start + piece.length
+          }
+          expect(kills).toBe(KILLS)
+        } finally {
+          await world.close()
+          await rm(folder, { recursive: true, force: true })
+        }
+      },
+      600_000,
+    )
+  })
+}
+
+/** Runs the upload; killed after `milliseconds`, or to its end. */
+async function run(job: KillJob, milliseconds: number | undefined): Promise<{ output: string | undefined }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'upload.ts'), JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  let errors = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    errors += chunk
+  })
+  const timer = milliseconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), milliseconds)
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  clearTimeout(timer)
+  if (code !== null && code !== 0) throw new Error(errors)
+  return { output: code === 0 ? output : undefined }
+}
+
+async function writeBody(path: string, size: number): Promise<string> {
+  const file = await open(path, 'w')
+  const hash = createHash('sha256')
+  for (let at = 0; at < size; at += 16 * MIB) {
+    const block = randomBytes(Math.min(16 * MIB, size - at), at + 1)
+    hash.update(block)
+    await file.write(block)
+  }
+  await file.close()
+  return hash.digest('hex')
+}
+
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  return hash.digest('hex')
+}

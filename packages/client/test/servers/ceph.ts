@@ -1,0 +1,110 @@
+/** A Ceph cluster of one monitor, one OSD in memory and one S3 gateway, all on the loopback. Takes about 15 s. */
+
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { end, freePort, installed, run, start, until } from './processes.ts'
+import type { S3Server } from './s3-server.ts'
+
+export function hasCeph(): Promise<boolean> {
+  return installed('ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'ceph', 'monmaptool')
+}
+
+export async function startCeph(): Promise<S3Server> {
+  const home = await mkdtemp(join(tmpdir(), 'pawl-ceph-'))
+  const at = (name: string) => join(home, name)
+  for (const folder of ['mon', 'osd', 'rgw', 'run', 'log']) await mkdir(at(folder))
+  const [fsid, port, monitor] = [randomUUID(), await freePort(), await freePort()]
+  await writeFile(at('ceph.conf'), configuration(home, fsid, port, monitor))
+  const env = { CEPH_CONF: at('ceph.conf') }
+  const root = ['--setuser', 'root', '--setgroup', 'root']
+  const call = (program: string, ...args: string[]) => run(program, args, { env: { ...process.env, ...env } })
+  const children: ChildProcess[] = []
+  const serve = (program: string, ...args: string[]) => {
+    children.push(start(program, args, at(`log/${program}.out`), env))
+  }
+  const close = async () => {
+    await end([...children].reverse())
+    await rm(home, { recursive: true, force: true })
+  }
+  try {
+    await call(
+      'monmaptool',
+      '--create',
+      '--fsid',
+      fsid,
+      '--addv',
+      'a',
+      `[v1:127.0.0.1:${monitor}]`,
+      at('monmap'),
+    )
+    await call('ceph-mon', '--mkfs', '-i', 'a', '--monmap', at('monmap'), ...root)
+    serve('ceph-mon', '-i', 'a', ...root, '-f')
+    const uuid = randomUUID()
+    const { stdout } = await call('timeout', '30', 'ceph', 'osd', 'new', uuid)
+    const id = String(stdout).trim()
+    await call('ceph-osd', '-i', id, '--mkfs', '--osd-uuid', uuid, ...root)
+    serve('ceph-osd', '-i', id, '-f', ...root)
+    await call('ceph', 'osd', 'crush', 'add', `osd.${id}`, '1.0', 'root=default')
+    await until('the OSD', async () => String((await call('ceph', 'osd', 'stat')).stdout).includes('1 up'))
+    const user = [
+      'user',
+      'create',
+      '--uid=t',
+      '--display-name=t',
+      '--access-key=AKTEST',
+      '--secret-key=SKTEST',
+    ]
+    await call('radosgw-admin', '-n', 'client.rgw', ...user)
+    serve('radosgw', '-n', 'client.rgw', '-f')
+    const endpoint = `http://127.0.0.1:${port}`
+    await until('the gateway', async () => (await fetch(endpoint)).status > 0)
+    return { endpoint, credentials: { accessKeyId: 'AKTEST', secretAccessKey: 'SKTEST' }, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function configuration(home: string, fsid: string, port: number, monitor: number): string {
+  return `[global]
+fsid = ${fsid}
+mon_host = [v1:127.0.0.1:${monitor}]
+public_addr = 127.0.0.1
+cluster_addr = 127.0.0.1
+ms_bind_msgr2 = false
+ms_bind_ipv4 = true
+auth_cluster_required = none
+auth_service_required = none
+auth_client_required = none
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 1
+osd_pool_default_pgp_num = 1
+osd_pool_default_pg_autoscale_mode = off
+osd_crush_chooseleaf_type = 0
+mon_allow_pool_size_one = true
+mon_warn_on_pool_no_redundancy = false
+mon_max_pg_per_osd = 1000
+osd_objectstore = memstore
+memstore_device_bytes = 4294967296
+run_dir = ${home}/run
+admin_socket = ${home}/run/$cluster-$name.asok
+pid_file = ${home}/run/$name.pid
+log_file = ${home}/log/$name.log
+mon_cluster_log_file = ${home}/log/cluster.log
+mon_data = ${home}/mon
+osd_data = ${home}/osd
+ms_type = async+posix
+[mon.a]
+mon_initial_members = a
+[client.rgw]
+rgw_data = ${home}/rgw
+rgw_frontends = beast endpoint=127.0.0.1:${port}
+rgw_dns_name = localhost
+rgw_enable_usage_log = false
+rgw_thread_pool_size = 64
+`
+}
