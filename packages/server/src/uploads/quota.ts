@@ -17,7 +17,10 @@ const STRETCH = 64 * 1024 * 1024
 export interface Growth {
   /** The upload has `length` bytes now. */
   note(length: number): void
-  /** The request is over: what was set aside and not used is given back. */
+  /**
+   * The request is over: what was set aside and not used is given back.
+   * @throws UploadError `over-quota` when its body passed the quota; the bytes stay
+   */
   end(length: number): Promise<void>
 }
 
@@ -81,6 +84,8 @@ export class Quota {
       async end(now) {
         await asking
         if (now !== granted) await reach(() => reserve(now, 0, {}))
+        // It was over before the answer came: no more than what is here will be taken.
+        if (declared === undefined && now > granted) throw overQuota(now)
       },
     }
   }
