@@ -22,6 +22,9 @@ export default defineConfig({
           name: 'processes',
           include: ['packages/{server,web}/test/**/*.test.ts'],
           fileParallelism: false,
+          // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },
       },

@@ -31,7 +31,7 @@ export interface Row {
   readonly cells: readonly Cell[]
 }
 
-export interface Cell {
+interface Cell {
   readonly server: string
   /** Absent when a measurement failed: what did not verify is no number. */
   readonly value?: Summary

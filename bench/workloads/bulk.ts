@@ -40,11 +40,14 @@ async function run(target: Target, scale: Scale, count: number, chunk: number): 
   await sendAll(warmUp, chunk)
   const uploads = await prepare(target, count, scale.bulkBytes)
   const { seconds, costs } = await timed(target.pid, () => sendAll(uploads, chunk))
-  for (const { connection, path, start, length } of uploads) {
+  for (const { connection } of [...warmUp, ...uploads]) connection.close()
+  for (const { path, start, length } of uploads) {
+    // A new connection: servers close one that was idle while they fell quiet.
+    const connection = await Connection.open(target.port)
     await expectAt(connection, path, length)
+    connection.close()
     await expectDigest(target, path, digestOf(pieces(start, length)))
   }
-  for (const { connection } of [...warmUp, ...uploads]) connection.close()
   return { value: scale.bulkBytes / seconds / 1e6, costs, amount: scale.bulkBytes }
 }
 

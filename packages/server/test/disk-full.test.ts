@@ -52,9 +52,7 @@ test('an upload that hits the end of the disk keeps what was written, and comple
   expect(await sha256Of(wanted)).toBe(content.sha256(size))
 })
 
-test('tus-js-client waits for space and goes on with the same upload', { timeout: 60_000 }, async ({
-  skip,
-}) => {
+test('tus-js-client waits for space and goes on with the same upload', async ({ skip }) => {
   if (noSmallDisk !== undefined) return skip(noSmallDisk)
   const server = await start({ PAWL_RESERVE: '8mib' })
   const proxy = await startTcpProxy(server.port)

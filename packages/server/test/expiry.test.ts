@@ -31,9 +31,9 @@ test.concurrent('POST, PATCH and HEAD tell when an upload expires, and each acce
   expect((await head(url)).headers['upload-expires']).toBeUndefined()
 })
 
-test.concurrent('an expired upload is gone with 410, unknown with 404 one more TTL later, and its bytes are removed', {
-  timeout: 60_000,
-}, async ({ onTestFinished }) => {
+test.concurrent('an expired upload is gone with 410, unknown with 404 one more TTL later, and its bytes are removed', async ({
+  onTestFinished,
+}) => {
   const pawl = await start({ PAWL_UPLOAD_TTL: `${TTL}ms` }, onTestFinished)
   const url = await create(pawl.url, SIZE)
   const file = await fileOf(pawl.dataDir, url)
@@ -54,9 +54,9 @@ test.concurrent('an expired upload is gone with 410, unknown with 404 one more T
   expect(Date.now()).toBeGreaterThanOrEqual(said + TTL - SECOND)
 })
 
-test.concurrent('a transfer that runs is never cut by the expiry, however long it takes', {
-  timeout: 60_000,
-}, async ({ onTestFinished }) => {
+test.concurrent('a transfer that runs is never cut by the expiry, however long it takes', async ({
+  onTestFinished,
+}) => {
   const pawl = await start({ PAWL_UPLOAD_TTL: '1s' }, onTestFinished)
   const url = await create(pawl.url, SIZE)
   const sending = beginPatch(url, 0, SIZE)
@@ -71,9 +71,7 @@ test.concurrent('a transfer that runs is never cut by the expiry, however long i
   expect(await sha256Of(url)).toBe(content.sha256(SIZE))
 })
 
-test.concurrent('a completed upload is never touched by the sweep', { timeout: 60_000 }, async ({
-  onTestFinished,
-}) => {
+test.concurrent('a completed upload is never touched by the sweep', async ({ onTestFinished }) => {
   const pawl = await start({ PAWL_UPLOAD_TTL: '1s' }, onTestFinished)
   const done = await create(pawl.url, SIZE)
   await patch(done, 0, content.bytes(0, SIZE))
@@ -86,9 +84,9 @@ test.concurrent('a completed upload is never touched by the sweep', { timeout: 6
   expect((await head(done)).status).toBe(200)
 })
 
-test.concurrent('the expiry survives a kill: it neither begins anew nor comes early', {
-  timeout: 60_000,
-}, async ({ onTestFinished }) => {
+test.concurrent('the expiry survives a kill: it neither begins anew nor comes early', async ({
+  onTestFinished,
+}) => {
   const pawl = await start({ PAWL_UPLOAD_TTL: '8s' }, onTestFinished)
   const early = await create(pawl.url, SIZE)
   const late = await create(pawl.url, SIZE)

@@ -44,9 +44,7 @@ test('row 2: an error of the catalog at the very end costs no byte, and the repe
   expect(await sha256Of(url)).toBe(content.sha256(SIZE))
 })
 
-test('row 3: hundreds of slow uploads hold nothing that others need', { timeout: 60_000 }, async ({
-  onTestFinished,
-}) => {
+test('row 3: hundreds of slow uploads hold nothing that others need', async ({ onTestFinished }) => {
   const pawl = await start({}, onTestFinished)
   const slow = await Promise.all(
     Array.from({ length: 300 }, async () => {
@@ -127,7 +125,6 @@ test('row 15: a killed server leaves no process id behind that could block the n
 
 test.skipIf(process.platform !== 'linux')(
   'row 16: the first byte of a large object is read without reading the rest',
-  { timeout: 60_000 },
   async ({ onTestFinished }) => {
     const pawl = await start({}, onTestFinished)
     const size = 128 * MIB

@@ -41,12 +41,12 @@ test.concurrent('a client that never sends a byte of its body is cut too', async
 test.concurrent('a client that sends a byte now and then is never cut, however long it takes in all', async ({
   onTestFinished,
 }) => {
-  const pawl = await start({ PAWL_IDLE_TIMEOUT: '1500ms' }, onTestFinished)
+  const pawl = await start({ PAWL_IDLE_TIMEOUT: '4s' }, onTestFinished)
   const url = await create(pawl.url, 30)
   const sending = beginPatch(url, 0, 30)
   for (let at = 0; at < 30; at += 1) {
     await sending.write(content.bytes(at, at + 1))
-    await sleep(200)
+    await sleep(250)
   }
   sending.request.end()
   expect((await sending.reply).status).toBe(204)

@@ -24,9 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => pawl.stop())
 
-test('an upload whose last answer is lost 0 to 100 ms after its last byte is finished, once, and the repeat gets the answer', {
-  timeout: 60_000,
-}, async () => {
+test('an upload whose last answer is lost 0 to 100 ms after its last byte is finished, once, and the repeat gets the answer', async () => {
   const { objects } = await readCatalog(pawl.dataDir)
   const urls: string[] = []
   for (const point of POINTS) {
@@ -67,9 +65,7 @@ test('tus-js-client whose last answer never comes finds its upload finished and 
   }
 })
 
-test('a server killed 0 to 20 ms after the last byte of an upload has it finished, or goes on, when it is back', {
-  timeout: 60_000,
-}, async () => {
+test('a server killed 0 to 20 ms after the last byte of an upload has it finished, or goes on, when it is back', async () => {
   for (const point of [0, 1, 2, 4, 8, 20]) {
     const url = await create(pawl.url, SIZE)
     const socket = await sendLast(url, 0)

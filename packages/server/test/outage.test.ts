@@ -90,7 +90,7 @@ test('an outage at the very end keeps all bytes: the repeat finishes the upload'
   expect(await sha256Of(url)).toBe(content.sha256(SIZE))
 })
 
-test('tus-js-client keeps its upload through an outage of the blob folder', { timeout: 60_000 }, async () => {
+test('tus-js-client keeps its upload through an outage of the blob folder', async () => {
   const pawl = await start()
   const proxy = await startTcpProxy(pawl.port, 16 * MIB)
   cleanups.push(() => proxy.close())
@@ -117,9 +117,7 @@ test('a start without the folder of bytes is refused instead of taking every upl
   expect(await offsetOf(url)).toBe(HALF)
 })
 
-test('HEAD of an upload that takes long to finish says 423, never all bytes, and tus-js-client waits for it', {
-  timeout: 60_000,
-}, async () => {
+test('HEAD of an upload that takes long to finish says 423, never all bytes, and tus-js-client waits for it', async () => {
   const { url: server, finish } = await startWithSlowFinish()
   const upload = await create(server, SIZE)
   const last = patch(upload, 0, content.bytes(0, SIZE))

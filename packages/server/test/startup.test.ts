@@ -13,9 +13,9 @@ import { create, head, offsetOf, patch, sha256Of } from './wire.ts'
 const SIZE = 100 * KIB
 const content = contentOf('startup')
 
-test.concurrent('a second server on the same data folder waits for the first, then stops and says why', {
-  timeout: 60_000,
-}, async ({ onTestFinished }) => {
+test.concurrent('a second server on the same data folder waits for the first, then stops and says why', async ({
+  onTestFinished,
+}) => {
   const pawl = await start({}, onTestFinished)
   const url = await create(pawl.url, SIZE)
   const second = await runToEnd({}, ['--data', pawl.dataDir, '--port', '0'])
@@ -25,9 +25,7 @@ test.concurrent('a second server on the same data folder waits for the first, th
   expect((await patch(url, 0, content.bytes(0, SIZE))).status).toBe(204)
 })
 
-test.concurrent('a second server takes over when the first lets go in time', { timeout: 60_000 }, async ({
-  onTestFinished,
-}) => {
+test.concurrent('a second server takes over when the first lets go in time', async ({ onTestFinished }) => {
   const first = await start({}, onTestFinished)
   const url = await create(first.url, SIZE)
   const begun = startPawl({ dataDir: first.dataDir })
@@ -90,6 +88,9 @@ test.concurrent('the generated secret is for its owner’s eyes only, and stays 
   expect(await readFile(path, 'utf8')).toBe(secret)
   // Uploads are nobody else's business either.
   expect((await stat(join(pawl.dataDir, 'blobs', 'segments'))).mode & 0o077).toBe(0)
+  for (const name of ['catalog.sqlite', 'catalog.sqlite-wal']) {
+    expect((await stat(join(pawl.dataDir, name))).mode & 0o777, name).toBe(0o600)
+  }
 })
 
 test.concurrent('a catalog written by a newer version is not opened, and not changed', async ({
@@ -138,9 +139,9 @@ test.concurrent('a busy port stops the start with a clear message', async ({ onT
   expect(output).toContain('EADDRINUSE')
 })
 
-test.concurrent('files that were cut or lost while no server ran are found at start, and every other upload goes on', {
-  timeout: 60_000,
-}, async ({ onTestFinished }) => {
+test.concurrent('files that were cut or lost while no server ran are found at start, and every other upload goes on', async ({
+  onTestFinished,
+}) => {
   const pawl = await start({}, onTestFinished)
   const big = 40 * MIB
   const whole = await create(pawl.url, SIZE)
@@ -235,7 +236,7 @@ async function runToEnd(
   const child = spawn(process.execPath, [mainScript, ...folder, ...args], {
     env: { ...serverEnv(), PAWL_DEV: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
+    timeout: 90_000,
     killSignal: 'SIGKILL',
   })
   let output = ''

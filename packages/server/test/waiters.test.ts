@@ -22,7 +22,6 @@ afterAll(() => pawl.stop())
 // The kernel's own account of a process is read from /proc.
 test.skipIf(process.platform !== 'linux')(
   `${WAITERS} requests that wait for one stalled upload cost almost no memory and no time, and all are answered`,
-  { timeout: 60_000 },
   async () => {
     const all: number[] = []
     let first: Usage | undefined

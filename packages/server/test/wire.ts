@@ -17,9 +17,9 @@ export interface SendOptions {
 }
 
 /** A hang is a failure of its own, told by name. */
-const ANSWER_MS = 25_000
+const ANSWER_MS = 60_000
 
-export const TUS = { 'Tus-Resumable': '1.0.0' } as const
+const TUS = { 'Tus-Resumable': '1.0.0' } as const
 
 /** @throws Error when the connection ends without an answer */
 export async function send(method: string, url: string, options: SendOptions = {}): Promise<Reply> {

@@ -86,9 +86,11 @@ export class Finisher {
     const { catalog } = this.#options
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
     const lost = await this.#makeDurable(upload, length)
-    if (!lost && !(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
-    // An upload that is still open is not failed by this: it goes on from what is there.
-    if (lost) return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    // Only an upload that was finishing is failed by this: an open one goes on from what is there.
+    if (lost !== undefined) {
+      return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    }
+    if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }

@@ -35,14 +35,15 @@ export async function* findings(
   blobs: BlobStore,
   trusted: boolean,
 ): AsyncGenerator<Finding> {
-  const fileless = new Set<SegmentId>()
+  /** Told with their upload: without a file they would be told once more, as missing. */
+  const told = new Set<SegmentId>()
   for await (const upload of unfinished(catalog)) {
     const finding = await look(blobs, upload, trusted)
-    if (finding?.kind === 'fileless') fileless.add(upload.segment)
+    if (finding?.kind === 'fileless' || finding?.kind === 'lost') told.add(upload.segment)
     if (finding !== undefined) yield finding
   }
   for await (const finding of compare(catalog, blobs)) {
-    if (finding.kind === 'missing' && fileless.has(finding.segment)) continue
+    if (finding.kind === 'missing' && told.has(finding.segment)) continue
     yield finding
   }
 }

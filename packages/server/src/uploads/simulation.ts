@@ -31,7 +31,7 @@ interface Story {
   /** Grows when what was told may go back: then reports of requests that began before prove nothing. */
   epoch: number
   /** Requests under way whose bytes may be taken back, by where they began. */
-  readonly doubtful: Set<number>
+  readonly doubtful: Set<{ readonly from: number }>
   version: string | undefined
   conflict: boolean
   /** A cancel was sent: it may have happened. */
@@ -217,7 +217,8 @@ export class Simulation {
     const name = `append ${story.id.slice(0, 4)} at ${offset} +${sent.byteLength} ${manner} ${ending}`
     this.#log(name)
     this.#requests.add(request)
-    if (doubtful) story.doubtful.add(offset)
+    const doubt = { from: offset }
+    if (doubtful) story.doubtful.add(doubt)
     this.#follow(
       name,
       async (uploads) => {
@@ -242,7 +243,7 @@ export class Simulation {
           this.#requests.delete(request)
           body.destroy()
           if (doubtful) {
-            story.doubtful.delete(offset)
+            story.doubtful.delete(doubt)
             story.epoch += 1
           }
         }
@@ -370,7 +371,7 @@ export class Simulation {
     if (story.cancelSent) return
     if (seen.epoch === story.epoch && offset < seen.floor)
       this.#blame(`${story.id.slice(0, 4)} went back from ${seen.floor} to ${offset}`)
-    const stays = Math.min(offset, ...story.doubtful)
+    const stays = Math.min(offset, ...[...story.doubtful].map(({ from }) => from))
     if (seen.epoch === story.epoch) story.told = Math.max(story.told, stays)
     await this.#compare(story, offset, seen.epoch)
   }
@@ -379,14 +380,13 @@ export class Simulation {
     const { catalog, blobs } = this.#world.machine
     const upload = await catalog.findUpload(story.id)
     if (upload === undefined || (upload.state.kind !== 'open' && upload.state.kind !== 'finishing')) return
-    const length = (await blobs.inspect(upload.segment))?.length ?? 0
-    if (length < offset) {
+    const stored = await collect(blobs.read(upload.segment, 0, offset)).catch(() => undefined)
+    if (stored === undefined) {
       // A request that was too long may have been taken back since.
       if (story.epoch === epoch && story.doubtful.size === 0)
-        this.#blame(`${offset} bytes were shown, ${length} are there`)
+        this.#blame(`${offset} bytes were shown, fewer are there`)
       return
     }
-    const stored = await collect(blobs.read(upload.segment, 0, offset))
     if (!stored.equals(story.content.subarray(0, offset))) this.#blame('other bytes than the client sent')
   }
 

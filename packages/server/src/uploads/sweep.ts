@@ -2,6 +2,7 @@
  * Takes away what nobody can want any more, in small batches: uploads that expired, the memory of uploads
  * that ended, bytes that nothing refers to. Never an object.
  */
+import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
 import { type Engine, expiryOf } from './engine.ts'
 import { acceptedLength, type UploadRecord } from './upload.ts'
@@ -18,17 +19,28 @@ export interface Swept {
   readonly segments: number
 }
 
-/** One round. @throws CatalogError, StoreError: what was done stays done, the next round goes on */
+/**
+ * One round. A file that cannot be reached is passed over: it must not keep all others for ever.
+ * @throws CatalogError, StoreError at the end: what was done stays done, the next round goes on
+ */
 export async function sweep(engine: Engine, readers: Readers, signal?: AbortSignal): Promise<Swept> {
-  return {
-    finished: await engine.finisher.finishLeft(),
-    expired: await expire(engine, signal),
-    forgotten: await forget(engine, signal),
-    segments: await removeReleased(engine, readers, signal),
+  const faults: StoreError[] = []
+  const pass = (fault: unknown): void => {
+    if (!(fault instanceof StoreError)) throw fault
+    faults.push(fault)
   }
+  const swept = {
+    finished: await engine.finisher.finishLeft(),
+    expired: await expire(engine, pass, signal),
+    forgotten: await forget(engine, signal),
+    segments: await removeReleased(engine, readers, pass, signal),
+  }
+  const [fault] = faults
+  if (fault !== undefined) throw fault
+  return swept
 }
 
-async function expire(engine: Engine, signal?: AbortSignal): Promise<number> {
+async function expire(engine: Engine, pass: (fault: unknown) => void, signal?: AbortSignal): Promise<number> {
   const { catalog, now } = engine
   let count = 0
   for (;;) {
@@ -36,7 +48,10 @@ async function expire(engine: Engine, signal?: AbortSignal): Promise<number> {
     let settled = 0
     for (const upload of due) {
       if (signal?.aborted) return count
-      const outcome = await expireOne(engine, upload)
+      const outcome = await expireOne(engine, upload).catch((fault: unknown) => {
+        pass(fault)
+        return 'left'
+      })
       if (outcome !== 'left') settled += 1
       if (outcome === 'expired') count += 1
     }
@@ -47,14 +62,14 @@ async function expire(engine: Engine, signal?: AbortSignal): Promise<number> {
 
 async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired' | 'slid' | 'left'> {
   const { catalog, blobs, leases, durability, digests, finisher, limits, now } = engine
-  // A running transfer is never cut: it holds the lease.
-  if (leases.holder(upload.id) !== undefined) return 'left'
   const segment = await blobs.inspect(upload.segment)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (expiresAt > now()) {
     await catalog.advance(upload.id, { expiresAt })
     return 'slid'
   }
+  // A running transfer is never cut: it holds the lease.
+  if (leases.holder(upload.id) !== undefined) return 'left'
   if (upload.state.kind === 'open' && acceptedLength(upload, segment?.length ?? 0) === upload.length) {
     // All bytes are there: what is late is the publishing, and that is ours to do.
     const done = await finisher.finish(upload, upload.length).catch(() => undefined)
@@ -84,20 +99,22 @@ async function forget({ catalog, limits, now }: Engine, signal?: AbortSignal): P
 async function removeReleased(
   { catalog, blobs, now }: Engine,
   readers: Readers,
+  pass: (fault: unknown) => void,
   signal?: AbortSignal,
 ): Promise<number> {
   let count = 0
   for (;;) {
     const released = await catalog.releasedSegments(now() - RELEASE_GRACE_MS, BATCH)
-    const removable = released.filter((segment) => !readers.isOpen(segment))
-    for (const segment of removable) {
+    const removed: SegmentId[] = []
+    for (const segment of released) {
       if (signal?.aborted) return count
-      await blobs.remove(segment)
+      if (readers.isOpen(segment)) continue
+      await blobs.remove(segment).then(() => removed.push(segment), pass)
     }
     // The row goes last: a crash in between leaves a row whose file is gone, which the next sweep finds again.
-    await catalog.forgetSegments(removable)
-    count += removable.length
-    if (released.length < BATCH || removable.length === 0) return count
+    await catalog.forgetSegments(removed)
+    count += removed.length
+    if (released.length < BATCH || removed.length === 0) return count
   }
 }
 

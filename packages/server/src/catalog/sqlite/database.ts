@@ -1,4 +1,5 @@
 /** Opens the SQLite file the way the catalog's promises need it. */
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
 import { migrate } from './migrations.ts'
@@ -24,6 +25,8 @@ export function openDatabase({
 }: DatabaseOptions): DatabaseSync {
   let db: DatabaseSync
   try {
+    // Whoever reads it knows every upload's URL. SQLite gives its other files the mode of this one.
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
     db = new DatabaseSync(path, { timeout: lockTimeout })
   } catch (error) {
     throw asCatalogError(`could not open the catalog ${path}`, error)

@@ -16,7 +16,7 @@ import { isMediaType } from '../media-type.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
-import { CHUNK_TYPE } from './patch.ts'
+import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
 
@@ -25,6 +25,9 @@ const MAX_METADATA = 16 * 1024
 
 /** Refusals of the first bytes after which the upload goes too. */
 const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
+
+/** How long a body without bytes may take to end. */
+const EMPTY_BODY_MS = 5000
 
 /** What every creation on this endpoint says, whatever its bytes. */
 export interface Creation {
@@ -48,11 +51,12 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
     uploadDeferLength: exchange.header('upload-defer-length'),
   })
   const withBody = exchange.declaredBytes !== 0
-  if (withBody) {
-    refuseBody(exchange, declared)
-    // Before there is an upload that nobody would go on with.
-    face.uploads.refuseWhenFull()
-  }
+  if (withBody) refuseBody(exchange, declared)
+  // Complete at creation: there is no append that would notice a byte too many.
+  const empty = declared.kind === 'known' && declared.length === 0
+  if (withBody && empty) await refuseBytes(exchange)
+  // Before there is an upload that nobody would go on with.
+  else if (withBody) face.uploads.refuseWhenFull()
   const checksum = withBody ? checksumOf(exchange) : undefined
 
   const upload = await face.uploads.create({
@@ -147,15 +151,26 @@ async function takeFirstBytes(
 }
 
 function refuseBody(exchange: Exchange, declared: DeclaredLength): void {
-  if (exchange.header('content-type') !== CHUNK_TYPE) {
-    throw new TusRequestError(415, `a body must have the content type ${CHUNK_TYPE}`)
-  }
+  requireChunk(exchange)
   const { declaredBytes } = exchange
   if (declared.kind === 'known' && declaredBytes !== undefined && declaredBytes > declared.length) {
     throw new TusRequestError(
       413,
       `the body has ${declaredBytes} bytes and the upload only ${declared.length}`,
     )
+  }
+}
+
+/** A chunked body may turn out to have no bytes. */
+async function refuseBytes(exchange: Exchange): Promise<void> {
+  const timer = setTimeout(() => exchange.cut(), EMPTY_BODY_MS)
+  try {
+    const chunks: AsyncIterable<Uint8Array> = exchange.openBody().iterator({ destroyOnReturn: false })
+    for await (const { byteLength } of chunks) {
+      if (byteLength > 0) throw new TusRequestError(413, 'an upload of no bytes takes no body')
+    }
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -203,3 +203,11 @@ describe('A deferred length', () => {
     expect(await offsetOf(url)).toBe(0)
   })
 })
+
+describe('an upload of no bytes', () => {
+  test('takes no body, not even one that does not tell its length', async () => {
+    const headers = { ...CHUNK, 'Upload-Length': '0' }
+    expect((await send(`${server.url}/files/`, 'POST', headers, ['x'])).status).toBe(413)
+    expect((await send(`${server.url}/files/`, 'POST', headers, 'x')).status).toBe(413)
+  })
+})

@@ -52,6 +52,7 @@ describe('An upload that expired', () => {
     await sleep(TTL + 300)
     expect((await head(url)).status).toBe(410)
     expect((await patch(url, 5, 'world')).status).toBe(410)
+    expect((await send(url, 'DELETE', TUS)).status).toBe(410)
     expect((await send(url, 'GET')).status).toBe(410)
   })
 

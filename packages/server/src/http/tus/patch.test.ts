@@ -157,3 +157,13 @@ test('A GET of the upload while it is under way is 412, and HEAD shows the offse
   expect((await send(url, 'GET')).status).toBe(412)
   expect((await head(url, TUS)).headers['upload-offset']).toBe('5')
 })
+
+describe('a body in a content coding', () => {
+  test('is refused with 415, on PATCH and on creation: its bytes are not those of the upload', async () => {
+    const url = await createUpload(server, 5)
+    expect((await patch(url, 0, 'hello', { 'Content-Encoding': 'gzip' })).status).toBe(415)
+    expect(await offsetOf(url)).toBe(0)
+    const headers = { ...CHUNK, 'Upload-Length': '5', 'Content-Encoding': 'br' }
+    expect((await send(`${server.url}/files/`, 'POST', headers, 'hello')).status).toBe(415)
+  })
+})

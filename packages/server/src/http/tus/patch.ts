@@ -8,7 +8,7 @@ import { TusRequestError } from './errors.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
 
-export const CHUNK_TYPE = 'application/offset+octet-stream'
+const CHUNK_TYPE = 'application/offset+octet-stream'
 
 export async function patch(
   face: TusFace,
@@ -16,9 +16,7 @@ export async function patch(
   id: UploadId,
   { permit }: Granted,
 ): Promise<void> {
-  if (exchange.header('content-type') !== CHUNK_TYPE) {
-    throw new TusRequestError(415, `PATCH must have the content type ${CHUNK_TYPE}`)
-  }
+  requireChunk(exchange)
   const offset = parseUploadOffset(exchange.header('upload-offset'))
   const length = exchange.header('upload-length')
   const outcome = await face.uploads.append(id, permit, {
@@ -42,5 +40,16 @@ export async function patch(
         'Upload-Offset': String(outcome.offset),
         ...(await outcomeHeaders(face, outcome.upload, outcome.finished)),
       })
+  }
+}
+
+/** @throws TusRequestError 415: what is not plain bytes of the upload must not become part of it */
+export function requireChunk(exchange: Exchange): void {
+  if (exchange.header('content-type') !== CHUNK_TYPE) {
+    throw new TusRequestError(415, `a body must have the content type ${CHUNK_TYPE}`)
+  }
+  // Offsets count the bytes of the upload; those of a coding are others.
+  if (exchange.header('content-encoding') !== undefined) {
+    throw new TusRequestError(415, 'a body must not have a content coding')
   }
 }

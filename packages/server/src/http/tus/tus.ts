@@ -88,6 +88,8 @@ function notAllowed(method: string, allowed: string): TusRequestError {
 
 function refuse(face: TusFace, exchange: Exchange, method: string, error: unknown): void {
   if (exchange.gone.aborted) return exchange.cut()
+  // The body turned out to be no HTTP meanwhile, and that was answered.
+  if (exchange.res.headersSent) return
   if (error instanceof TusRequestError) return exchange.refuse(error.status, error.message, error.headers)
   if (error instanceof MalformedHeader) return exchange.refuse(400, error.message)
   if (error instanceof UploadError) {

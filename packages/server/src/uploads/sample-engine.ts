@@ -1,0 +1,54 @@
+/** The parts of an engine over any catalog and store, without start-up repair or anything in the background. For tests. */
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { sampleUpload } from '../catalog/sample-records.ts'
+import type { ObjectRecord } from '../objects/object.ts'
+import { Durability } from './durability.ts'
+import type { Engine } from './engine.ts'
+import { Finisher } from './finish.ts'
+import { GatherBudget } from './gather-budget.ts'
+import { Leases } from './lease.ts'
+import type { UploadRecord } from './upload.ts'
+import { UploadDigests } from './upload-digests.ts'
+
+export interface SampleEngine extends Engine {
+  readonly published: ObjectRecord[]
+}
+
+export function sampleEngine(
+  catalog: Catalog,
+  blobs: BlobStore,
+  now: () => number = () => 5000,
+  ttl = 1000,
+): SampleEngine {
+  const durability = new Durability(blobs, catalog, () => {})
+  const digests = new UploadDigests(blobs)
+  const published: ObjectRecord[] = []
+  const onPublished = (object: ObjectRecord): void => void published.push(object)
+  return {
+    catalog,
+    blobs,
+    leases: new Leases(60_000),
+    budget: new GatherBudget(1024 * 1024),
+    durability,
+    digests,
+    finisher: new Finisher({ catalog, blobs, durability, digests, now, onPublished }),
+    limits: { maxSize: 1_000_000, ttl, everyAck: false },
+    now,
+    published,
+  }
+}
+
+/** An open upload whose segment holds `bytes`. */
+export async function storedUpload(
+  { catalog, blobs }: Pick<Engine, 'catalog' | 'blobs'>,
+  bytes: Uint8Array,
+  given: Partial<UploadRecord> = {},
+): Promise<UploadRecord> {
+  const upload = sampleUpload({ length: bytes.byteLength, ...given })
+  await catalog.insertUpload(upload)
+  const writer = await blobs.openWriter(upload.segment)
+  await writer.write([bytes])
+  await writer.close()
+  return upload
+}
