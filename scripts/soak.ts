@@ -130,7 +130,7 @@ async function runTest(
   const args = [tool('vitest', 'vitest'), 'run', '--project', project, '--testTimeout', '3600000', file]
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   running = child

@@ -114,7 +114,7 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
 }
 
 /** A port that nobody listens on: a restarted server must come back at the same address. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer()
   probe.listen(0, '127.0.0.1')
   await once(probe, 'listening')
