@@ -15,6 +15,7 @@ import {
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
+import { limited } from './limited.ts'
 import { type Growth, overQuota } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
@@ -133,7 +134,11 @@ async function appendHolding(
     refusePastEnd(found, request)
     engine.transfers.refuseWhenFull()
     upload = await withLength(engine, found, request, begin)
-    end = await counted(engine, upload, request, lease, writer)
+    end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
+      request.checksum === undefined
+        ? plain(engine, upload, request, lease, writer, growth)
+        : checksummed(engine, upload, request, lease, writer, growth, request.checksum),
+    )
   } finally {
     await reach(() => writer.close())
   }
@@ -149,32 +154,6 @@ async function appendHolding(
   if (end.kind !== 'ended') return { kind: 'cut' }
   await beforeTelling(engine, upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
-}
-
-/** Takes a place among the transfers, and room where the upload has no length yet. */
-async function counted(
-  engine: Engine,
-  upload: UploadRecord,
-  request: AppendRequest,
-  lease: Lease,
-  writer: SegmentWriter,
-): Promise<TransferEnd> {
-  const { transfers, quota } = engine
-  const active = transfers.begin(lease, writer)
-  let end: TransferEnd | undefined
-  try {
-    const growth = await quota.grow(upload, writer.length, request.declared, () => lease.end('over-quota'))
-    try {
-      end = await (request.checksum === undefined
-        ? plain(engine, upload, request, lease, writer, growth)
-        : checksummed(engine, upload, request, lease, writer, growth, request.checksum))
-    } finally {
-      await growth.end(writer.length)
-    }
-    return end
-  } finally {
-    transfers.end(active, end === undefined ? 'failed' : end.kind === 'stopped' ? end.why : end.kind)
-  }
 }
 
 /** Every byte that arrives counts, at once. */
