@@ -1,8 +1,9 @@
 /** What a setting's value may be: each reader takes text, or the value itself from a config file. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { ConfigError } from './config-error.ts'
+import { parseWebhookSecret } from './events/webhook/secret.ts'
 
-type Reader<T> = (given: unknown, source: string) => T
+export type Reader<T> = (given: unknown, source: string) => T
 
 function wrong(source: string, given: unknown, expected: string): never {
   throw new ConfigError(`${source} is ${JSON.stringify(given)}, but must be ${expected}`)
@@ -44,8 +45,9 @@ const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** Longer makes points in time that a date cannot hold. */
 const MAX_SPAN = 36_500 * 86_400_000
 
-/** Milliseconds. */
+/** Milliseconds; a number in a config file is taken as them. */
 export const duration: Reader<number> = (given, source) => {
+  if (typeof given === 'number' && Number.isInteger(given) && given > 0 && given <= MAX_SPAN) return given
   const match = /^(\d{1,9}) ?(ms|s|m|h|d)$/.exec(String(given))
   const ms = Number(match?.[1] ?? Number.NaN) * (SPANS[match?.[2] ?? ''] ?? Number.NaN)
   return ms > 0 && ms <= MAX_SPAN
@@ -122,6 +124,17 @@ export const flag: Reader<boolean> = (given, source) => {
   if (['1', 'true', 'on'].includes(text)) return true
   return ['0', 'false', 'off'].includes(text) ? false : wrong(source, given, '1 or 0')
 }
+
+/** An address that is used as it stands, path and query included. */
+export const endpoint: Reader<string> = (given, source) => {
+  httpUrl(given, source)
+  return String(given)
+}
+
+export const webhookSecret: Reader<Uint8Array> = (given, source) =>
+  (typeof given === 'string' ? parseWebhookSecret(given) : undefined) ??
+  // The value itself is never shown.
+  wrong(source, '…', 'whsec_ and base64 of at least 24 bytes, or at least 24 printable ASCII characters')
 
 /** HS256 needs 32 bytes; a shorter secret can be guessed. */
 export const secret: Reader<string> = (given, source) =>

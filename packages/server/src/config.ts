@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, nearest } from './config-error.ts'
+import { hooks } from './config-hooks.ts'
 import * as value from './config-values.ts'
+import { NO_HOOKS } from './uploads/hooks.ts'
 
 const SETTINGS = {
   host: { type: value.text, default: '127.0.0.1' },
@@ -30,6 +32,9 @@ const SETTINGS = {
   rate: { type: value.perSecond, default: undefined },
   metricsPort: { type: value.port, default: undefined },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
+  webhookUrl: { type: value.endpoint, default: undefined },
+  webhookSecret: { type: value.webhookSecret, default: undefined },
+  hooks: { type: hooks, default: NO_HOOKS },
   corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
@@ -40,7 +45,7 @@ type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['type']> | (typeof 
 export type Config = { readonly [N in Name]: Value<N> }
 
 /** Named in the public contract and not built yet: a wish for them is refused rather than ignored. */
-const NOT_YET = ['databaseUrl', 'blobsUrl', 'storagePrefix', 'interim', 'webhookUrl', 'webhookSecret']
+const NOT_YET = ['databaseUrl', 'blobsUrl', 'storagePrefix', 'interim']
 
 export interface ConfigSources {
   /** Arguments after the command, such as `--port 0`. */
@@ -96,6 +101,11 @@ export async function readConfigFile(folder: string): Promise<Readonly<Record<st
 }
 
 function check(config: Config): void {
+  if (config.webhookUrl !== undefined && config.webhookSecret === undefined) {
+    throw new ConfigError(
+      'PAWL_WEBHOOK_URL needs PAWL_WEBHOOK_SECRET: without a signature a receiver cannot tell events from forgeries',
+    )
+  }
   const loopback = ['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if (config.dev && !loopback) {
     throw new ConfigError(

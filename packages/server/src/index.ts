@@ -2,4 +2,8 @@ export { MemoryStore, type MemoryStoreOptions } from './blobs/memory/memory-stor
 export { openMemoryCatalog } from './catalog/sqlite/memory-catalog.ts'
 export { type Config, type ConfigSources, readConfig } from './config.ts'
 export { ConfigError } from './config-error.ts'
+export { type ConfigFile, defineConfig } from './define-config.ts'
+export type { EventOf, EventType, PawlEvent } from './events/event.ts'
+export type { Events } from './events/listeners.ts'
 export { createServer, type PawlServer, type ServerParts } from './server.ts'
+export type { Hook, HookRequest, HookResult } from './uploads/hooks.ts'

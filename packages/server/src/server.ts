@@ -13,6 +13,8 @@ import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
+import { type Events, Listeners } from './events/listeners.ts'
+import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
@@ -39,6 +41,8 @@ export interface PawlServer {
   /** For mounting in a server of your own. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   readonly uploads: Uploads
+  /** What happens to uploads and objects, for code in this process. */
+  readonly events: Events
   readonly tokens: Tokens
   readonly log: Logger
   /** Binds and resolves to the URL. @throws Error with `code` EADDRINUSE and the like */
@@ -64,9 +68,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog({ path, lockTimeout: LOCK_TIMEOUT_MS, quotas }, metrics.committed))
+    (await openSqliteCatalog(
+      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+      metrics.committed,
+    ))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
+    const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
+    const webhook = webhookFrom(config, catalog, log, now)
     const { uploads, objects, ...engine } = await startEngine({
       catalog,
       blobs,
@@ -81,6 +90,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       maxActive: config.maxActive,
       slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
       observer: metrics,
+      hooks: config.hooks,
+      listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
     const tokens = tokensFrom({
@@ -109,6 +120,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       pace,
       json: await createJson({
         pageDir: parts.pageDir,
+        admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
@@ -131,6 +143,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
+      const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
@@ -141,12 +154,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       clearTimeout(timer)
       clearInterval(idle)
       await engine.close()
+      await delivered
       await blobs.close()
       await catalog.close()
     }
+    webhook.start()
     return {
       handler,
       uploads,
+      events,
       tokens,
       log,
       async listen() {

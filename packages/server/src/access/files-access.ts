@@ -57,7 +57,7 @@ export function filesAccess(tokens: Tokens, open: boolean, now: () => number): F
   }
 }
 
-function bearer(authorization: string | undefined): string | undefined {
+export function bearer(authorization: string | undefined): string | undefined {
   return /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1]
 }
 

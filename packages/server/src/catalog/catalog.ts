@@ -7,15 +7,27 @@
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`,
  *   `open | sealed → cancelled | expired`.
+ * - The methods that create, publish and end uploads tell events (events/event.ts). With `keepsEvents` they are
+ *   written to the outbox in the same transaction.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
+import type { StoredEvent } from '../events/event.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
 import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
+import type { Outbox } from './outbox.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog {
+export interface Catalog extends Outbox {
+  /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
+  readonly keepsEvents: boolean
+  /**
+   * From now on, calls every `listener` with the events of each commit, after it, in order. A listener must not
+   * throw. Without one, and with nothing kept, no event is made.
+   */
+  listen(listener: (events: readonly StoredEvent[]) => void): void
+
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
@@ -44,8 +56,9 @@ export interface Catalog {
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
    * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
+   * `metadata` takes the place of the upload's, where a hook changed it.
    */
-  publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
+  publish(id: UploadId, object: ObjectRecord, metadata?: string): Promise<PublishResult>
   /** `finishing → sealed` for a partial upload; true when it is sealed now, also if it was before. */
   seal(id: UploadId): Promise<boolean>
   /**

@@ -61,7 +61,7 @@ export type AppendOutcome =
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
  *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
- *   `over-quota`, `overloaded`, `no-space`, `unavailable`; and what `checksum` throws
+ *   `over-quota`, `overloaded`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -144,6 +144,7 @@ async function appendHolding(
   }
   const offset = writer.length
   if (offset === upload.length) {
+    engine.progress.forget(upload.id)
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
     lease.release()
@@ -178,6 +179,7 @@ async function plain(
       growth.note(length)
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
+      engine.progress.note(upload, length)
     },
   })
   if (end.kind === 'overflow') {
@@ -226,6 +228,7 @@ async function checksummed(
     lease.offset = writer.length
     engine.durability.note(upload, writer.length)
     engine.digests.note(upload, writer.length)
+    engine.progress.note(upload, writer.length)
     return end
   } finally {
     if (!kept) await takeBack(engine, upload, writer, begin)

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
-import { type CreateRequest, refuseTooLarge } from './create.ts'
+import { askBeforeCreate, type CreateRequest, refuseTooLarge } from './create.ts'
 import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refusalOf } from './quota.ts'
@@ -18,7 +18,7 @@ export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'conc
 /**
  * The same list by the same owner gives the same upload, so that a lost answer can be repeated.
  * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `over-quota`,
- *   `unavailable`, and what finishing throws
+ *   `unavailable`, `rejected`, and what finishing throws
  */
 export async function concatenate(
   engine: Engine,
@@ -34,16 +34,20 @@ export async function concatenate(
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
     refuseTooLarge(length, limits.maxSize)
     const id = newUploadId()
+    const { bucket, owner } = request
+    const key = request.key(id)
+    const action = 'create-final'
+    const described = await askBeforeCreate(engine, { ...request, action, key, size: length })
     const upload: UploadRecord = {
       id,
       face: request.face,
-      owner: request.owner,
-      bucket: request.bucket,
-      key: request.key(id),
+      owner,
+      bucket,
+      key,
       precondition: request.precondition,
       length,
-      metadata: request.metadata,
-      headers: request.headers,
+      metadata: described.metadata,
+      headers: described.headers,
       segment: newSegmentId(),
       concat: { kind: 'final', list: request.list, pieces },
       digests: request.digests,

@@ -2,10 +2,12 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { Progress } from '../events/progress.ts'
 import type { Durability } from './durability.ts'
 import { UploadError } from './errors.ts'
 import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
+import type { HookRunner } from './hooks.ts'
 import type { Leases } from './lease.ts'
 import type { Observer } from './observer.ts'
 import type { Quota } from './quota.ts'
@@ -33,6 +35,8 @@ export interface Engine {
   readonly durability: Durability
   readonly digests: UploadDigests
   readonly finisher: Finisher
+  readonly hooks: HookRunner
+  readonly progress: Progress
   readonly limits: UploadLimits
   readonly now: () => number
 }

@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   readonly migrate?: boolean
   /** Keep sums of what owners and buckets hold: true wherever a quota is set. Undefined leaves that as it is. */
   readonly quotas?: boolean | undefined
+  /** True: events are written to the outbox, because something will deliver them. */
+  readonly keepEvents?: boolean
 }
 
 /** @throws CatalogError `locked`, `newer`, `damaged`, `unavailable` */

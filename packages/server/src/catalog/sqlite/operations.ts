@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
+import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 
@@ -16,6 +17,7 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
+import { type EventLog, outboxOperations } from './outbox.ts'
 import {
   type Columns,
   objectColumns,
@@ -29,7 +31,10 @@ import { usageSums } from './usage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
-export function sqliteOperations(db: DatabaseSync): SqliteOperations {
+export function sqliteOperations(
+  db: DatabaseSync,
+  log: EventLog = { keep: false, live: false, told: [] },
+): SqliteOperations {
   const prepared = new Map<string, StatementSync>()
   const sql = (text: string): StatementSync => {
     const known = prepared.get(text)
@@ -47,6 +52,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
+  const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
 
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
@@ -97,6 +103,8 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   }
 
   return {
+    ...outbox,
+
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
       return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.value) }
@@ -107,6 +115,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       if (exceeded !== undefined) return exceeded
       addSegment(upload.segment, 1, null)
       insert('uploads', uploadColumns(upload))
+      tell(() => uploadCreated(upload))
       return undefined
     },
 
@@ -126,6 +135,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       for (const id of partials) run('UPDATE uploads SET joined = 1 WHERE id = ?', id)
       insert('uploads', { ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
+      tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
     },
 
@@ -173,7 +183,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added): PublishResult {
+    publish(id, added, metadata): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
@@ -186,11 +196,14 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, publishedAt: added.createdAt }
       run(
-        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ? WHERE id = ?",
+        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",
         added.createdAt,
         JSON.stringify(answer),
+        metadata ?? upload.metadata,
         id,
       )
+      const published = { ...upload, metadata: metadata ?? upload.metadata }
+      tell(() => uploadPublished(published, added, standing))
       return { kind: 'published', answer }
     },
 
@@ -206,6 +219,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       )
       // 0: never an object's bytes, so there is no reader to wait for.
       releaseUpload(upload, 0)
+      tell(() => uploadEnded(upload, end, at))
       return true
     },
 

@@ -1,6 +1,7 @@
 /** The catalog of one server: a SQLite file behind a worker thread, written in groups. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { StoredEvent } from '../../events/event.ts'
 import { type Catalog, CatalogError } from '../catalog.ts'
 import { forEveryOperation } from '../forward.ts'
 import type { DatabaseOptions } from './database.ts'
@@ -27,6 +28,7 @@ export async function openSqliteCatalog(
 
   const pending = new Map<number, Pending>()
   let outbox: OperationRequest[] = []
+  const listeners: ((events: readonly StoredEvent[]) => void)[] = []
   let lastId = 0
   let ended: CatalogError | undefined
   const closed = Promise.withResolvers<void>()
@@ -45,7 +47,10 @@ export async function openSqliteCatalog(
       const waiting = pending.get(reply.id)
       pending.delete(reply.id)
       if ('error' in reply) waiting?.reject(asError(reply.error.code, reply.error.message))
-      else waiting?.resolve(reply.value)
+      else {
+        waiting?.resolve(reply.value)
+        if (reply.events !== undefined) for (const listener of listeners) listener(reply.events)
+      }
     }
   })
   worker.on('error', (error) => end(new CatalogError('unavailable', 'the catalog thread died', error)))
@@ -67,6 +72,13 @@ export async function openSqliteCatalog(
         outbox.push({ id: lastId, name, args })
       })
     }),
+    keepsEvents: options.keepEvents === true,
+    listen(listener) {
+      // What was called before is not told, what is called from now on is.
+      flush()
+      if (listeners.length === 0) post('listen')
+      listeners.push(listener)
+    },
     async close() {
       flush()
       if (ended === undefined) post('close')

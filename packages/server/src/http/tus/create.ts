@@ -10,18 +10,15 @@ import {
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
 import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
+import { MAX_METADATA, objectHeadersFrom } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { isMediaType } from '../media-type.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
 import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
-
-/** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
-const MAX_METADATA = 16 * 1024
 
 /** Refusals of the first bytes after which the upload goes too. */
 const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
@@ -114,7 +111,7 @@ function readCreation(exchange: Exchange, { principal }: Granted): Creation {
     key: (id) => id,
     precondition: 'absent',
     metadata,
-    headers: objectHeadersFrom(parseUploadMetadata(metadata)),
+    headers: headersFrom(metadata),
     digests: {
       wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
       demanded: Object.fromEntries(
@@ -174,16 +171,11 @@ async function refuseBytes(exchange: Exchange): Promise<void> {
   }
 }
 
-/** The names under which clients send a file's name and type. */
-function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
-  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
-  return {
-    contentType: mediaType(type || 'application/octet-stream'),
-    fileName: metadata.get('filename') || metadata.get('name') || undefined,
+/** @throws TusRequestError, MalformedHeader */
+function headersFrom(metadata: string): ObjectHeaders {
+  try {
+    return objectHeadersFrom(parseUploadMetadata(metadata))
+  } catch (error) {
+    throw error instanceof RangeError ? new TusRequestError(400, error.message) : error
   }
-}
-
-function mediaType(text: string): string {
-  if (isMediaType(text)) return text
-  throw new TusRequestError(400, 'the metadata names a content type that is none')
 }

@@ -31,6 +31,8 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   conflict: 409,
   // Ours, not the client's: it looks again, finds the upload gone and begins a new one.
   'bytes-lost': 500,
+  // Unless the hook says which.
+  rejected: 400,
 }
 
 /** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
@@ -52,7 +54,7 @@ export interface TusRefusal {
 export function tusRefusal(error: UploadError, method: string): TusRefusal {
   const passing = PASSING.has(error.code)
   return {
-    status: passing && method === 'HEAD' ? 423 : STATUS[error.code],
+    status: passing && method === 'HEAD' ? 423 : (error.status ?? STATUS[error.code]),
     message: error.message,
     headers: {
       ...(passing ? { 'Retry-After': '1' } : {}),
