@@ -169,10 +169,13 @@ export function sqliteOperations(
 
     beginFinish(id, length) {
       run(
-        `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
+        // A request that began where all bytes were there already has none that it could take back.
+        `UPDATE uploads SET state = 'finishing', length = ?, rollback = NULL
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)
+           AND (rollback IS NULL OR rollback = ?)`,
         length,
         id,
+        length,
         length,
       )
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'finishing'", id) !== undefined
