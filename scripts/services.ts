@@ -10,6 +10,18 @@ const services = [
     package: 'chromium',
     why: 'tests of the page in a browser',
   },
+  {
+    variable: 'PAWL_TEST_NGINX',
+    binary: 'nginx',
+    package: 'nginx-light',
+    why: 'tests behind a proxy',
+  },
+  {
+    variable: 'PAWL_TEST_HAPROXY',
+    binary: 'haproxy',
+    package: 'haproxy',
+    why: 'tests behind a proxy',
+  },
 ] as const
 
 /** Sets the variables, installing what is missing where that is possible. Returns the packages still missing. */

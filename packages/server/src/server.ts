@@ -1,10 +1,12 @@
 /** The composition root: the only place that knows every part. */
 import { mkdir } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { filesAccess } from './access/files-access.ts'
 import { secretIn } from './access/secret.ts'
+import { isService } from './access/service-key.ts'
 import { type Tokens, tokensFrom } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
@@ -14,10 +16,14 @@ import type { Config } from './config.ts'
 import { type Events, Listeners } from './events/listeners.ts'
 import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
+import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { createJson } from './http/json.ts'
+import { createMetricsServer } from './http/metrics-server.ts'
+import { RateLimit } from './http/rate-limit.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { startEngine } from './uploads/start.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
@@ -57,13 +63,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const log = parts.log ?? createLog(config.log)
   const now = Date.now
   await mkdir(config.data, { recursive: true, mode: 0o700 })
+  const metrics = createMetrics()
+  const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
+  const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog({
-      path: join(config.data, 'catalog.sqlite'),
-      lockTimeout: LOCK_TIMEOUT_MS,
-      keepEvents: config.webhookUrl !== undefined,
-    }))
+    (await openSqliteCatalog(
+      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+      metrics.committed,
+    ))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
     const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
@@ -74,6 +82,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       log,
       now,
       idleTimeout: config.idleTimeout,
+      allowance: {
+        ownerBytes: config.quotaOwner,
+        bucketBytes: config.quotaBucket,
+        ownerOpen: config.maxOpen,
+      },
+      maxActive: config.maxActive,
+      slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
+      observer: metrics,
       hooks: config.hooks,
       listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
@@ -86,6 +102,13 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     })
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
+    const addressOf = clientAddresses(config.trustedProxies)
+    const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
+    const pace = (req: IncomingMessage): number => {
+      const wait = rate?.take(addressOf(req)) ?? 0
+      if (wait > 0) metrics.refused('rate')
+      return wait
+    }
 
     const onError = (error: unknown, exchange: { method: string; path: string }): void => {
       const at = exchange.path.replace(/[0-9a-f]{32}/, redactId)
@@ -93,24 +116,36 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     }
     const tus = { uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError }
     const { handler, server } = createApp({
-      files: { tus, cors: corsFor(config.corsOrigins), objects, access },
+      files: { tus, cors: corsFor(config.corsOrigins), objects, access, pace },
+      pace,
       json: await createJson({
         pageDir: parts.pageDir,
         admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
-          await Promise.all([catalog.counts(), blobs.freeBytes()])
+          await Promise.all([catalog.unfinishedCounts(), blobs.freeBytes()])
+        },
+        async metrics(authorization) {
+          return (await isService(tokens, authorization)) ? metrics.render() : undefined
         },
       }),
       dev: config.dev,
       onError,
     })
 
+    metrics.watch({
+      unfinished: () => catalog.unfinishedCounts(),
+      transfers: engine.transfers,
+      connections: promisify(server.getConnections.bind(server)),
+    })
+    const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
+
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
+      metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
       const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
@@ -131,12 +166,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       tokens,
       log,
       async listen() {
-        await new Promise<void>((resolve, reject) => {
-          server.once('error', reject)
-          server.listen(config.port, config.host, () => resolve())
-        })
-        const { address, family, port } = server.address() as AddressInfo
-        return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+        const url = await bind(server, config.port, config.host)
+        if (metricsServer !== undefined) {
+          const metricsUrl = await bind(metricsServer, config.metricsPort ?? 0, config.host)
+          log.info({ url: `${metricsUrl}/metrics` }, 'metrics')
+        }
+        return url
       },
       close: () => {
         closing ??= close()
@@ -148,4 +183,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     await catalog.close().catch(() => {})
     throw error
   }
+}
+
+/** @throws Error with `code` EADDRINUSE and the like */
+async function bind(server: Server, port: number, host: string): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve())
+  })
+  const bound = server.address() as AddressInfo
+  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }

@@ -9,6 +9,9 @@ import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Leases } from './lease.ts'
+import type { Observer } from './observer.ts'
+import type { Quota } from './quota.ts'
+import type { Transfers } from './transfers.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
 
@@ -25,6 +28,9 @@ export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly leases: Leases
+  readonly transfers: Transfers
+  readonly quota: Quota
+  readonly observer: Observer
   readonly budget: GatherBudget
   readonly durability: Durability
   readonly digests: UploadDigests

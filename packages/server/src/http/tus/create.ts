@@ -9,7 +9,7 @@ import {
 } from '@pawl/protocol'
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
-import { UploadError } from '../../uploads/errors.ts'
+import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
 import { MAX_METADATA, objectHeadersFrom } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
@@ -19,6 +19,9 @@ import { TusRequestError } from './errors.ts'
 import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
+
+/** Refusals of the first bytes after which the upload goes too. */
+const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
 
 /** How long a body without bytes may take to end. */
 const EMPTY_BODY_MS = 5000
@@ -49,6 +52,8 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   // Complete at creation: there is no append that would notice a byte too many.
   const empty = declared.kind === 'known' && declared.length === 0
   if (withBody && empty) await refuseBytes(exchange)
+  // Before there is an upload that nobody would go on with.
+  else if (withBody) face.uploads.refuseWhenFull()
   const checksum = withBody ? checksumOf(exchange) : undefined
 
   const upload = await face.uploads.create({
@@ -134,7 +139,7 @@ async function takeFirstBytes(
     })
   } catch (error) {
     // A refused body leaves no upload behind that the client might not know of.
-    if (error instanceof UploadError && (error.code === 'past-end' || error.code === 'too-large')) {
+    if (error instanceof UploadError && UNTOLD.has(error.code)) {
       exchange.res.removeHeader('Location')
       await face.uploads.cancel(upload.id, permit).catch(() => {})
     }

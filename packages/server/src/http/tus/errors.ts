@@ -22,6 +22,10 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   'partial-foreign': 403,
   'partial-unknown': 400,
   complete: 403,
+  'over-quota': 413,
+  // Retried by clients when they create, given up with 429: other uploads of the owner are about to end.
+  'too-many-open': 503,
+  overloaded: 503,
   'no-space': 507,
   unavailable: 503,
   conflict: 409,
@@ -32,7 +36,14 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
 }
 
 /** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
-const PASSING: ReadonlySet<UploadErrorCode> = new Set(['finishing', 'no-space', 'unavailable', 'busy'])
+const PASSING: ReadonlySet<UploadErrorCode> = new Set([
+  'finishing',
+  'no-space',
+  'unavailable',
+  'busy',
+  'too-many-open',
+  'overloaded',
+])
 
 export interface TusRefusal {
   readonly status: number
