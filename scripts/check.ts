@@ -10,7 +10,9 @@ import { root, run, tool } from './tool.ts'
 type Step = readonly [name: string, run: () => Promise<{ code: number; output: string }>]
 
 const steps: Step[] = [
-  ...globSync(['tsconfig.json', 'packages/*/tsconfig.json'], { cwd: root }).map(
+  ...globSync(['tsconfig.json', 'packages/*/tsconfig.json', 'packages/*/test/tsconfig.json'], {
+    cwd: root,
+  }).map(
     (config): Step => [`types: ${config}`, () => run(tool('typescript', 'tsc'), ['-p', config, '--pretty'])],
   ),
   [

@@ -24,7 +24,7 @@ const insideServer = [
   {
     of: /^(?!(server|main|check)\.ts$)/,
     never: /^(blobs|catalog)\/[^/]+\/.*/,
-    because: 'only server.ts, main.ts and check.ts choose an implementation',
+    because: 'only server.ts, main.ts, check.ts and index.ts name an implementation',
   },
 ]
 

@@ -69,6 +69,8 @@ async function vite(args: string[]): Promise<void> {
   const manifest = createRequire(join(web, 'package.json')).resolve('vite/package.json')
   const child = spawn(process.execPath, [join(dirname(manifest), 'bin', 'vite.js'), ...args], {
     cwd: web,
+    // Tests run with another one, under which React would be built for development.
+    env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 2, 2],
   })
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve))

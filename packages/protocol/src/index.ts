@@ -1,5 +1,11 @@
 export { decodeBase64, encodeBase64 } from './http/base64.ts'
-export { formatReprDigest } from './http/digest.ts'
+export {
+  DIGEST_BYTES,
+  type DigestAlgorithm,
+  formatReprDigest,
+  parseReprDigest,
+  parseWantReprDigest,
+} from './http/digest.ts'
 export { formatHttpDate, parseHttpDate } from './http/http-date.ts'
 export {
   evaluatePreconditions,

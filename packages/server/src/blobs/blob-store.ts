@@ -10,6 +10,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import type { DigestAlgorithm, Digests, FollowingDigest } from './digests.ts'
 
 declare const segmentId: unique symbol
 /** 128 random bits as 32 lower-case hex digits. */
@@ -77,8 +78,14 @@ export interface BlobStore {
   list(): AsyncIterable<SegmentId>
   /** Bytes that may still be written, the reserve taken off; undefined where there is no such limit. */
   freeBytes(): Promise<number | undefined>
-  /** The lower-case hex sha-256 of whole segments one after the other, computed off the event loop. */
-  sha256(pieces: readonly SegmentPiece[], signal?: AbortSignal): Promise<string>
+  /** Digests of whole segments one after the other, computed off the event loop. @throws StoreError */
+  digest(
+    pieces: readonly SegmentPiece[],
+    algorithms: readonly DigestAlgorithm[],
+    signal?: AbortSignal,
+  ): Promise<Digests>
+  /** Begins a digest of a growing segment, from byte `start` on. */
+  follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest
   close(): Promise<void>
 }
 

@@ -5,12 +5,14 @@
  * Contract (catalog.contract.ts runs it against every implementation):
  * - A method that resolved has happened and survives a power cut; one that rejected has not happened.
  * - Each method is atomic, and methods see each other in some one order.
- * - States only move forward: `open → finishing → complete | failed`, `open → cancelled | expired`.
+ * - States only move forward: `open → finishing → complete | sealed | failed`,
+ *   `open | sealed → cancelled | expired`.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
+import type { Digests } from '../blobs/digests.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
-import type { Answer, UploadId, UploadRecord } from '../uploads/upload.ts'
+import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
 
 export interface Catalog {
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
@@ -25,19 +27,31 @@ export interface Catalog {
   advance(id: UploadId, progress: { durable?: number; expiresAt?: number }): Promise<void>
   /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
   resetDurable(id: UploadId, durable: number): Promise<void>
-  /** `open → finishing`; true when it is finishing now, also if it was before. */
+  /** Records, before a checksummed request's first write, where it began; undefined once its bytes are accepted. */
+  setRollback(id: UploadId, rollback: number | undefined): Promise<void>
+  /**
+   * `open → finishing`; true when it is finishing now, also if it was before. Refused while bytes are there
+   * that a checksummed request may still take back.
+   */
   beginFinish(id: UploadId, length: number): Promise<boolean>
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
    * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
    */
   publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
-  /** Ends an upload that is in one of `from`, releases its segment; false when it was in none of them. */
-  endUpload(id: UploadId, from: readonly ('open' | 'finishing')[], end: UploadEnd, at: number): Promise<boolean>
+  /** `finishing → sealed` for a partial upload; true when it is sealed now, also if it was before. */
+  seal(id: UploadId): Promise<boolean>
+  /**
+   * Adds a final upload in state `finishing`, if every one of `partials` is sealed; its segments gain a
+   * reference. A final upload of the same `signature` that is there already is the result instead.
+   */
+  insertFinal(upload: UploadRecord, signature: string, partials: readonly UploadId[]): Promise<FinalResult>
+  /** Ends an upload that is in one of `from`, releases its segments; false when it was in none of them. */
+  endUpload(id: UploadId, from: readonly EndableState[], end: UploadEnd, at: number): Promise<boolean>
 
   /** Uploads not ended, by id, after `after`. */
   unfinished(after: UploadId | undefined, limit: number): Promise<UploadRecord[]>
-  /** Open uploads whose recorded expiry is at or before `now`, oldest first. */
+  /** Open and sealed uploads whose recorded expiry is at or before `now`, oldest first. */
   expired(now: number, limit: number): Promise<UploadRecord[]>
   /** Forgets cancelled, expired and failed uploads that ended at or before `before`; resolves to how many. */
   forgetEnded(before: number, limit: number): Promise<number>
@@ -45,17 +59,20 @@ export interface Catalog {
   findObject(bucket: string, key: string): Promise<ObjectRecord | undefined>
   /** Objects by version, after `after`. */
   objects(after: string | undefined, limit: number): Promise<ObjectRecord[]>
-  /** Published objects whose sha-256 is not known yet. */
+  /** Published objects whose digests are not known yet. */
   undigested(limit: number): Promise<ObjectRecord[]>
-  /** Records the digest; a version that is gone is fine. */
-  setSha256(version: string, sha256: string): Promise<void>
+  /** Records digests; a version that is gone is fine. */
+  setDigests(version: string, digests: Digests): Promise<void>
 
   /** Segments that nothing refers to since `before` or longer. */
   releasedSegments(before: number, limit: number): Promise<SegmentId[]>
   /** Drops the rows of segments whose bytes are gone. */
   forgetSegments(ids: readonly SegmentId[]): Promise<void>
   /** Segments that have a row, by id, after `after`; `refs` counts who needs them. */
-  segments(after: SegmentId | undefined, limit: number): Promise<{ readonly id: SegmentId; readonly refs: number }[]>
+  segments(
+    after: SegmentId | undefined,
+    limit: number,
+  ): Promise<{ readonly id: SegmentId; readonly refs: number }[]>
   /** Gives rows to segments that had none, released at `releasedAt`, so that the sweep takes them in time. */
   adoptSegments(ids: readonly SegmentId[], releasedAt: number): Promise<void>
 
@@ -71,19 +88,28 @@ export type PublishResult =
   /** It is neither finishing nor complete. */
   | { readonly kind: 'ended' }
 
+export type FinalResult =
+  | { readonly kind: 'inserted' }
+  /** The client repeats itself: this is the upload it made before. */
+  | { readonly kind: 'exists'; readonly upload: UploadRecord }
+  /** One of the partials ended meanwhile. */
+  | { readonly kind: 'changed' }
+
+export type EndableState = 'open' | 'finishing' | 'sealed'
+
 export type UploadEnd =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'failed'; readonly failure: UploadFailure }
 
 export interface CatalogCounts {
-  readonly uploads: Readonly<Record<'open' | 'finishing' | 'complete' | 'cancelled' | 'expired' | 'failed', number>>
+  readonly uploads: Readonly<Record<UploadState['kind'], number>>
   readonly objects: number
 }
 
 /** The catalog could not be reached or written; nothing of the call happened. */
 export class CatalogError extends Error {
-  readonly code: 'unavailable' | 'no-space' | 'newer' | 'locked' | 'damaged'
+  readonly code: 'unavailable' | 'no-space' | 'newer' | 'older' | 'locked' | 'damaged'
 
   constructor(code: CatalogError['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

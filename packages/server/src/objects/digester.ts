@@ -1,5 +1,6 @@
-/** Gives every object its sha-256, one after the other, off the event loop and out of anyone's way. */
+/** Gives every object its digests, one after the other, off the event loop and out of anyone's way. */
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ObjectRecord } from './object.ts'
 
@@ -23,7 +24,16 @@ export class Digester {
     this.#options = options
   }
 
-  add(object: ObjectRecord): void {
+  /** @param digests - may be on their way already; if they get lost the object is read once */
+  add(object: ObjectRecord, digests?: Promise<Digests>): void {
+    if (this.#stop.signal.aborted || object.digests['sha-256'] !== undefined) return
+    if (digests === undefined) return this.#enqueue(object)
+    digests
+      .then((ready) => this.#options.catalog.setDigests(object.version, ready))
+      .catch(() => this.#enqueue(object))
+  }
+
+  #enqueue(object: ObjectRecord): void {
     if (this.#stop.signal.aborted) return
     this.#queue.push(object)
     this.#running ??= this.#run().finally(() => {
@@ -48,7 +58,8 @@ export class Digester {
       const object = this.#queue.shift() ?? (await this.#leftOver())
       if (object === undefined || this.#stop.signal.aborted) return
       try {
-        await catalog.setSha256(object.version, await blobs.sha256(object.segments, this.#stop.signal))
+        const digests = await blobs.digest(object.segments, object.wanted, this.#stop.signal)
+        await catalog.setDigests(object.version, digests)
       } catch (error) {
         if (this.#stop.signal.aborted) return
         this.#failed.add(object.version)

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
 import type { SegmentPiece } from '../blobs/blob-store.ts'
+import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
 
 /** What the object's answers say of it besides its bytes. */
 export interface ObjectHeaders {
@@ -25,8 +26,10 @@ export interface ObjectRecord {
   readonly owner: Principal
   /** Milliseconds since 1970. */
   readonly createdAt: number
-  /** 32 bytes as lower-case hex; undefined until the digest worker has read everything. */
-  readonly sha256: string | undefined
+  /** What is to be computed. */
+  readonly wanted: readonly DigestAlgorithm[]
+  /** Empty until the digest thread has read everything; then all that are wanted are there. */
+  readonly digests: Digests
   readonly segments: readonly SegmentPiece[]
 }
 

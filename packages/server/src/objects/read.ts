@@ -22,7 +22,12 @@ export function readObject(
   return stream
 }
 
-async function* slices(blobs: BlobStore, object: ObjectRecord, start: number, end: number): AsyncGenerator<Uint8Array> {
+async function* slices(
+  blobs: BlobStore,
+  object: ObjectRecord,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
   let at = 0
   for (const { segment, length } of object.segments) {
     const from = Math.max(0, start - at)

@@ -1,12 +1,29 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
+import type { SegmentWriter } from '../blobs/blob-store.ts'
+import type { DigestAlgorithm } from '../blobs/digests.ts'
 import { refuseTooLarge } from './create.ts'
-import { asUploadError, type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
+import {
+  asUploadError,
+  beforeTelling,
+  type Engine,
+  expiryOf,
+  findPermitted,
+  type Permit,
+  reach,
+} from './engine.ts'
 import { UploadError } from './errors.ts'
-import { answerOf } from './finish.ts'
+import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
-import type { Answer, UploadId, UploadRecord } from './upload.ts'
+import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
+
+/** What the bytes of one request must hash to. */
+export interface Checksum {
+  readonly algorithm: DigestAlgorithm
+  /** Lower-case hex. */
+  readonly digest: string
+}
 
 export interface AppendRequest {
   /** Where the client believes the upload stands. */
@@ -15,6 +32,8 @@ export interface AppendRequest {
   readonly declared: number | undefined
   /** The upload's length, where this request is the one to tell it. */
   readonly length: number | undefined
+  /** Present when the request names a checksum; it may come after the body, so it is asked for at the end. */
+  readonly checksum: (() => Checksum) | undefined
   /** Begins reading: called once, after everything that can be refused was. */
   readonly open: () => Readable
   /** The client has gone. */
@@ -22,14 +41,25 @@ export interface AppendRequest {
 }
 
 export type AppendOutcome =
-  | { readonly kind: 'appended'; readonly upload: UploadRecord; readonly offset: number; readonly expiresAt: number }
-  | { readonly kind: 'complete'; readonly upload: UploadRecord; readonly offset: number; readonly answer: Answer }
+  | {
+      readonly kind: 'appended'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly expiresAt: number
+    }
+  | {
+      readonly kind: 'finished'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly finished: Finished
+    }
   /** The transfer was cut; its bytes are kept, and there is nobody to answer or nothing true to say. */
   | { readonly kind: 'cut' }
 
 /**
- * @throws UploadError `not-found`, `gone`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
- *   `length-conflict`, `finishing`, `conflict`, `bytes-lost`, `no-space`, `unavailable`
+ * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
+ *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
+ *   `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -37,12 +67,14 @@ export async function append(
   permit: Permit,
   request: AppendRequest,
 ): Promise<AppendOutcome> {
-  const early = await findPermitted(engine, id, permit)
-  if (early.state.kind !== 'open') return atTheEnd(engine, early, request)
-  const lease = await engine.leases.acquire(id, 'patient', request.signal)
+  // Only who may touch the upload may displace its holder.
+  if (engine.leases.holder(id) !== undefined) await findPermitted(engine, id, permit)
+  const lease = await acquire(engine, id, permit, request.signal)
   try {
-    // Whoever held the lease before may have ended the upload.
     const found = await findPermitted(engine, id, permit)
+    if (found.concat.kind === 'final') {
+      throw new UploadError('final', 'a final upload is made of others and takes no bytes itself')
+    }
     if (found.state.kind !== 'open') {
       lease.release()
       return await atTheEnd(engine, found, request)
@@ -54,37 +86,45 @@ export async function append(
   }
 }
 
+/** A holder that has not looked yet cannot tell its offset: then the segment does. */
+async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: AbortSignal): Promise<Lease> {
+  try {
+    return await engine.leases.acquire(id, 'patient', signal)
+  } catch (error) {
+    if (!(error instanceof UploadError && error.code === 'busy')) throw error
+    if (error.offset !== undefined && !engine.limits.everyAck) throw error
+    const upload = await findPermitted(engine, id, permit)
+    const segment = await reach(() => engine.blobs.inspect(upload.segment))
+    const offset = error.offset ?? acceptedLength(upload, segment?.length ?? 0)
+    await beforeTelling(engine, upload, offset)
+    throw new UploadError('busy', error.message, { offset })
+  }
+}
+
 async function appendHolding(
   engine: Engine,
   found: UploadRecord,
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
-  const { blobs, limits, durability } = engine
+  const { blobs } = engine
   const writer = await reach(() => blobs.openWriter(found.segment))
-  let end: TransferEnd
   let upload: UploadRecord
+  let end: TransferEnd
   try {
+    // What an earlier checksummed request left and could not take back.
+    if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
     const begin = writer.length
     lease.offset = begin
-    if (request.offset !== begin) throw mismatch(request.offset, begin)
+    if (request.offset !== begin) {
+      await beforeTelling(engine, found, begin)
+      throw mismatch(request.offset, begin)
+    }
     refusePastEnd(found, request)
     upload = await withLength(engine, found, request, begin)
-    const limit = (upload.length ?? limits.maxSize) - begin
-    end = await transfer({
-      source: request.open(),
-      writer,
-      lease,
-      budget: engine.budget,
-      limit,
-      holdLast: request.declared === undefined,
-      onWritten: (length) => durability.note(upload, length),
-    })
-    if (end.kind === 'overflow') {
-      await reach(() => takeBack(engine, upload, () => writer.truncate(begin), begin))
-      lease.offset = begin
-      throw past(upload, limits.maxSize)
-    }
+    end = await (request.checksum === undefined
+      ? plain(engine, upload, request, lease, writer)
+      : checksummed(engine, upload, request, lease, writer, request.checksum))
   } finally {
     await reach(() => writer.close())
   }
@@ -93,29 +133,122 @@ async function appendHolding(
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
     lease.release()
-    const answer = await finishing
-    return { kind: 'complete', upload, offset, answer }
+    return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
   if (end.kind !== 'ended') return { kind: 'cut' }
-  if (limits.everyAck) await reach(() => durability.settle(upload))
+  await beforeTelling(engine, upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
 }
 
+/** Every byte that arrives counts, at once. */
+async function plain(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+): Promise<TransferEnd> {
+  const begin = writer.length
+  const end = await transfer({
+    source: request.open(),
+    writer,
+    lease,
+    budget: engine.budget,
+    limit: (upload.length ?? engine.limits.maxSize) - begin,
+    holdLast: request.declared === undefined,
+    onWritten: (length) => {
+      lease.offset = length
+      engine.durability.note(upload, length)
+      engine.digests.note(upload, length)
+    },
+  })
+  if (end.kind === 'overflow') {
+    await takeBack(engine, upload, writer, begin)
+    throw past(upload, engine.limits.maxSize)
+  }
+  return end
+}
+
+/** The bytes count all together once they have the checksum, or not at all. */
+async function checksummed(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+  checksum: () => Checksum,
+): Promise<TransferEnd> {
+  const begin = writer.length
+  await reach(() => engine.catalog.setRollback(upload.id, begin))
+  let kept = false
+  try {
+    const end = await transfer({
+      source: request.open(),
+      writer,
+      lease,
+      budget: engine.budget,
+      limit: (upload.length ?? engine.limits.maxSize) - begin,
+      holdLast: false,
+      onWritten: () => {},
+    })
+    if (end.kind === 'overflow') throw past(upload, engine.limits.maxSize)
+    if (end.kind !== 'ended') return end
+    const { algorithm, digest } = checksum()
+    const following = engine.blobs.follow(upload.segment, begin, [algorithm])
+    const actual = (await reach(() => following.finish(writer.length)))[algorithm]
+    if (actual !== digest) {
+      throw new UploadError(
+        'checksum-mismatch',
+        `the body does not have the ${algorithm} that it names: send it again`,
+      )
+    }
+    await reach(() => engine.catalog.setRollback(upload.id, undefined))
+    kept = true
+    lease.offset = writer.length
+    engine.durability.note(upload, writer.length)
+    engine.digests.note(upload, writer.length)
+    return end
+  } finally {
+    if (!kept) await takeBack(engine, upload, writer, begin)
+  }
+}
+
+/** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
+async function takeBack(
+  engine: Engine,
+  upload: UploadRecord,
+  writer: SegmentWriter,
+  begin: number,
+): Promise<void> {
+  await reach(async () => {
+    engine.digests.forget(upload.id)
+    await engine.durability.forget(upload.id)
+    await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+    await writer.truncate(begin)
+    await engine.catalog.setRollback(upload.id, undefined)
+  })
+}
+
 /** What a request meets at an upload that takes no more bytes: the outcome, if it repeats the last one. */
-async function atTheEnd(engine: Engine, upload: UploadRecord, request: AppendRequest): Promise<AppendOutcome> {
+async function atTheEnd(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+): Promise<AppendOutcome> {
   const length = upload.length ?? 0
-  if (upload.state.kind === 'expired') throw new UploadError('gone', 'the upload expired')
+  const { state } = upload
+  if (state.kind === 'expired') throw new UploadError('gone', 'the upload expired')
   if (request.offset !== length) {
-    if (upload.state.kind === 'failed') throw new UploadError('gone', `the upload failed: ${upload.state.failure.message}`)
+    if (state.kind === 'failed') throw new UploadError('gone', `the upload failed: ${state.failure.message}`)
     throw mismatch(request.offset, length)
   }
   if ((request.declared ?? 0) > 0) throw past(upload, length)
-  const answer =
-    upload.state.kind === 'finishing'
+  const finished =
+    state.kind === 'finishing'
       ? await reach(() => engine.finisher.finish(upload, length))
-      : answerOf(upload)
-  return { kind: 'complete', upload, offset: length, answer }
+      : finishedOf(upload)
+  return { kind: 'finished', upload, offset: length, finished }
 }
 
 /** The sweep may not have come by yet; the upload is gone all the same, at the time that was promised. */
@@ -130,7 +263,8 @@ async function refuseExpired({ blobs, limits, now }: Engine, upload: UploadRecor
 /** Before the length is set or a byte is read: a body that says it is too long leaves nothing behind. */
 function refusePastEnd(upload: UploadRecord, { offset, declared, length }: AppendRequest): void {
   const end = upload.length ?? length
-  if (end !== undefined && declared !== undefined && offset + declared > end) throw past(upload, end)
+  if (end === undefined || declared === undefined || declared === 0) return
+  if (offset + declared > end) throw past({ ...upload, length: end }, end)
 }
 
 async function withLength(
@@ -145,26 +279,20 @@ async function withLength(
     return upload
   }
   if (upload.length !== undefined && upload.length !== length) {
-    throw new UploadError('length-conflict', `the upload has ${upload.length} bytes, which cannot become ${length}`)
+    throw new UploadError(
+      'length-conflict',
+      `the upload has ${upload.length} bytes, which cannot become ${length}`,
+    )
   }
   if (length < begin) {
-    throw new UploadError('length-conflict', `${begin} bytes are there already: the upload cannot have ${length}`)
+    throw new UploadError(
+      'length-conflict',
+      `${begin} bytes are there already: the upload cannot have ${length}`,
+    )
   }
   refuseTooLarge(length, engine.limits.maxSize)
   if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
   return { ...upload, length }
-}
-
-/** Undoes what a request wrote; what was durable of it is no longer. */
-async function takeBack(
-  engine: Engine,
-  upload: UploadRecord,
-  truncate: () => Promise<void>,
-  begin: number,
-): Promise<void> {
-  await engine.durability.forget(upload.id)
-  await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
-  await truncate()
 }
 
 async function slide(engine: Engine, upload: UploadRecord): Promise<number> {
@@ -177,7 +305,9 @@ async function slide(engine: Engine, upload: UploadRecord): Promise<number> {
 }
 
 function mismatch(offset: number, actual: number): UploadError {
-  return new UploadError('offset-mismatch', `the upload stands at ${actual}, not at ${offset}`, { offset: actual })
+  return new UploadError('offset-mismatch', `the upload stands at ${actual}, not at ${offset}`, {
+    offset: actual,
+  })
 }
 
 function past(upload: UploadRecord, end: number): UploadError {

@@ -13,24 +13,25 @@ export async function cancelUpload(
   signal?: AbortSignal,
 ): Promise<void> {
   const upload = await findPermitted(engine, id, permit)
-  switch (upload.state.kind) {
-    case 'complete':
-      throw new UploadError('complete', 'the upload is complete: it can no longer be cancelled')
-    case 'finishing':
-      throw new UploadError('finishing', 'the upload is being finished: it can no longer be cancelled')
-    case 'expired':
-    case 'failed':
-      throw new UploadError('gone', 'the upload has ended')
-    case 'cancelled':
-    case 'open':
+  const { state } = upload
+  if (state.kind === 'complete') {
+    throw new UploadError('complete', 'the upload is complete: it can no longer be cancelled')
   }
+  if (state.kind === 'finishing') {
+    throw new UploadError('finishing', 'the upload is being finished: it can no longer be cancelled')
+  }
+  if (state.kind !== 'open' && state.kind !== 'sealed') throw new UploadError('gone', 'the upload has ended')
   const lease = await engine.leases.acquire(id, 'at-once', signal)
   try {
-    const cancelled = await reach(() => engine.catalog.endUpload(id, ['open'], { kind: 'cancelled' }, engine.now()))
+    const cancelled = await reach(() =>
+      engine.catalog.endUpload(id, [state.kind], { kind: 'cancelled' }, engine.now()),
+    )
     if (!cancelled) throw new UploadError('finishing', 'the upload has just ended: look at it again')
     await engine.durability.forget(id)
-    // At once rather than with the next sweep: who cancels 50 GB expects them back.
-    await reach(() => engine.blobs.remove(upload.segment))
+    engine.digests.forget(id)
+    // At once rather than with the next sweep: who cancels 50 GB expects them back. A sealed upload's bytes may
+    // be part of an object: only the catalog knows, and the sweep asks it.
+    if (state.kind === 'open') await reach(() => engine.blobs.remove(upload.segment))
   } finally {
     lease.release()
   }

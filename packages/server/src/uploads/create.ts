@@ -4,7 +4,15 @@ import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
 import { type Engine, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
-import { type FaceName, newUploadId, type Precondition, type UploadId, type UploadRecord } from './upload.ts'
+import {
+  type DigestWishes,
+  type FaceName,
+  newUploadId,
+  type Precondition,
+  type UploadId,
+  type UploadRecord,
+  type UploadState,
+} from './upload.ts'
 
 export interface CreateRequest {
   readonly face: FaceName
@@ -18,6 +26,9 @@ export interface CreateRequest {
   /** Shown again byte for byte. */
   readonly metadata: string
   readonly headers: ObjectHeaders
+  /** A partial upload becomes no object by itself. */
+  readonly concat: 'whole' | 'partial'
+  readonly digests: DigestWishes
 }
 
 /**
@@ -46,6 +57,9 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     metadata: request.metadata,
     headers: request.headers,
     segment: newSegmentId(),
+    concat: { kind: request.concat },
+    digests: request.digests,
+    rollback: undefined,
     durable: 0,
     createdAt,
     expiresAt: createdAt + limits.ttl,
@@ -61,14 +75,18 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
       throw error
     }
     if (upload.length !== 0) return upload
-    const answer = await finisher.finish(upload, 0)
-    return { ...upload, state: { kind: 'complete', answer } }
+    const finished = await finisher.finish(upload, 0)
+    const state: UploadState =
+      finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }
+    return { ...upload, state }
   })
 }
 
 /** @throws UploadError `too-large` */
 export function refuseTooLarge(length: number, maxSize: number): void {
   if (length > maxSize) {
-    throw new UploadError('too-large', `an upload may have ${maxSize} bytes here, not ${length}`, { limit: maxSize })
+    throw new UploadError('too-large', `an upload may have ${maxSize} bytes here, not ${length}`, {
+      limit: maxSize,
+    })
   }
 }

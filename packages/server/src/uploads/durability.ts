@@ -16,6 +16,7 @@ interface Dirty {
   written: number
   timer: NodeJS.Timeout | undefined
   running: Promise<void> | undefined
+  failing: boolean
 }
 
 export class Durability {
@@ -33,9 +34,10 @@ export class Durability {
   /** Bytes of `upload` are in its segment up to `length`. */
   note(upload: UploadRecord, length: number): void {
     const dirty = this.#entry(upload, length)
-    dirty.written = length
+    dirty.written = Math.max(dirty.written, length)
     if (dirty.running !== undefined) return
-    if (length - dirty.synced >= SYNC_BYTES) this.#start(dirty)
+    // After a failure only the timer tries again: a disk that is away must not be asked without end.
+    if (dirty.written - dirty.synced >= SYNC_BYTES && !dirty.failing) this.#start(dirty)
     else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
   }
 
@@ -46,7 +48,14 @@ export class Durability {
     clearTimeout(dirty.timer)
     dirty.timer = undefined
     await dirty.running
-    await this.#sync(dirty)
+    const sync = this.#sync(dirty)
+    // Whoever takes bytes back waits for it: it must not call durable what is gone by then.
+    dirty.running = sync.catch(() => {})
+    try {
+      await sync
+    } finally {
+      dirty.running = undefined
+    }
     if (dirty.synced >= dirty.written) this.#dirty.delete(upload.id)
   }
 
@@ -62,7 +71,9 @@ export class Durability {
   /** Makes everything durable that is not yet; a failure is reported and leaves the rest as it was. */
   async close(): Promise<void> {
     await Promise.all(
-      [...this.#dirty.values()].map((dirty) => this.settle(dirty.upload).catch((error) => this.#onError(error))),
+      [...this.#dirty.values()].map((dirty) =>
+        this.settle(dirty.upload).catch((error) => this.#onError(error)),
+      ),
     )
     this.#dirty.clear()
   }
@@ -76,6 +87,7 @@ export class Durability {
       written: length,
       timer: undefined,
       running: undefined,
+      failing: false,
     }
     this.#dirty.set(upload.id, fresh)
     return fresh
@@ -85,7 +97,15 @@ export class Durability {
     clearTimeout(dirty.timer)
     dirty.timer = undefined
     dirty.running = this.#sync(dirty)
-      .catch((error) => this.#onError(error))
+      .then(
+        () => {
+          dirty.failing = false
+        },
+        (error) => {
+          dirty.failing = true
+          this.#onError(error)
+        },
+      )
       .finally(() => {
         dirty.running = undefined
         if (this.#dirty.get(dirty.upload.id) !== dirty) return

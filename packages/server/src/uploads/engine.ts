@@ -8,6 +8,7 @@ import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { Leases } from './lease.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
+import type { UploadDigests } from './upload-digests.ts'
 
 export interface UploadLimits {
   /** Bytes one upload may have. */
@@ -24,6 +25,7 @@ export interface Engine {
   readonly leases: Leases
   readonly budget: GatherBudget
   readonly durability: Durability
+  readonly digests: UploadDigests
   readonly finisher: Finisher
   readonly limits: UploadLimits
   readonly now: () => number
@@ -46,6 +48,15 @@ export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number):
   return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
 }
 
+/** Before an offset is told: with every-ack durability a power cut must not take what an answer named. */
+export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
+  const { limits, durability } = engine
+  if (!limits.everyAck || offset <= upload.durable) return
+  // Also what an earlier process wrote, of which this one noted nothing.
+  durability.note(upload, offset)
+  await reach(() => durability.settle(upload))
+}
+
 /** Runs work on the catalog or the blob store; what they throw becomes an UploadError. */
 export async function reach<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -58,12 +69,20 @@ export async function reach<T>(work: () => Promise<T>): Promise<T> {
 export function asUploadError(error: unknown): unknown {
   if (error instanceof StoreError || error instanceof CatalogError) {
     return error.code === 'no-space'
-      ? new UploadError('no-space', 'the server has no space left: what was accepted is kept, try again later', {
-          cause: error,
-        })
-      : new UploadError('unavailable', 'the server cannot reach its storage: nothing was lost, try again soon', {
-          cause: error,
-        })
+      ? new UploadError(
+          'no-space',
+          'the server has no space left: what was accepted is kept, try again later',
+          {
+            cause: error,
+          },
+        )
+      : new UploadError(
+          'unavailable',
+          'the server cannot reach its storage: nothing was lost, try again soon',
+          {
+            cause: error,
+          },
+        )
   }
   return error
 }

@@ -5,7 +5,7 @@
 
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
 export interface UploadFailure {
-  readonly code: 'conflict' | 'bytes-lost'
+  readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch'
   readonly message: string
 }
 
@@ -27,6 +27,16 @@ export type UploadErrorCode =
   | 'too-large'
   /** A length was given that differs from the one already known, or lies below the offset. */
   | 'length-conflict'
+  /** The bytes of this request do not have the checksum it named; none of them are kept. */
+  | 'checksum-mismatch'
+  /** A final upload is made of others: it takes no bytes itself. */
+  | 'final'
+  /** A partial upload that a final one names is not complete yet. */
+  | 'partial-open'
+  /** A partial upload that a final one names belongs to someone else. */
+  | 'partial-foreign'
+  /** What a final upload names is not a partial upload, or is no longer there. */
+  | 'partial-unknown'
   /** It is complete and can no longer be changed. */
   | 'complete'
   /** The disk is full, or would be. */

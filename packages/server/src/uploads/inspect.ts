@@ -1,18 +1,30 @@
 /** Where an upload stands, as HEAD shows it. */
-import { type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
+import { beforeTelling, type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
-import type { Answer, UploadId, UploadRecord } from './upload.ts'
+import { type Finished, finishedOf } from './finish.ts'
+import type { Lease } from './lease.ts'
+import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 /** How long a look at an upload that is being finished waits for the outcome. */
 const FINISH_WAIT_MS = 10_000
 
 export type Inspection =
-  | { readonly kind: 'open'; readonly upload: UploadRecord; readonly offset: number; readonly expiresAt: number }
-  | { readonly kind: 'complete'; readonly upload: UploadRecord; readonly offset: number; readonly answer: Answer }
+  | {
+      readonly kind: 'open'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly expiresAt: number
+    }
+  | {
+      readonly kind: 'finished'
+      readonly upload: UploadRecord
+      readonly offset: number
+      readonly finished: Finished
+    }
 
 /**
  * Ends a silent writer, so that what it shows is what the next append must name. Never shows all bytes of an
- * upload that is not published.
+ * upload that has not come to its end.
  * @throws UploadError `not-found`, `gone`, `finishing`, `unavailable`
  */
 export async function inspectUpload(
@@ -21,32 +33,39 @@ export async function inspectUpload(
   permit: Permit,
   signal?: AbortSignal,
 ): Promise<Inspection> {
-  const upload = await findPermitted(engine, id, permit)
+  let upload = await findPermitted(engine, id, permit)
+  let holder: Lease | undefined
+  if (upload.state.kind === 'open') {
+    const held = engine.leases.holder(id) !== undefined
+    holder = await engine.leases.settle(id, signal)
+    // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
+    // beside a new file would show an offset that never was.
+    if (held) upload = await findPermitted(engine, id, permit)
+  }
   switch (upload.state.kind) {
     case 'complete':
-      return { kind: 'complete', upload, offset: upload.length ?? 0, answer: upload.state.answer }
-    case 'failed':
-      throw new UploadError('gone', `the upload failed: ${upload.state.failure.message}`)
-    case 'expired':
-      throw new UploadError('gone', 'the upload expired')
+    case 'sealed':
     case 'cancelled':
-      throw new UploadError('not-found', 'there is no such upload')
+    case 'expired':
+      return { kind: 'finished', upload, offset: upload.length ?? 0, finished: finishedOf(upload) }
+    case 'failed':
+      throw failed(upload.state.failure.message)
     case 'finishing':
       return finishing(engine, upload, upload.length ?? 0)
     case 'open':
-      return open(engine, upload, signal)
+      return open(engine, upload, holder)
   }
 }
 
-async function open(engine: Engine, upload: UploadRecord, signal: AbortSignal | undefined): Promise<Inspection> {
-  const { leases, blobs, limits } = engine
-  const holder = await leases.settle(upload.id, signal)
+async function open(engine: Engine, upload: UploadRecord, holder: Lease | undefined): Promise<Inspection> {
+  const { blobs, limits } = engine
   const segment = await reach(() => blobs.inspect(upload.segment))
-  // The writer's own count is what it has written in order; the file may be a write ahead of it.
-  const offset = holder?.offset ?? segment?.length ?? 0
+  // The writer's own count is what it has accepted; the file may be a write ahead of it.
+  const offset = holder?.offset ?? acceptedLength(upload, segment?.length ?? 0)
   if (offset === upload.length) return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
+  await beforeTelling(engine, upload, offset)
   return { kind: 'open', upload, offset, expiresAt }
 }
 
@@ -56,20 +75,26 @@ async function finishing(engine: Engine, upload: UploadRecord, length: number): 
     timeout.reject(new UploadError('finishing', 'the upload is being finished: try again in a moment'))
   }, FINISH_WAIT_MS)
   try {
-    const answer = await Promise.race([settled(engine, upload, length), timeout.promise])
-    return { kind: 'complete', upload, offset: length, answer }
+    const finished = await Promise.race([outcome(engine, upload, length), timeout.promise])
+    return { kind: 'finished', upload, offset: length, finished }
   } finally {
     clearTimeout(timer)
   }
 }
 
-async function settled(engine: Engine, upload: UploadRecord, length: number): Promise<Answer> {
+async function outcome(engine: Engine, upload: UploadRecord, length: number): Promise<Finished> {
   try {
     return await reach(() => engine.finisher.finish(upload, length))
   } catch (error) {
-    if (error instanceof UploadError && (error.code === 'conflict' || error.code === 'bytes-lost')) {
-      throw new UploadError('gone', `the upload failed: ${error.message}`)
-    }
+    if (error instanceof UploadError && isFinal(error)) throw failed(error.message)
     throw error
   }
+}
+
+function isFinal({ code }: UploadError): boolean {
+  return code === 'conflict' || code === 'bytes-lost' || code === 'digest-mismatch'
+}
+
+function failed(why: string): UploadError {
+  return new UploadError('gone', `the upload failed: ${why}`)
 }

@@ -6,7 +6,8 @@
  *   let go, and takes over. A living holder stays.
  * - Who took over cannot be displaced for 5 s, so that two tabs do not play ping-pong.
  *
- * Nothing polls: newcomers wait on the holder's events, and all of them share one timer.
+ * Time is the monotonic clock's: a step of the wall clock is nobody's silence. Nothing polls: newcomers wait
+ * on the holder's events, and all of them share one timer.
  */
 import { UploadError } from './errors.ts'
 import type { UploadId } from './upload.ts'
@@ -35,6 +36,7 @@ export class Lease {
   readonly #watchers = new Set<(verdict: Verdict) => void>()
   #silentSince: number | undefined
   #timer: NodeJS.Timeout | undefined
+  #patientUntil: number | undefined
   #done = false
   /** Bytes of the upload that are written, as far as this holder is; undefined until it has looked. */
   offset: number | undefined
@@ -44,7 +46,7 @@ export class Lease {
   constructor(upload: UploadId, fence: number, tookOver: boolean, onRelease: () => void) {
     this.upload = upload
     this.fence = fence
-    this.#protectedUntil = tookOver ? Date.now() + PROTECTED_MS : 0
+    this.#protectedUntil = tookOver ? performance.now() + PROTECTED_MS : 0
     this.#onRelease = onRelease
   }
 
@@ -59,7 +61,7 @@ export class Lease {
 
   /** The client is to move next: from now on, silence counts. */
   waiting(): void {
-    this.#silentSince ??= Date.now()
+    this.#silentSince ??= performance.now()
     if (this.#watchers.size > 0) this.#watch()
   }
 
@@ -75,7 +77,7 @@ export class Lease {
   }
 
   /** Milliseconds of silence. */
-  silence(now = Date.now()): number {
+  silence(now = performance.now()): number {
     return this.#silentSince === undefined ? 0 : now - this.#silentSince
   }
 
@@ -95,7 +97,7 @@ export class Lease {
   /** Resolves as soon as it is clear whether this holder lives. */
   judge(signal: AbortSignal | undefined): Promise<Verdict> {
     if (this.#done) return Promise.resolve('released')
-    if (this.succeeded || Date.now() < this.#protectedUntil) return Promise.resolve('alive')
+    if (this.succeeded || performance.now() < this.#protectedUntil) return Promise.resolve('alive')
     if (this.silence() >= SILENCE_MS) return Promise.resolve('silent')
     return new Promise((resolve, reject) => {
       const settle = (verdict: Verdict): void => {
@@ -104,6 +106,7 @@ export class Lease {
       }
       const abandon = (): void => {
         this.#watchers.delete(settle)
+        if (this.#watchers.size === 0) this.#rest()
         reject(signal?.reason)
       }
       if (signal?.aborted) return reject(signal.reason)
@@ -113,18 +116,33 @@ export class Lease {
     })
   }
 
+  /** One timer for all who wait: for the end of the silence, or else of their patience. */
   #watch(): void {
     clearTimeout(this.#timer)
-    const silent = this.#silentSince !== undefined
-    const delay = silent ? Math.max(0, SILENCE_MS - this.silence()) : VERDICT_MS
-    this.#timer = setTimeout(() => this.#tell(silent ? 'silent' : 'alive'), delay)
+    // Counted from the first of them: newcomers that keep coming must not put off the answer to the others.
+    if (this.#silentSince === undefined) this.#patientUntil ??= performance.now() + VERDICT_MS
+    const until = this.#silentSince === undefined ? this.#patientUntil : this.#silentSince + SILENCE_MS
+    this.#timer = setTimeout(() => this.#decide(), Math.max(0, (until ?? 0) - performance.now()))
+  }
+
+  /** The holder may have begun to write, or to wait, since the timer was set. */
+  #decide(): void {
+    if (this.silence() >= SILENCE_MS) this.#tell('silent')
+    else if (this.#silentSince === undefined && performance.now() >= (this.#patientUntil ?? Infinity)) {
+      this.#tell('alive')
+    } else this.#watch()
   }
 
   #tell(verdict: Verdict): void {
-    clearTimeout(this.#timer)
+    this.#rest()
     const watchers = [...this.#watchers]
     this.#watchers.clear()
     for (const watcher of watchers) watcher(verdict)
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer)
+    this.#patientUntil = undefined
   }
 }
 
@@ -157,18 +175,20 @@ export class Leases {
    */
   async acquire(upload: UploadId, manner: Manner, signal?: AbortSignal): Promise<Lease> {
     for (;;) {
-      if (this.#closing) throw new UploadError('unavailable', 'the server is closing: try again in a moment')
+      if (this.#closing) throw closing()
       const holder = this.#held.get(upload)
       if (holder === undefined) return this.#grant(upload, false)
       const verdict = manner === 'at-once' && !holder.succeeded ? 'silent' : await holder.judge(signal)
       if (verdict === 'released') continue
       if (verdict === 'alive' || holder.succeeded) throw busy(holder)
-      if (await this.#displace(holder)) return this.#grant(upload, true)
+      const lease = await this.#displace(holder)
+      if (lease !== undefined) return lease
     }
   }
 
   /** For those who only look: ends a silent holder; resolves to the one that lives, if there is one. */
   async settle(upload: UploadId, signal?: AbortSignal): Promise<Lease | undefined> {
+    if (this.#closing) throw closing()
     const holder = this.#held.get(upload)
     if (holder === undefined) return undefined
     const verdict = await holder.judge(signal)
@@ -189,12 +209,17 @@ export class Leases {
     await Promise.all(holders.map((holder) => holder.released))
   }
 
-  /** Resolves to true for the one newcomer that may follow; its grant comes in the same turn as the release. */
-  async #displace(holder: Lease): Promise<boolean> {
+  /**
+   * Resolves to the lease of the newcomer that follows, or to nothing when someone else was there first. The
+   * look and the grant are one step: with a turn between them, one who was told that the holder let go would
+   * get a lease as well.
+   */
+  async #displace(holder: Lease): Promise<Lease | undefined> {
     holder.succeeded = true
     holder.end('displaced')
     await holder.released
-    return !this.#held.has(holder.upload) && !this.#closing
+    if (this.#closing || this.#held.has(holder.upload)) return undefined
+    return this.#grant(holder.upload, true)
   }
 
   #grant(upload: UploadId, tookOver: boolean): Lease {
@@ -207,11 +232,15 @@ export class Leases {
   }
 
   #endIdle(): void {
-    const now = Date.now()
+    const now = performance.now()
     for (const lease of this.#held.values()) {
       if (lease.silence(now) >= this.#idleTimeout) lease.end('idle')
     }
   }
+}
+
+function closing(): UploadError {
+  return new UploadError('unavailable', 'the server is closing: try again in a moment')
 }
 
 function busy(holder: Lease): UploadError {

@@ -11,6 +11,8 @@ import type { UploadId, UploadRecord } from './upload.ts'
 export type Finding =
   /** Another boot of the machine: bytes that no sync covered are not believed. */
   | { readonly kind: 'cut'; readonly upload: UploadRecord; readonly from: number; readonly to: number }
+  /** A checksummed request was cut by a crash: none of its bytes are accepted. */
+  | { readonly kind: 'take-back'; readonly upload: UploadRecord; readonly from: number; readonly to: number }
   /** A crash came between the row and the file. */
   | { readonly kind: 'fileless'; readonly upload: UploadRecord }
   /** The disk lost bytes it had promised; what is there is a prefix, the client sends the rest again. */
@@ -28,7 +30,11 @@ const BATCH = 500
 /** Orphans are kept this long, so that a mistake in restoring a backup can be mended. */
 const ORPHAN_GRACE_MS = 7 * 24 * 60 * 60 * 1000
 
-export async function* findings(catalog: Catalog, blobs: BlobStore, trusted: boolean): AsyncGenerator<Finding> {
+export async function* findings(
+  catalog: Catalog,
+  blobs: BlobStore,
+  trusted: boolean,
+): AsyncGenerator<Finding> {
   const fileless = new Set<SegmentId>()
   for await (const upload of unfinished(catalog)) {
     const finding = await look(blobs, upload, trusted)
@@ -43,6 +49,8 @@ export async function* findings(catalog: Catalog, blobs: BlobStore, trusted: boo
 
 async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): Promise<Finding | undefined> {
   const finishing = upload.state.kind === 'finishing'
+  // Its bytes are those of sealed uploads; a missing one shows among the segments.
+  if (upload.concat.kind === 'final') return { kind: 'unfinished', upload, length: upload.length ?? 0 }
   const segment = await blobs.inspect(upload.segment)
   if (segment === undefined) {
     if (upload.durable > 0 || finishing) return { kind: 'lost', upload, why: 'its file is gone' }
@@ -53,6 +61,10 @@ async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): P
     return { kind: 'lost', upload, why: `its file has ${length} bytes and the upload only ${upload.length}` }
   }
   if (finishing) return { kind: 'unfinished', upload, length: upload.length ?? length }
+  if (upload.rollback !== undefined) {
+    const to = Math.min(upload.rollback, trusted ? length : upload.durable)
+    return { kind: 'take-back', upload, from: length, to }
+  }
   if (length < upload.durable) return { kind: 'shorter', upload, length }
   if (!trusted && length > upload.durable) return { kind: 'cut', upload, from: length, to: upload.durable }
   if (length === upload.length) return { kind: 'unfinished', upload, length }
@@ -92,6 +104,13 @@ export async function mend(finding: Finding, options: MendOptions): Promise<void
   switch (finding.kind) {
     case 'cut':
       return blobs.truncate(finding.upload.segment, finding.to)
+    case 'take-back':
+      await blobs.truncate(finding.upload.segment, Math.min(finding.from, finding.to))
+      await catalog.resetDurable(
+        finding.upload.id,
+        Math.min(finding.upload.durable, finding.from, finding.to),
+      )
+      return catalog.setRollback(finding.upload.id, undefined)
     case 'fileless':
       return blobs.create(finding.upload.segment)
     case 'shorter':

@@ -4,6 +4,7 @@
  */
 import type { Readers } from '../objects/readers.ts'
 import { type Engine, expiryOf } from './engine.ts'
+import { acceptedLength, type UploadRecord } from './upload.ts'
 
 const BATCH = 100
 /** An object's bytes outlive it by this: for readers that began before. */
@@ -11,6 +12,7 @@ export const RELEASE_GRACE_MS = 60 * 60 * 1000
 const EVERY_MS = 60_000
 
 export interface Swept {
+  readonly finished: number
   readonly expired: number
   readonly forgotten: number
   readonly segments: number
@@ -19,39 +21,54 @@ export interface Swept {
 /** One round. @throws CatalogError, StoreError: what was done stays done, the next round goes on */
 export async function sweep(engine: Engine, readers: Readers, signal?: AbortSignal): Promise<Swept> {
   return {
+    finished: await engine.finisher.finishLeft(),
     expired: await expire(engine, signal),
     forgotten: await forget(engine, signal),
     segments: await removeReleased(engine, readers, signal),
   }
 }
 
-async function expire({ catalog, blobs, leases, durability, limits, now }: Engine, signal?: AbortSignal): Promise<number> {
+async function expire(engine: Engine, signal?: AbortSignal): Promise<number> {
+  const { catalog, now } = engine
   let count = 0
   for (;;) {
     const due = await catalog.expired(now(), BATCH)
     let settled = 0
     for (const upload of due) {
       if (signal?.aborted) return count
-      // A running transfer is never cut: it holds the lease.
-      if (leases.holder(upload.id) !== undefined) continue
-      settled += 1
-      const segment = await blobs.inspect(upload.segment)
-      const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
-      if (expiresAt > now()) {
-        await catalog.advance(upload.id, { expiresAt })
-        continue
-      }
-      if (segment !== undefined && segment.length === upload.length) continue
-      const lease = await leases.acquire(upload.id, 'patient').catch(() => undefined)
-      if (lease === undefined) continue
-      try {
-        if (await catalog.endUpload(upload.id, ['open'], { kind: 'expired' }, now())) count += 1
-        await durability.forget(upload.id)
-      } finally {
-        lease.release()
-      }
+      const outcome = await expireOne(engine, upload)
+      if (outcome !== 'left') settled += 1
+      if (outcome === 'expired') count += 1
     }
+    // What was left this time would only be found again: the next round looks at it.
     if (due.length < BATCH || settled === 0) return count
+  }
+}
+
+async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired' | 'slid' | 'left'> {
+  const { catalog, blobs, leases, durability, digests, finisher, limits, now } = engine
+  // A running transfer is never cut: it holds the lease.
+  if (leases.holder(upload.id) !== undefined) return 'left'
+  const segment = await blobs.inspect(upload.segment)
+  const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
+  if (expiresAt > now()) {
+    await catalog.advance(upload.id, { expiresAt })
+    return 'slid'
+  }
+  if (upload.state.kind === 'open' && acceptedLength(upload, segment?.length ?? 0) === upload.length) {
+    // All bytes are there: what is late is the publishing, and that is ours to do.
+    const done = await finisher.finish(upload, upload.length).catch(() => undefined)
+    return done === undefined ? 'left' : 'slid'
+  }
+  const lease = await leases.acquire(upload.id, 'patient').catch(() => undefined)
+  if (lease === undefined) return 'left'
+  try {
+    const expired = await catalog.endUpload(upload.id, ['open', 'sealed'], { kind: 'expired' }, now())
+    await durability.forget(upload.id)
+    digests.forget(upload.id)
+    return expired ? 'expired' : 'slid'
+  } finally {
+    lease.release()
   }
 }
 
@@ -64,7 +81,11 @@ async function forget({ catalog, limits, now }: Engine, signal?: AbortSignal): P
   }
 }
 
-async function removeReleased({ catalog, blobs, now }: Engine, readers: Readers, signal?: AbortSignal): Promise<number> {
+async function removeReleased(
+  { catalog, blobs, now }: Engine,
+  readers: Readers,
+  signal?: AbortSignal,
+): Promise<number> {
   let count = 0
   for (;;) {
     const released = await catalog.releasedSegments(now() - RELEASE_GRACE_MS, BATCH)

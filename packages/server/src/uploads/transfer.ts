@@ -87,6 +87,9 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       gatheredBytes = 0
       writing = true
       lease.working()
+      // The next batch is read while this one is written: otherwise network and disk would take turns.
+      if (paused && end === undefined) source.resume()
+      paused = false
       try {
         await writer.write(batch)
       } catch (error) {
@@ -95,12 +98,7 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       }
       budget.give(bytes)
       writing = false
-      lease.offset = writer.length
       onWritten(writer.length)
-      if (paused && end === undefined && gatheredBytes < budget.share) {
-        paused = false
-        source.resume()
-      }
       pump()
     }
 
@@ -124,7 +122,6 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
     const onBroken = (): void => stop({ kind: 'broken' })
     const onStopped = (): void => stop({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
 
-    lease.offset = writer.length
     if (lease.ended.aborted) return resolve({ kind: 'stopped', why: lease.ended.reason as LeaseEnd })
     lease.ended.addEventListener('abort', onStopped)
     source.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)

@@ -3,7 +3,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
-import type { SegmentId } from '../blobs/blob-store.ts'
+import type { SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
+import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
 import type { UploadFailure } from './errors.ts'
 
@@ -28,10 +29,26 @@ export interface Answer {
 export type UploadState =
   | { readonly kind: 'open' }
   | { readonly kind: 'finishing' }
+  /** A partial upload whose bytes are all there and durable: it waits to be part of a final one. */
+  | { readonly kind: 'sealed' }
   | { readonly kind: 'complete'; readonly answer: Answer }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'failed'; readonly failure: UploadFailure }
+
+/** An upload's place in a concatenation. */
+export type Concat =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'partial' }
+  /** Made of the bytes of partial uploads; `list` is what the client sent, shown again as it was. */
+  | { readonly kind: 'final'; readonly list: string; readonly pieces: readonly SegmentPiece[] }
+
+/** Which digests the object gets, besides sha-256. */
+export interface DigestWishes {
+  readonly wanted: readonly DigestAlgorithm[]
+  /** What the client says they are: checked before publishing. */
+  readonly demanded: Digests
+}
 
 export interface UploadRecord {
   readonly id: UploadId
@@ -47,8 +64,12 @@ export interface UploadRecord {
   readonly metadata: string
   /** What the object's answers will say of it. */
   readonly headers: ObjectHeaders
-  /** Where its bytes are gathered. */
+  /** Where its bytes are gathered; a final upload has no bytes of its own. */
   readonly segment: SegmentId
+  readonly concat: Concat
+  readonly digests: DigestWishes
+  /** While a checksummed request writes: where it began. Bytes past it are not accepted yet. */
+  readonly rollback: number | undefined
   /** Bytes that a power cut cannot take: covered by `fdatasync`. */
   readonly durable: number
   /** Milliseconds since 1970. */
@@ -65,4 +86,15 @@ export function newUploadId(): UploadId {
 /** The id in a URL, or undefined when no upload can have that name. */
 export function parseUploadId(text: string): UploadId | undefined {
   return /^[0-9a-f]{32}$/.test(text) ? (text as UploadId) : undefined
+}
+
+/** How much of what is in its segment an upload has accepted. */
+export function acceptedLength(upload: UploadRecord, segmentLength: number): number {
+  return upload.rollback === undefined ? segmentLength : Math.min(segmentLength, upload.rollback)
+}
+
+/** The segments that make up an upload of `length` bytes. */
+export function piecesOf(upload: UploadRecord, length: number): readonly SegmentPiece[] {
+  if (upload.concat.kind === 'final') return upload.concat.pieces
+  return length === 0 ? [] : [{ segment: upload.segment, length }]
 }

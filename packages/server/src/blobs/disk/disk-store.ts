@@ -2,17 +2,26 @@
  * Segments as files in a folder: `segments/ab/ab12…`. A segment's file is its upload's file and later its
  * object's: publishing renames and copies nothing, it is a row in the catalog.
  */
-import { constants, createReadStream } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { BlobStore, SegmentId, SegmentPiece, SegmentState, SegmentWriter, StoreStart } from '../blob-store.ts'
+import type {
+  BlobStore,
+  SegmentId,
+  SegmentPiece,
+  SegmentState,
+  SegmentWriter,
+  StoreStart,
+} from '../blob-store.ts'
 import { isSegmentId, StoreError } from '../blob-store.ts'
+import type { DigestAlgorithm, Digests, FollowingDigest } from '../digests.ts'
 import { currentBoot } from './boot.ts'
-import { DigestWorkers } from './digest-workers.ts'
+import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
-import { readMarker, writeMarker } from './marker.ts'
+import { hasMarker, readMarker, writeMarker } from './marker.ts'
+import { readSegment } from './read-segment.ts'
 import { SyncedFolders } from './synced-folders.ts'
 
 export interface DiskStoreOptions {
@@ -32,8 +41,9 @@ export class DiskStore implements BlobStore {
   readonly #reserve: number
   readonly #boot: string | undefined
   readonly #folders = new SyncedFolders()
-  readonly #digests = new DigestWorkers()
+  readonly #digests = new DigestThread()
   #identity = ''
+  #recordedBoot: string | null = null
 
   constructor(options: DiskStoreOptions) {
     this.#folder = options.folder
@@ -44,26 +54,35 @@ export class DiskStore implements BlobStore {
 
   async open(): Promise<StoreStart> {
     return guard(`open the blob folder ${this.#folder}`, async () => {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      this.#refuseEmptied()
       await mkdir(this.#segments, { recursive: true, mode: 0o700 })
       for (const a of HEX) for (const b of HEX) await mkdir(join(this.#segments, a + b), { recursive: true })
       await this.#folders.sync(this.#segments)
       await this.#folders.sync(this.#folder)
       const { marker, fresh } = await readMarker(this.#folder)
       this.#identity = marker.identity
+      this.#recordedBoot = marker.boot
       const trusted = fresh || (this.#boot !== undefined && marker.boot === this.#boot)
       return { identity: marker.identity, fresh, trusted }
     })
   }
 
   async trust(): Promise<void> {
-    await guard('record the boot', () =>
-      writeMarker(this.#folder, { identity: this.#identity, boot: this.#boot ?? null }),
-    )
+    const marker = { identity: this.#identity, boot: this.#boot ?? null }
+    // Nothing to write, nothing that can fail: a server on a full disk starts, so that space can be made.
+    if (marker.boot === this.#recordedBoot) return
+    await guard('record the boot', () => writeMarker(this.#folder, marker))
+    this.#recordedBoot = marker.boot
   }
 
   async create(segment: SegmentId): Promise<void> {
     await guard(`create segment ${segment}`, async () => {
-      const handle = await open(this.#path(segment), constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
+      const handle = await open(
+        this.#path(segment),
+        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+        0o600,
+      )
       await handle.close()
     })
   }
@@ -74,8 +93,9 @@ export class DiskStore implements BlobStore {
         const { size, mtimeMs } = await stat(this.#path(segment))
         return { length: size, modifiedAt: mtimeMs }
       } catch (error) {
-        if (errnoOf(error) === 'ENOENT') return undefined
-        throw error
+        if (errnoOf(error) !== 'ENOENT') throw error
+        await this.#refuseOutage(segment)
+        return undefined
       }
     })
   }
@@ -115,7 +135,12 @@ export class DiskStore implements BlobStore {
     if (state.length !== length) {
       throw new StoreError('damaged', `segment ${segment} has ${state.length} bytes, not ${length}`)
     }
-    await this.sync(segment)
+    try {
+      await this.sync(segment)
+    } catch (error) {
+      await this.#refuseOutage(segment)
+      throw error
+    }
     this.#folders.forget(this.#path(segment))
   }
 
@@ -123,7 +148,8 @@ export class DiskStore implements BlobStore {
     await guard(`cut segment ${segment}`, async () => {
       const handle = await open(this.#path(segment), constants.O_RDWR)
       try {
-        await handle.truncate(length)
+        // Cutting beyond the end would make a hole of zeros there.
+        if ((await handle.stat()).size > length) await handle.truncate(length)
         await handle.datasync()
       } finally {
         await handle.close()
@@ -132,15 +158,15 @@ export class DiskStore implements BlobStore {
   }
 
   read(segment: SegmentId, start: number, end: number): Readable {
-    // `end` of createReadStream is inclusive; an empty range would read one byte.
-    return createReadStream(this.#path(segment), { start, end: end - 1, highWaterMark: 256 * 1024 })
+    return readSegment(this.#path(segment), segment, start, end)
   }
 
   async remove(segment: SegmentId): Promise<void> {
     await guard(`remove segment ${segment}`, async () => {
       this.#folders.forget(this.#path(segment))
-      await unlink(this.#path(segment)).catch((error: unknown) => {
+      await unlink(this.#path(segment)).catch(async (error: unknown) => {
         if (errnoOf(error) !== 'ENOENT') throw error
+        await this.#refuseOutage(segment)
       })
     })
   }
@@ -161,13 +187,42 @@ export class DiskStore implements BlobStore {
     })
   }
 
-  async sha256(pieces: readonly SegmentPiece[], signal?: AbortSignal): Promise<string> {
+  async digest(
+    pieces: readonly SegmentPiece[],
+    algorithms: readonly DigestAlgorithm[],
+    signal?: AbortSignal,
+  ): Promise<Digests> {
     const files = pieces.map(({ segment, length }) => ({ path: this.#path(segment), length }))
-    return guard('read bytes for their digest', () => this.#digests.sha256(files, signal))
+    return this.#digests.files(files, algorithms, signal)
+  }
+
+  follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
+    return this.#digests.follow(this.#path(segment), start, algorithms)
   }
 
   async close(): Promise<void> {
     await this.#digests.close()
+  }
+
+  /** A marker without the bytes it stands for: were the folder made anew, every upload would count as lost. */
+  #refuseEmptied(): void {
+    if (existsSync(this.#segments) || !hasMarker(this.#folder)) return
+    throw new StoreError(
+      'damaged',
+      `the folder ${this.#segments} is gone, although uploads were kept there: is its disk mounted?`,
+    )
+  }
+
+  /**
+   * The folders are made at start and stay. Without them the disk is away, and no file of it is known to be
+   * missing: bytes that will be back must not be taken for lost.
+   */
+  async #refuseOutage(segment: SegmentId): Promise<void> {
+    try {
+      await stat(dirname(this.#path(segment)))
+    } catch (error) {
+      throw new StoreError('unavailable', `the blob folder ${this.#segments} is out of reach`, error)
+    }
   }
 
   #path(segment: SegmentId): string {

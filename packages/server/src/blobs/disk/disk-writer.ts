@@ -32,8 +32,9 @@ export class DiskWriter implements SegmentWriter {
       await this.#keepReserve(chunks)
       let rest: Uint8Array[] = [...chunks]
       while (rest.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(rest.slice(0, MAX_VECTORS), this.#length)
-        if (bytesWritten === 0 && rest.some((chunk) => chunk.byteLength > 0)) {
+        const vectors = rest.slice(0, MAX_VECTORS)
+        const { bytesWritten } = await this.#handle.writev(vectors, this.#length)
+        if (bytesWritten === 0 && vectors.some((chunk) => chunk.byteLength > 0)) {
           throw new StoreError('unavailable', `segment ${this.#segment} takes no more bytes`)
         }
         this.#length += bytesWritten
@@ -46,6 +47,8 @@ export class DiskWriter implements SegmentWriter {
 
   async truncate(length: number): Promise<void> {
     try {
+      // Cutting beyond the end would make a hole of zeros there.
+      if (length >= this.#length) return
       await this.#handle.truncate(length)
       this.#length = length
     } catch (error) {

@@ -1,5 +1,6 @@
 /** `store.json`: which store this folder is, and during which boot of the machine it was last put in order. */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -11,6 +12,10 @@ const Marker = z.object({ identity: z.string().regex(/^[0-9a-f]{32}$/), boot: z.
 export type Marker = z.infer<typeof Marker>
 
 const NAME = 'store.json'
+
+export function hasMarker(folder: string): boolean {
+  return existsSync(join(folder, NAME))
+}
 
 export async function readMarker(folder: string): Promise<{ marker: Marker; fresh: boolean }> {
   const path = join(folder, NAME)
@@ -26,7 +31,11 @@ export async function readMarker(folder: string): Promise<{ marker: Marker; fres
   try {
     return { marker: Marker.parse(JSON.parse(text)), fresh: false }
   } catch (error) {
-    throw new StoreError('damaged', `${path} cannot be read: restore it from a backup of the data folder`, error)
+    throw new StoreError(
+      'damaged',
+      `${path} cannot be read: restore it from a backup of the data folder`,
+      error,
+    )
   }
 }
 

@@ -1,8 +1,16 @@
 /** Segments in memory, for tests and for embedding where nothing needs to outlive the process. */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { BlobStore, SegmentId, SegmentPiece, SegmentState, SegmentWriter, StoreStart } from '../blob-store.ts'
+import type {
+  BlobStore,
+  SegmentId,
+  SegmentPiece,
+  SegmentState,
+  SegmentWriter,
+  StoreStart,
+} from '../blob-store.ts'
 import { StoreError } from '../blob-store.ts'
+import { type DigestAlgorithm, type Digests, digestOf, type FollowingDigest } from '../digests.ts'
 
 interface Segment {
   chunks: Uint8Array[]
@@ -58,7 +66,8 @@ export class MemoryStore implements BlobStore {
           segment.chunks.push(Uint8Array.prototype.slice.call(chunk, 0, room))
           segment.length += room
           segment.modifiedAt = this.#now()
-          if (room < chunk.byteLength) throw new StoreError('no-space', 'the memory set aside for bytes is full')
+          if (room < chunk.byteLength)
+            throw new StoreError('no-space', 'the memory set aside for bytes is full')
         }
       },
       truncate: (length) => this.truncate(id, length),
@@ -103,12 +112,28 @@ export class MemoryStore implements BlobStore {
     return Math.max(0, this.#capacity - used)
   }
 
-  async sha256(pieces: readonly SegmentPiece[]): Promise<string> {
-    const hash = createHash('sha256')
+  async digest(pieces: readonly SegmentPiece[], algorithms: readonly DigestAlgorithm[]): Promise<Digests> {
+    const bytes: Uint8Array[] = []
     for (const { segment, length } of pieces) {
-      for await (const slice of this.#slices(segment, 0, length)) hash.update(slice)
+      for await (const slice of this.#slices(segment, 0, length)) bytes.push(slice)
     }
-    return hash.digest('hex')
+    return digestOf(bytes, algorithms)
+  }
+
+  follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
+    let cancelled = false
+    return {
+      advance() {},
+      finish: async (length) => {
+        if (cancelled) throw new StoreError('unavailable', 'the digest was cancelled')
+        const bytes: Uint8Array[] = []
+        for await (const slice of this.#slices(segment, start, length)) bytes.push(slice)
+        return digestOf(bytes, algorithms)
+      },
+      cancel() {
+        cancelled = true
+      },
+    }
   }
 
   async close(): Promise<void> {}

@@ -8,31 +8,33 @@ export interface DatabaseOptions {
   readonly path: string
   /** Milliseconds to wait for another process that has it open. */
   readonly lockTimeout: number
-  /** Only look: no lock is kept, nothing is migrated. */
-  readonly readOnly?: boolean
+  /** False: refuse a catalog of an older version instead of bringing it up to date. */
+  readonly migrate?: boolean
 }
 
 /** @throws CatalogError `locked`, `newer`, `damaged`, `unavailable` */
-export function openDatabase({ path, lockTimeout, readOnly = false }: DatabaseOptions): DatabaseSync {
+export function openDatabase({
+  path,
+  lockTimeout,
+  migrate: mayMigrate = true,
+}: DatabaseOptions): DatabaseSync {
   let db: DatabaseSync
   try {
-    db = new DatabaseSync(path, { timeout: lockTimeout, readOnly })
+    db = new DatabaseSync(path, { timeout: lockTimeout })
   } catch (error) {
     throw asCatalogError(`could not open the catalog ${path}`, error)
   }
   try {
-    if (!readOnly) {
-      // Exclusive before WAL: then no shared-memory file is used, and the lock is held until close or death.
-      db.exec('PRAGMA locking_mode = EXCLUSIVE')
-      db.exec('PRAGMA journal_mode = WAL')
-      // A commit that returned survives a power cut.
-      db.exec('PRAGMA synchronous = FULL')
-      db.exec('PRAGMA foreign_keys = ON')
-      db.exec('PRAGMA temp_store = MEMORY')
-      // Takes the exclusive lock now and not with the first upload.
-      db.exec('BEGIN IMMEDIATE; COMMIT')
-      migrate(db)
-    }
+    // Exclusive before WAL: then no shared-memory file is used, and the lock is held until close or death.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = WAL')
+    // A commit that returned survives a power cut.
+    db.exec('PRAGMA synchronous = FULL')
+    db.exec('PRAGMA foreign_keys = ON')
+    db.exec('PRAGMA temp_store = MEMORY')
+    // Takes the exclusive lock now and not with the first upload.
+    db.exec('BEGIN IMMEDIATE; COMMIT')
+    migrate(db, { may: mayMigrate })
     return db
   } catch (error) {
     db.close()
@@ -54,12 +56,20 @@ export function asCatalogError(what: string, error: unknown): CatalogError {
   switch (code) {
     case BUSY:
     case LOCKED:
-      return new CatalogError('locked', `${what}: another server has this data folder open; stop it first`, error)
+      return new CatalogError(
+        'locked',
+        `${what}: another server has this data folder open; stop it first`,
+        error,
+      )
     case FULL:
       return new CatalogError('no-space', `${what}: the disk is full`, error)
     case CORRUPT:
     case NOT_A_DATABASE:
-      return new CatalogError('damaged', `${what}: the file is damaged (${reason}); restore it from a backup`, error)
+      return new CatalogError(
+        'damaged',
+        `${what}: the file is damaged (${reason}); restore it from a backup`,
+        error,
+      )
     default:
       return new CatalogError('unavailable', `${what}: ${reason}`, error)
   }

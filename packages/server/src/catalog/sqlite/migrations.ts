@@ -30,6 +30,15 @@ const STEPS: readonly string[] = [
     content_type TEXT NOT NULL,
     file_name    TEXT,
     segment      TEXT NOT NULL,
+    -- 'whole', 'partial', or a final upload's list as the client sent it
+    concat       TEXT NOT NULL,
+    -- JSON: a final upload's segments with their lengths
+    pieces       TEXT,
+    -- who joined which partials: a repeat finds the same final upload
+    signature    TEXT UNIQUE,
+    -- JSON: algorithms wanted, digests demanded
+    digests      TEXT NOT NULL,
+    rollback     INTEGER,
     durable      INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL,
@@ -39,7 +48,7 @@ const STEPS: readonly string[] = [
     outcome      TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX uploads_unfinished ON uploads (id) WHERE state IN ('open', 'finishing');
-  CREATE INDEX uploads_expiry ON uploads (expires_at) WHERE state = 'open';
+  CREATE INDEX uploads_expiry ON uploads (expires_at) WHERE state IN ('open', 'sealed');
   CREATE INDEX uploads_ended ON uploads (ended_at) WHERE state IN ('cancelled', 'expired', 'failed');
 
   CREATE TABLE objects (
@@ -52,10 +61,13 @@ const STEPS: readonly string[] = [
     owner_role   TEXT NOT NULL,
     owner_sub    TEXT,
     created_at   INTEGER NOT NULL,
-    sha256       TEXT,
+    -- JSON: which digests it is to have
+    wanted       TEXT NOT NULL,
+    -- JSON: lower-case hex by algorithm; NULL until they are known
+    digests      TEXT,
     UNIQUE (bucket, key)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX objects_undigested ON objects (version) WHERE sha256 IS NULL;
+  CREATE INDEX objects_undigested ON objects (version) WHERE digests IS NULL;
 
   CREATE TABLE object_segments (
     version TEXT NOT NULL,
@@ -67,14 +79,26 @@ const STEPS: readonly string[] = [
   `,
 ]
 
-/** @throws CatalogError `newer` when a later version of Pawl wrote this catalog */
-export function migrate(db: DatabaseSync, steps: readonly string[] = STEPS): void {
+export interface MigrateOptions {
+  /** Whether the catalog may be brought up to date. */
+  readonly may: boolean
+  readonly steps?: readonly string[]
+}
+
+/** @throws CatalogError `newer` when a later version of Pawl wrote this catalog, `older` when it may not be changed */
+export function migrate(db: DatabaseSync, { may, steps = STEPS }: MigrateOptions): void {
   const row = db.prepare('PRAGMA user_version').get()
-  const found = Number(row?.['user_version'] ?? 0)
+  const found = Number(row?.user_version ?? 0)
   if (found > steps.length) {
     throw new CatalogError(
       'newer',
       `the catalog has version ${found}, this Pawl knows ${steps.length}: start the newer Pawl that wrote it`,
+    )
+  }
+  if (found < steps.length && !may) {
+    throw new CatalogError(
+      'older',
+      `the catalog has version ${found}: start the server once to bring it up to date`,
     )
   }
   for (const [index, step] of steps.entries()) {

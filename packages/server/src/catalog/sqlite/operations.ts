@@ -6,8 +6,25 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
-import type { Catalog, CatalogCounts, PublishResult, Synchronous, UploadEnd } from '../catalog.ts'
-import { objectFromRow, ownerColumns, type Row, type SqlValue, uploadFromRow } from './rows.ts'
+
+import type {
+  Catalog,
+  CatalogCounts,
+  FinalResult,
+  PublishResult,
+  Synchronous,
+  UploadEnd,
+} from '../catalog.ts'
+import { CatalogError } from '../catalog.ts'
+import {
+  type Columns,
+  objectColumns,
+  objectFromRow,
+  type Row,
+  type SqlValue,
+  uploadColumns,
+  uploadFromRow,
+} from './rows.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
@@ -21,20 +38,31 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     return statement
   }
   const run = (text: string, ...values: SqlValue[]): number => Number(sql(text).run(...values).changes)
+  const insert = (table: 'uploads' | 'objects' | 'object_segments', columns: Columns): void => {
+    const names = Object.keys(columns)
+    const places = names.map(() => '?')
+    run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
+  }
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
 
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
       row,
-      all('SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal', String(row['version'])),
+      all(
+        'SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal',
+        String(row.version),
+      ),
     )
 
   const addSegment = (id: SegmentId, refs: number, releasedAt: number | null): void => {
     run('INSERT INTO segments (id, refs, released_at) VALUES (?, ?, ?)', id, refs, releasedAt)
   }
   const reference = (id: SegmentId): void => {
-    run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    const known = run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    // Without a row its bytes would pass for an orphan's, and the sweep would take them from the object.
+    if (known === 0)
+      throw new CatalogError('damaged', `segment ${id} has no row that could count a reference`)
   }
   const release = (id: SegmentId, at: number): void => {
     run('UPDATE segments SET refs = refs - 1 WHERE id = ?', id)
@@ -46,31 +74,16 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     run('DELETE FROM objects WHERE version = ?', found.version)
   }
   const insertObject = (added: ObjectRecord): void => {
-    const owner = ownerColumns(added.owner)
-    run(
-      `INSERT INTO objects (version, bucket, key, size, content_type, file_name, owner_role, owner_sub, created_at, sha256)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      added.version,
-      added.bucket,
-      added.key,
-      added.size,
-      added.headers.contentType,
-      added.headers.fileName ?? null,
-      owner.owner_role,
-      owner.owner_sub,
-      added.createdAt,
-      added.sha256 ?? null,
-    )
+    insert('objects', objectColumns(added))
     for (const [ordinal, { segment, length }] of added.segments.entries()) {
-      run(
-        'INSERT INTO object_segments (version, ordinal, segment, length) VALUES (?, ?, ?, ?)',
-        added.version,
-        ordinal,
-        segment,
-        length,
-      )
+      insert('object_segments', { version: added.version, ordinal, segment, length })
       reference(segment)
     }
+  }
+  const releaseUpload = (upload: UploadRecord, at: number): void => {
+    const { concat } = upload
+    if (concat.kind === 'final') for (const { segment } of concat.pieces) release(segment, at)
+    else release(upload.segment, at)
   }
   const findUpload = (id: UploadId): UploadRecord | undefined => {
     const row = one('SELECT * FROM uploads WHERE id = ?', id)
@@ -84,32 +97,23 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   return {
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
-      return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.['value']) }
+      return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.value) }
     },
 
     insertUpload(upload) {
-      const owner = ownerColumns(upload.owner)
       addSegment(upload.segment, 1, null)
-      run(
-        `INSERT INTO uploads (id, face, owner_role, owner_sub, bucket, key, precondition, length, metadata,
-           content_type, file_name, segment, durable, created_at, expires_at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')`,
-        upload.id,
-        upload.face,
-        owner.owner_role,
-        owner.owner_sub,
-        upload.bucket,
-        upload.key,
-        upload.precondition,
-        upload.length ?? null,
-        upload.metadata,
-        upload.headers.contentType,
-        upload.headers.fileName ?? null,
-        upload.segment,
-        upload.durable,
-        upload.createdAt,
-        upload.expiresAt,
-      )
+      insert('uploads', uploadColumns(upload))
+    },
+
+    insertFinal(upload, signature, partials): FinalResult {
+      const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
+      if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
+      const sealed = (id: UploadId): boolean =>
+        one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
+      if (!partials.every(sealed)) return { kind: 'changed' }
+      insert('uploads', { ...uploadColumns(upload), signature })
+      if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
+      return { kind: 'inserted' }
     },
 
     findUpload,
@@ -117,13 +121,13 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     setLength(id, length) {
       run("UPDATE uploads SET length = ? WHERE id = ? AND length IS NULL AND state = 'open'", length, id)
       const row = one("SELECT length FROM uploads WHERE id = ? AND state = 'open'", id)
-      return row === undefined ? undefined : Number(row['length'])
+      return row === undefined ? undefined : Number(row.length)
     },
 
     advance(id, { durable, expiresAt }) {
       run(
         `UPDATE uploads SET durable = max(durable, ?), expires_at = max(expires_at, ?)
-         WHERE id = ? AND state = 'open'`,
+         WHERE id = ? AND state IN ('open', 'sealed')`,
         durable ?? 0,
         expiresAt ?? 0,
         id,
@@ -134,15 +138,24 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       run("UPDATE uploads SET durable = ? WHERE id = ? AND state = 'open'", durable, id)
     },
 
+    setRollback(id, rollback) {
+      run("UPDATE uploads SET rollback = ? WHERE id = ? AND state = 'open'", rollback ?? null, id)
+    },
+
     beginFinish(id, length) {
       run(
         `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)`,
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
         length,
         id,
         length,
       )
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'finishing'", id) !== undefined
+    },
+
+    seal(id) {
+      run("UPDATE uploads SET state = 'sealed' WHERE id = ? AND state = 'finishing'", id)
+      return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
     publish(id, added): PublishResult {
@@ -155,7 +168,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         removeObject(standing, added.createdAt)
       }
       insertObject(added)
-      release(upload.segment, added.createdAt)
+      releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, publishedAt: added.createdAt }
       run(
         "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ? WHERE id = ?",
@@ -177,7 +190,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         id,
       )
       // 0: never an object's bytes, so there is no reader to wait for.
-      release(upload.segment, 0)
+      releaseUpload(upload, 0)
       return true
     },
 
@@ -191,7 +204,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
 
     expired(now, limit) {
       return all(
-        "SELECT * FROM uploads WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+        "SELECT * FROM uploads WHERE state IN ('open', 'sealed') AND expires_at <= ? ORDER BY expires_at LIMIT ?",
         now,
         limit,
       ).map(uploadFromRow)
@@ -209,15 +222,17 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     findObject,
 
     objects(after, limit) {
-      return all('SELECT * FROM objects WHERE version > ? ORDER BY version LIMIT ?', after ?? '', limit).map(object)
+      return all('SELECT * FROM objects WHERE version > ? ORDER BY version LIMIT ?', after ?? '', limit).map(
+        object,
+      )
     },
 
     undigested(limit) {
-      return all('SELECT * FROM objects WHERE sha256 IS NULL ORDER BY version LIMIT ?', limit).map(object)
+      return all('SELECT * FROM objects WHERE digests IS NULL ORDER BY version LIMIT ?', limit).map(object)
     },
 
-    setSha256(version, sha256) {
-      run('UPDATE objects SET sha256 = ? WHERE version = ?', sha256, version)
+    setDigests(version, digests) {
+      run('UPDATE objects SET digests = ? WHERE version = ?', JSON.stringify(digests), version)
     },
 
     releasedSegments(before, limit) {
@@ -225,7 +240,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
         'SELECT id FROM segments WHERE released_at <= ? ORDER BY released_at LIMIT ?',
         before,
         limit,
-      ).map((row) => String(row['id']) as SegmentId)
+      ).map((row) => String(row.id) as SegmentId)
     },
 
     forgetSegments(ids) {
@@ -233,10 +248,12 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     segments(after, limit) {
-      return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map((row) => ({
-        id: String(row['id']) as SegmentId,
-        refs: Number(row['refs']),
-      }))
+      return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map(
+        (row) => ({
+          id: String(row.id) as SegmentId,
+          refs: Number(row.refs),
+        }),
+      )
     },
 
     adoptSegments(ids, releasedAt) {
@@ -244,12 +261,12 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     },
 
     counts(): CatalogCounts {
-      const uploads = { open: 0, finishing: 0, complete: 0, cancelled: 0, expired: 0, failed: 0 }
+      const uploads = { open: 0, finishing: 0, sealed: 0, complete: 0, cancelled: 0, expired: 0, failed: 0 }
       for (const row of all('SELECT state, count(*) AS n FROM uploads GROUP BY state')) {
-        const state = String(row['state'])
-        if (state in uploads) uploads[state as keyof typeof uploads] = Number(row['n'])
+        const state = String(row.state)
+        if (state in uploads) uploads[state as keyof typeof uploads] = Number(row.n)
       }
-      return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.['n'] ?? 0) }
+      return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.n ?? 0) }
     },
   }
 }

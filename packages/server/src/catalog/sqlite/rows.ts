@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import type { Principal } from '../../access/principal.ts'
 import type { SegmentId, SegmentPiece } from '../../blobs/blob-store.ts'
+import type { Digests } from '../../blobs/digests.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
-import type { UploadId, UploadRecord, UploadState } from '../../uploads/upload.ts'
+import type { Concat, UploadId, UploadRecord, UploadState } from '../../uploads/upload.ts'
 import { CatalogError } from '../catalog.ts'
 
 export type SqlValue = string | number | null
@@ -26,10 +27,14 @@ const UploadRow = z.object({
   content_type: z.string(),
   file_name: z.string().nullable(),
   segment: z.string(),
+  concat: z.string(),
+  pieces: z.string().nullable(),
+  digests: z.string(),
+  rollback: z.number().nullable(),
   durable: z.number(),
   created_at: z.number(),
   expires_at: z.number(),
-  state: z.enum(['open', 'finishing', 'complete', 'cancelled', 'expired', 'failed']),
+  state: z.enum(['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired', 'failed']),
   outcome: z.string().nullable(),
 })
 
@@ -42,12 +47,19 @@ const ObjectRow = z.object({
   content_type: z.string(),
   file_name: z.string().nullable(),
   created_at: z.number(),
-  sha256: z.string().nullable(),
+  wanted: z.string(),
+  digests: z.string().nullable(),
 })
 
 const SegmentRow = z.object({ segment: z.string(), length: z.number() })
+const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c'])
+const DigestsJson = z.partialRecord(Algorithm, z.string()) as z.ZodType<Digests>
+const WishesJson = z.object({ wanted: z.array(Algorithm), demanded: DigestsJson })
 const AnswerJson = z.object({ version: z.string(), publishedAt: z.number() })
-const FailureJson = z.object({ code: z.enum(['conflict', 'bytes-lost']), message: z.string() })
+const FailureJson = z.object({
+  code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch']),
+  message: z.string(),
+})
 
 export function uploadFromRow(row: Row): UploadRecord {
   const r = parse(UploadRow, row)
@@ -62,6 +74,9 @@ export function uploadFromRow(row: Row): UploadRecord {
     metadata: r.metadata,
     headers: { contentType: r.content_type, fileName: r.file_name ?? undefined },
     segment: r.segment as SegmentId,
+    concat: concatFromRow(r.concat, r.pieces),
+    digests: parse(WishesJson, JSON.parse(r.digests)),
+    rollback: r.rollback ?? undefined,
     durable: r.durable,
     createdAt: r.created_at,
     expiresAt: r.expires_at,
@@ -79,7 +94,8 @@ export function objectFromRow(row: Row, segments: readonly Row[]): ObjectRecord 
     headers: { contentType: r.content_type, fileName: r.file_name ?? undefined },
     owner: ownerFromRow(r),
     createdAt: r.created_at,
-    sha256: r.sha256 ?? undefined,
+    wanted: parse(z.array(Algorithm), JSON.parse(r.wanted)),
+    digests: r.digests === null ? {} : parse(DigestsJson, JSON.parse(r.digests)),
     segments: segments.map((s): SegmentPiece => {
       const { segment, length } = parse(SegmentRow, s)
       return { segment: segment as SegmentId, length }
@@ -87,7 +103,59 @@ export function objectFromRow(row: Row, segments: readonly Row[]): ObjectRecord 
   }
 }
 
-export function ownerColumns(owner: Principal): { owner_role: string; owner_sub: string | null } {
+function concatFromRow(concat: string, pieces: string | null): Concat {
+  if (concat === 'whole' || concat === 'partial') return { kind: concat }
+  const parsed = parse(z.array(SegmentRow), JSON.parse(pieces ?? 'null'))
+  return {
+    kind: 'final',
+    list: concat,
+    pieces: parsed.map(({ segment, length }) => ({ segment: segment as SegmentId, length })),
+  }
+}
+
+export type Columns = Readonly<Record<string, SqlValue>>
+
+export function uploadColumns(upload: UploadRecord): Columns {
+  const { concat } = upload
+  return {
+    id: upload.id,
+    face: upload.face,
+    ...ownerColumns(upload.owner),
+    bucket: upload.bucket,
+    key: upload.key,
+    precondition: upload.precondition,
+    length: upload.length ?? null,
+    metadata: upload.metadata,
+    content_type: upload.headers.contentType,
+    file_name: upload.headers.fileName ?? null,
+    segment: upload.segment,
+    concat: concat.kind === 'final' ? concat.list : concat.kind,
+    pieces: concat.kind === 'final' ? JSON.stringify(concat.pieces) : null,
+    digests: JSON.stringify(upload.digests),
+    rollback: upload.rollback ?? null,
+    durable: upload.durable,
+    created_at: upload.createdAt,
+    expires_at: upload.expiresAt,
+    state: upload.state.kind,
+  }
+}
+
+export function objectColumns(object: ObjectRecord): Columns {
+  return {
+    version: object.version,
+    bucket: object.bucket,
+    key: object.key,
+    size: object.size,
+    content_type: object.headers.contentType,
+    file_name: object.headers.fileName ?? null,
+    ...ownerColumns(object.owner),
+    created_at: object.createdAt,
+    wanted: JSON.stringify(object.wanted),
+    digests: object.digests['sha-256'] === undefined ? null : JSON.stringify(object.digests),
+  }
+}
+
+function ownerColumns(owner: Principal): { owner_role: string; owner_sub: string | null } {
   return { owner_role: owner.role, owner_sub: owner.role === 'authenticated' ? owner.sub : null }
 }
 
@@ -111,5 +179,9 @@ function stateFromRow(kind: UploadState['kind'], outcome: string | null): Upload
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw new CatalogError('damaged', 'a row of the catalog makes no sense: restore it from a backup', result.error)
+  throw new CatalogError(
+    'damaged',
+    'a row of the catalog makes no sense: restore it from a backup',
+    result.error,
+  )
 }

@@ -1,9 +1,8 @@
 /** The thread that owns the SQLite connection: no fsync of the catalog ever blocks the event loop. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { type DatabaseOptions, openDatabase } from './database.ts'
+import { asCatalogError, type DatabaseOptions, openDatabase } from './database.ts'
 import { type OperationReply, type OperationRequest, runGroup } from './group-commit.ts'
 import { sqliteOperations } from './operations.ts'
-import { asCatalogError } from './database.ts'
 
 export type WorkerMessage = readonly OperationRequest[] | 'close'
 export type WorkerReply =

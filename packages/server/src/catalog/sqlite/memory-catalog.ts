@@ -2,9 +2,9 @@
 import type { Catalog } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
 import { forEveryOperation } from '../forward.ts'
-import { openDatabase } from '../sqlite/database.ts'
-import { runGroup } from '../sqlite/group-commit.ts'
-import { sqliteOperations } from '../sqlite/operations.ts'
+import { openDatabase } from './database.ts'
+import { runGroup } from './group-commit.ts'
+import { sqliteOperations } from './operations.ts'
 
 export function openMemoryCatalog(): Catalog {
   const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
@@ -16,7 +16,8 @@ export function openMemoryCatalog(): Catalog {
       // Through a structured clone, as between threads: no caller can change a stored record.
       const [reply] = runGroup(db, operations, [{ id: 0, name, args: structuredClone(args) }])
       if (reply === undefined) throw new CatalogError('unavailable', 'the catalog gave no answer')
-      if ('error' in reply) throw new CatalogError(reply.error.code as CatalogError['code'], reply.error.message)
+      if ('error' in reply)
+        throw new CatalogError(reply.error.code as CatalogError['code'], reply.error.message)
       return reply.value
     }),
     async close() {

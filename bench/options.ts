@@ -1,0 +1,78 @@
+/** The arguments of `npm run bench`. */
+import { parseArgs } from 'node:util'
+import type { Contestant } from './servers/contestant.ts'
+import { servers } from './servers/servers.ts'
+import type { Workload } from './workloads/workload.ts'
+import { workloads } from './workloads/workloads.ts'
+
+export interface Options {
+  readonly workloads: readonly Workload[]
+  readonly servers: readonly Contestant[]
+  readonly quick: boolean
+  /** Rounds; each measures every server once with every workload. */
+  readonly runs: number
+  /** Decides the order within each round. */
+  readonly seed: number
+  /** Only JSON on stdout. */
+  readonly json: boolean
+  /** Write CPU profiles of the servers; numbers made with it do not count. */
+  readonly profile: boolean
+}
+
+export const usage = `npm run bench -- [options]
+
+  --quick            less work and as many rounds as fit into 90 s; for a first look
+  --only a,b         only these workloads, or those whose names begin so:
+                     ${workloads.map(({ name }) => name).join(', ')}
+  --servers a,b      only these servers: ${servers.map(({ name }) => name).join(', ')}
+  --runs N           rounds (5)
+  --seed N           repeats the order of an earlier run
+  --json             prints the results as JSON and nothing else
+  --profile          writes a CPU profile of each server to bench/results/profiles/; the numbers do not count
+`
+
+/** @throws Error for people */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      servers: { type: 'string' },
+      runs: { type: 'string' },
+      seed: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    workloads: select('workload', workloads, values.only),
+    servers: select('server', servers, values.servers),
+    quick: values.quick,
+    runs: number('--runs', values.runs ?? (values.profile ? '1' : '5'), 1),
+    seed: number('--seed', values.seed ?? String(Date.now() % 2 ** 31), 0),
+    json: values.json,
+    profile: values.profile,
+  }
+}
+
+function select<T extends { readonly name: string }>(
+  what: string,
+  all: readonly T[],
+  names: string | undefined,
+): readonly T[] {
+  if (names === undefined) return all
+  const wanted = names.split(',').map((name) => name.trim())
+  const fits = (item: T, name: string): boolean => item.name === name || item.name.startsWith(`${name}-`)
+  for (const name of wanted) {
+    if (all.some((item) => fits(item, name))) continue
+    throw new Error(`there is no ${what} ${name}: ${all.map((item) => item.name).join(', ')}`)
+  }
+  return all.filter((item) => wanted.some((name) => fits(item, name)))
+}
+
+function number(flag: string, text: string, least: number): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < least) throw new Error(`${flag} is a number from ${least}`)
+  return value
+}

@@ -1,0 +1,70 @@
+/** Large uploads: one PATCH for everything, and PATCHes of 6 MiB on one connection and on four. */
+import { Connection } from '../load/connection.ts'
+import { timed } from '../load/measure.ts'
+import { digestOf, pieces } from '../load/payload.ts'
+import { create, expectAt, expectDigest, patchPieces } from '../load/tus.ts'
+import type { Measurement, Scale, Target, Workload } from './workload.ts'
+
+/** What the clients of a well-known storage service send. */
+const CHUNK = 6 * 1024 * 1024
+/** Uploads at the same time carry different bytes, so that mixing them up shows. */
+const APART = 17_000_003
+
+const common = { unit: 'MB/s', better: 'higher', cpuPer: 'GiB' } as const
+
+export const bulk: readonly Workload[] = [
+  { ...common, name: 'patch-1g', title: 'Large upload, one PATCH', run: (t, s) => run(t, s, 1, Infinity) },
+  {
+    ...common,
+    name: 'patch-6m-1',
+    title: 'Large upload, 6 MiB PATCHes, 1 connection',
+    run: (t, s) => run(t, s, 1, CHUNK),
+  },
+  {
+    ...common,
+    name: 'patch-6m-4',
+    title: '4 large uploads, 6 MiB PATCHes, 4 connections',
+    run: (t, s) => run(t, s, 4, CHUNK),
+  },
+]
+
+interface Upload {
+  readonly connection: Connection
+  readonly path: string
+  readonly start: number
+  readonly length: number
+}
+
+async function run(target: Target, scale: Scale, count: number, chunk: number): Promise<Measurement> {
+  const warmUp = await prepare(target, count, scale.bulkWarmUpBytes)
+  await sendAll(warmUp, chunk)
+  const uploads = await prepare(target, count, scale.bulkBytes)
+  const { seconds, costs } = await timed(target.pid, () => sendAll(uploads, chunk))
+  for (const { connection, path, start, length } of uploads) {
+    await expectAt(connection, path, length)
+    await expectDigest(target, path, digestOf(pieces(start, length)))
+  }
+  for (const { connection } of [...warmUp, ...uploads]) connection.close()
+  return { value: scale.bulkBytes / seconds / 1e6, costs, amount: scale.bulkBytes }
+}
+
+function prepare({ port }: Target, count: number, bytes: number): Promise<Upload[]> {
+  const length = Math.floor(bytes / count)
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const connection = await Connection.open(port)
+      return { connection, path: await create(connection, length), start: i * APART, length }
+    }),
+  )
+}
+
+async function sendAll(uploads: readonly Upload[], chunk: number): Promise<void> {
+  await Promise.all(
+    uploads.map(async ({ connection, path, start, length }) => {
+      for (let offset = 0; offset < length; offset += chunk) {
+        const size = Math.min(chunk, length - offset)
+        await patchPieces(connection, path, offset, size, pieces(start + offset, size))
+      }
+    }),
+  )
+}

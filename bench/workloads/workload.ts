@@ -1,0 +1,45 @@
+/** What is measured: a title, a number with its unit, and a verification that has to pass for it to count. */
+import type { Costs } from '../load/measure.ts'
+
+/** The server under test, as the load generator sees it. */
+export interface Target {
+  readonly port: number
+  readonly pid: number
+  /** See `filesIn` of a contestant. */
+  readonly filesIn?: string
+}
+
+/** How much work a measurement is; `--quick` has a smaller one. */
+export interface Scale {
+  readonly bulkBytes: number
+  readonly bulkWarmUpBytes: number
+  /** Length of the timed part of everything that is counted per second. */
+  readonly seconds: number
+  readonly warmUpSeconds: number
+  /** How long the slow uploads go on. */
+  readonly slowSeconds: number
+}
+
+export interface Measurement {
+  /** In the workload's unit. */
+  readonly value: number
+  readonly costs?: Costs
+  /** Of what the costs were for: bytes for bulk workloads, else requests or uploads. */
+  readonly amount?: number
+  /** Anything else worth keeping in the JSON. */
+  readonly details?: Readonly<Record<string, number>>
+}
+
+export interface Workload {
+  /** As it is named on the command line. */
+  readonly name: string
+  readonly title: string
+  readonly unit: 'MB/s' | 'uploads/s' | 'requests/s' | 'MiB' | 'ms'
+  readonly better: 'higher' | 'lower'
+  /** What the server's CPU time is divided by; none where it says nothing. */
+  readonly cpuPer?: 'GiB' | 'upload' | 'request'
+  /** Leaves thousands of files: see the README on what deleting them does to the next measurement. */
+  readonly manyFiles?: boolean
+  /** Warms the server up, measures, verifies. @throws Error when an answer or a byte is not as it must be */
+  readonly run: (target: Target, scale: Scale) => Promise<Measurement>
+}

@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest'
+import { blobStoreContract } from '../blob-store.contract.ts'
+import { newSegmentId } from '../blob-store.ts'
+import { MemoryStore } from './memory-store.ts'
+
+describe('the store in memory', () => {
+  blobStoreContract(async (room) => {
+    const store = new MemoryStore(room === undefined ? {} : { capacity: room })
+    await store.open()
+    return store
+  })
+
+  test('knows no limit unless it was given one', async () => {
+    expect(await new MemoryStore().freeBytes()).toBeUndefined()
+  })
+
+  test('keeps its identity, and is fresh only while it is empty', async () => {
+    const store = new MemoryStore()
+    const first = await store.open()
+    expect(first).toMatchObject({ fresh: true, trusted: true })
+    await store.create(newSegmentId())
+    expect(await store.open()).toEqual({ ...first, fresh: false })
+  })
+
+  test('tells the time by the clock it was given', async () => {
+    const store = new MemoryStore({ now: () => 42 })
+    const segment = newSegmentId()
+    await store.create(segment)
+    expect(await store.inspect(segment)).toEqual({ length: 0, modifiedAt: 42 })
+  })
+})

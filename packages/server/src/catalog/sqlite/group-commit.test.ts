@@ -1,0 +1,89 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { openDatabase } from './database.ts'
+import { type OperationRequest, runGroup } from './group-commit.ts'
+import type { SqliteOperations } from './operations.ts'
+
+/** Operations over one table that do as each request says, so that any of them can fail anywhere. */
+function scripted(db: DatabaseSync): SqliteOperations {
+  db.exec('CREATE TABLE IF NOT EXISTS t (x TEXT)')
+  const run = (...args: readonly unknown[]) => {
+    const [verb, value] = args.map(String)
+    if (verb === 'query') return db.prepare('SELECT count(*) AS n FROM t').get()
+    db.prepare('INSERT INTO t VALUES (?)').run(value ?? '')
+    if (verb === 'fail') throw new Error('this one fails after it wrote')
+    return value
+  }
+  // Only the name of one operation is used, and it is called as the worker calls it.
+  return { counts: run } as unknown as SqliteOperations
+}
+
+const request = (id: number, ...args: readonly unknown[]): OperationRequest => ({ id, name: 'counts', args })
+const rows = (db: DatabaseSync) =>
+  db
+    .prepare('SELECT x FROM t ORDER BY rowid')
+    .all()
+    .map((row) => row.x)
+
+test('an operation that fails leaves no trace and takes no other with it', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const replies = runGroup(db, scripted(db), [
+    request(1, 'write', 'a'),
+    request(2, 'fail', 'b'),
+    request(3, 'write', 'c'),
+  ])
+  expect(replies).toEqual([
+    { id: 1, value: 'a' },
+    { id: 2, error: { code: 'unavailable', message: expect.stringMatching(/could not do counts/) } },
+    { id: 3, value: 'c' },
+  ])
+  expect(rows(db)).toEqual(['a', 'c'])
+  expect(db.isTransaction).toBe(false)
+})
+
+test('what a group does is seen by what comes later in it', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const replies = runGroup(db, scripted(db), [request(1, 'write', 'a'), request(2, 'query')])
+  expect(replies[1]).toEqual({ id: 2, value: { n: 1 } })
+})
+
+test('a full disk fails the whole group, keeps nothing of it, and the next group goes through', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const operations = scripted(db)
+  runGroup(db, operations, [request(1, 'write', 'first')])
+  db.exec('PRAGMA max_page_count = 40')
+  const big = 'x'.repeat(1_000_000)
+  const replies = runGroup(db, operations, [
+    request(2, 'write', 'small'),
+    request(3, 'write', big),
+    request(4, 'write', 'after'),
+  ])
+  const failed = replies.filter((reply) => 'error' in reply)
+  expect(failed.map((reply) => 'error' in reply && reply.error.code)).toContain('no-space')
+  // Either SQLite gave up the whole transaction or only the statement: replies and rows agree.
+  const told = replies.flatMap((reply) => ('value' in reply ? [reply.value] : []))
+  expect(rows(db)).toEqual(['first', ...told])
+  runGroup(db, operations, [request(5, 'write', 'later')])
+  expect(rows(db).at(-1)).toBe('later')
+})
+
+test('a commit that fails fails everyone in the group', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const operations = scripted(db)
+  const closed = new Proxy(db, {
+    get(target, name) {
+      if (name === 'exec') {
+        return (sql: string) => {
+          if (sql === 'COMMIT') throw new Error('the disk went away')
+          target.exec(sql)
+        }
+      }
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  const replies = runGroup(closed, operations, [request(1, 'write', 'a'), request(2, 'query')])
+  expect(replies.map((reply) => 'error' in reply && reply.error.code)).toEqual(['unavailable', 'unavailable'])
+  expect(rows(db)).toEqual([])
+  expect(db.isTransaction).toBe(false)
+})

@@ -1,0 +1,7 @@
+import { describe } from 'vitest'
+import { catalogContract } from '../catalog.contract.ts'
+import { openMemoryCatalog } from './memory-catalog.ts'
+
+describe('the catalog in memory', () => {
+  catalogContract(async () => openMemoryCatalog())
+})

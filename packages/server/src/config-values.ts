@@ -1,0 +1,100 @@
+/** What a setting's value may be: each reader takes text, or the value itself from a config file. */
+import { ConfigError } from './config-error.ts'
+
+type Reader<T> = (given: unknown, source: string) => T
+
+function wrong(source: string, given: unknown, expected: string): never {
+  throw new ConfigError(`${source} is ${JSON.stringify(given)}, but must be ${expected}`)
+}
+
+export const text: Reader<string> = (given, source) =>
+  typeof given === 'string' && given !== '' ? given : wrong(source, given, 'a text that is not empty')
+
+export const port: Reader<number> = (given, source) => {
+  const number = typeof given === 'string' && /^\d{1,5}$/.test(given) ? Number(given) : given
+  return typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 65535
+    ? number
+    : wrong(source, given, 'a port from 0 (any free one) to 65535')
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+}
+
+/** Bytes: `mb` is 10⁶, `mib` is 2²⁰. */
+export const size: Reader<number> = (given, source) => {
+  const match = /^(\d{1,15}(?:\.\d{1,3})?) ?([kmgt]i?b|b)?$/i.exec(String(given))
+  const bytes = Number(match?.[1] ?? Number.NaN) * (UNITS[match?.[2]?.toLowerCase() ?? 'b'] ?? Number.NaN)
+  return Number.isSafeInteger(Math.round(bytes))
+    ? Math.round(bytes)
+    : wrong(source, given, 'a size such as 50gb or 16mib')
+}
+
+const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Longer makes points in time that a date cannot hold. */
+const MAX_SPAN = 36_500 * 86_400_000
+
+/** Milliseconds. */
+export const duration: Reader<number> = (given, source) => {
+  const match = /^(\d{1,9}) ?(ms|s|m|h|d)$/.exec(String(given))
+  const ms = Number(match?.[1] ?? Number.NaN) * (SPANS[match?.[2] ?? ''] ?? Number.NaN)
+  return ms > 0 && ms <= MAX_SPAN
+    ? ms
+    : wrong(source, given, 'a time span such as 500ms, 60s or 24h, at most 36500d')
+}
+
+export const httpUrl: Reader<string> = (given, source) => {
+  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol)
+    ? url.href.replace(/\/$/, '')
+    : wrong(source, given, 'a URL that begins with http:// or https://')
+}
+
+/** What stands before the paths of a service: no query and no fragment can follow it. */
+export const baseUrl: Reader<string> = (given, source) => {
+  const url = httpUrl(given, source)
+  return /[?#]/.test(url) ? wrong(source, given, 'a URL without ? and #') : url
+}
+
+/** Origins as browsers send them, or `*` for all; one with a path or a slash at its end would match none. */
+export const origins: Reader<readonly string[]> = (given, source) => {
+  const items = list(given, source)
+  const valid = items.every((item) => item === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(item))
+  return valid ? items : wrong(source, given, 'a list of origins such as https://app.example, or *')
+}
+
+/** Texts separated by commas. */
+const list: Reader<readonly string[]> = (given, source) => {
+  const items: unknown[] = Array.isArray(given) ? given : typeof given === 'string' ? given.split(',') : []
+  const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''))
+  return texts.length > 0 && texts.every((item) => item !== '')
+    ? texts
+    : wrong(source, given, 'a list such as a,b')
+}
+
+export const flag: Reader<boolean> = (given, source) => {
+  const text = String(given)
+  if (['1', 'true', 'on'].includes(text)) return true
+  return ['0', 'false', 'off'].includes(text) ? false : wrong(source, given, '1 or 0')
+}
+
+/** HS256 needs 32 bytes; a shorter secret can be guessed. */
+export const secret: Reader<string> = (given, source) =>
+  typeof given === 'string' && Buffer.byteLength(given) >= 32
+    ? given
+    : // The value itself is never shown.
+      wrong(source, '…', 'a secret of at least 32 bytes')
+
+export function oneOf<const T extends string>(...choices: readonly T[]): Reader<T> {
+  return (given, source) =>
+    choices.find((choice) => choice === given) ?? wrong(source, given, `one of ${choices.join(', ')}`)
+}

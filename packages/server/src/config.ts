@@ -1,0 +1,165 @@
+/**
+ * Settings: `--flag`, then environment, then `pawl.config.ts`, then the default; checked once, frozen, and
+ * wrong ones stop the start. Every setting stands in the table below or it does not exist.
+ */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ConfigError, nearest } from './config-error.ts'
+import * as value from './config-values.ts'
+
+const SETTINGS = {
+  host: { type: value.text, default: '127.0.0.1' },
+  port: { type: value.port, default: 8080 },
+  data: { type: value.text, default: './data' },
+  jwtSecret: { type: value.secret, default: undefined },
+  jwksUrl: { type: value.httpUrl, default: undefined },
+  jwtIssuer: { type: value.text, default: undefined },
+  jwtAudience: { type: value.text, default: undefined },
+  publicUrl: { type: value.baseUrl, default: undefined },
+  uploadTtl: { type: value.duration, default: 24 * 60 * 60 * 1000 },
+  maxSize: { type: value.size, default: 50_000_000_000 },
+  reserve: { type: value.size, default: 1_000_000_000 },
+  idleTimeout: { type: value.duration, default: 60_000 },
+  durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
+  corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
+  dev: { type: value.flag, default: false },
+  log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
+} as const
+
+type Name = keyof typeof SETTINGS
+type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['type']> | (typeof SETTINGS)[N]['default']
+export type Config = { readonly [N in Name]: Value<N> }
+
+/** Named in the public contract and not built yet: a wish for them is refused rather than ignored. */
+const NOT_YET = [
+  'databaseUrl',
+  'blobsUrl',
+  'storagePrefix',
+  'trustedProxies',
+  'quotaOwner',
+  'quotaBucket',
+  'minRate',
+  'maxOpen',
+  'maxActive',
+  'rate',
+  'interim',
+  'webhookUrl',
+  'webhookSecret',
+  'metricsPort',
+]
+
+export interface ConfigSources {
+  /** Arguments after the command, such as `--port 0`. */
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Contents of `pawl.config.ts`. */
+  readonly file?: Readonly<Record<string, unknown>>
+  /** Told what is odd but harmless. */
+  readonly warn: (message: string) => void
+}
+
+/** @throws ConfigError naming the setting, where it came from, and what it may be */
+export function readConfig({ argv, env, file = {}, warn }: ConfigSources): Config {
+  const given = new Map<string, { value: unknown; source: string }>()
+  for (const [key, entry] of Object.entries(file)) {
+    if (entry !== undefined)
+      given.set(known(key, `the key ${key} in pawl.config.ts`), { value: entry, source: key })
+  }
+  for (const [variable, text] of Object.entries(env)) {
+    if (!variable.startsWith('PAWL_') || text === undefined || isInjected(variable, text)) continue
+    const key = camelCase(variable.slice('PAWL_'.length).toLowerCase(), '_')
+    if (Object.hasOwn(SETTINGS, key) || NOT_YET.includes(key))
+      given.set(known(key, variable), { value: text, source: variable })
+    else warn(`${variable} is not a setting${suggest(variable, names().map(environmentName))}`)
+  }
+  for (const [flag, text] of flags(argv)) {
+    const key = camelCase(flag, '-')
+    given.set(known(key, `--${flag}`), { value: text, source: `--${flag}` })
+  }
+  const config = Object.fromEntries(
+    names().map((name) => {
+      const entry = given.get(name)
+      const setting = SETTINGS[name]
+      return [name, entry === undefined ? setting.default : setting.type(entry.value, entry.source)]
+    }),
+  ) as Config
+  check(config)
+  return Object.freeze(config)
+}
+
+/** Reads `pawl.config.ts` (or `.js`, `.mjs`) of the folder, if there is one. */
+export async function readConfigFile(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  for (const name of ['pawl.config.ts', 'pawl.config.mjs', 'pawl.config.js']) {
+    const path = resolve(folder, name)
+    if (!existsSync(path)) continue
+    const module: unknown = await import(pathToFileURL(path).href)
+    const contents =
+      typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
+    if (typeof contents === 'object' && contents !== null) return { ...contents }
+    throw new ConfigError(`${name} must have a default export with the settings`)
+  }
+  return {}
+}
+
+function check(config: Config): void {
+  const loopback = ['127.0.0.1', '::1', 'localhost'].includes(config.host)
+  if (config.dev && !loopback) {
+    throw new ConfigError(
+      `development mode (PAWL_DEV) opens uploads to everyone, so it binds loopback only: not ${config.host}`,
+    )
+  }
+}
+
+function names(): Name[] {
+  return Object.keys(SETTINGS) as Name[]
+}
+
+function known(key: string, source: string): Name {
+  if (Object.hasOwn(SETTINGS, key)) return key as Name
+  if (NOT_YET.includes(key)) throw new ConfigError(`${source} is not available in this version yet`)
+  throw new ConfigError(`${source} is not a setting${suggest(key, names())}`)
+}
+
+function suggest(word: string, words: readonly string[]): string {
+  const match = nearest(word, words)
+  return match === undefined ? '' : `: did you mean ${match}?`
+}
+
+/** Container platforms inject these for a service that is named "pawl". */
+function isInjected(variable: string, text: string): boolean {
+  return (
+    /^PAWL_SERVICE_(HOST|PORT)(_|$)/.test(variable) ||
+    /^PAWL_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(variable) ||
+    (variable === 'PAWL_PORT' && /^(tcp|udp|sctp):\/\//.test(text))
+  )
+}
+
+function* flags(argv: readonly string[]): Generator<[string, string]> {
+  for (let i = 0; i < argv.length; i += 1) {
+    const argument = argv[i] ?? ''
+    const match = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(argument)
+    const flag = match?.[1]
+    if (flag === undefined)
+      throw new ConfigError(`${argument} is not understood: settings look like --port 8080`)
+    if (match?.[2] !== undefined) yield [flag, match[2]]
+    else if (flag === 'dev') yield [flag, '1']
+    else {
+      i += 1
+      const next = argv[i]
+      if (next === undefined) throw new ConfigError(`--${flag} needs a value`)
+      yield [flag, next]
+    }
+  }
+}
+
+function camelCase(words: string, separator: string): string {
+  return words
+    .split(separator)
+    .map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
+    .join('')
+}
+
+function environmentName(name: string): string {
+  return `PAWL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}

@@ -1,0 +1,91 @@
+/**
+ * The one HTTP server: decides which face a request is for. Upload and object routes get the raw request and
+ * never pass a framework; JSON routes and the page are Fastify's.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { devRefusal } from './dev-guard.ts'
+import { Exchange } from './exchange.ts'
+import { type FilesFace, serveFiles } from './files.ts'
+import { malformation } from './message-rules.ts'
+import { Unparsable } from './unparsable.ts'
+
+export interface AppOptions {
+  readonly files: FilesFace
+  readonly json: FastifyInstance
+  readonly dev: boolean
+  readonly onError: (error: unknown, exchange: Exchange) => void
+}
+
+export interface App {
+  /** For mounting in any server that speaks node:http. */
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  readonly server: Server
+}
+
+/** JSON routes take no more; what passes this by being chunked is Fastify's to refuse. */
+const MAX_JSON_BYTES = 1024 * 1024
+
+export function createApp(options: AppOptions): App {
+  const unparsable = new Unparsable(options.files.cors.unconditional)
+  const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
+    // After an answer with `Connection: close` nothing more is taken from this client.
+    if (Exchange.isLast(req.socket)) return
+    const exchange = new Exchange(req, res, expectsContinue)
+    unparsable.watch(exchange)
+    const malformed = malformation(req)
+    if (malformed !== undefined) return exchange.refuse(400, malformed, { Connection: 'close' })
+    serve(options, exchange).catch((error: unknown) => {
+      options.onError(error, exchange)
+      exchange.cut()
+    })
+  }
+  const handler = (req: IncomingMessage, res: ServerResponse): void => handle(req, res, false)
+  const server = createServer({
+    // Time-outs are on silence, never on how long a healthy upload takes.
+    requestTimeout: 0,
+    headersTimeout: 30_000,
+    // Longer than proxies keep theirs: the side that opened a connection closes it first.
+    keepAliveTimeout: 75_000,
+    // Checked too, so that a slow header is noticed soon.
+    connectionsCheckingInterval: 5000,
+    highWaterMark: 64 * 1024,
+    // The list of a final upload may name a thousand others.
+    maxHeaderSize: 128 * 1024,
+    // Checked by message-rules.ts, which says what is wrong.
+    requireHostHeader: false,
+  })
+  // Their size is bounded; a count would leave the last ones out without a word.
+  server.maxHeadersCount = 0
+  server.on('request', handler)
+  // A refusal comes before `100 Continue`, so that a refused body is never sent.
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => handle(req, res, true))
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
+    const exchange = new Exchange(req, res, false)
+    exchange.refuse(417, 'only Expect: 100-continue is understood', options.files.cors.unconditional)
+  })
+  server.on('clientError', (error: Error, socket: Socket) => unparsable.refuse(error, socket))
+  // Without a listener node:http would end the connection without a word.
+  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
+    const head =
+      'HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\nConnection: close'
+    socket.end(
+      `${head}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\nthis is not a proxy\n`,
+    )
+  })
+  return { handler, server }
+}
+
+async function serve({ files, json, dev }: AppOptions, exchange: Exchange): Promise<void> {
+  const refusal = dev ? devRefusal(exchange.req) : undefined
+  if (refusal !== undefined) return exchange.refuse(403, refusal)
+  if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
+    return exchange.refuse(413, `a body may have ${MAX_JSON_BYTES} bytes here`)
+  }
+  if (exchange.expectsContinue) exchange.openBody()
+  exchange.boundUnread()
+  json.routing(exchange.req, exchange.res)
+}

@@ -1,0 +1,58 @@
+/** The plain endpoint `/files/`: which protocol a request speaks, and objects to whoever may read them. */
+import { TUS_VERSION } from '@pawl/protocol'
+import type { FilesAccess } from '../access/files-access.ts'
+import type { Objects } from '../objects/objects.ts'
+import { UploadError } from '../uploads/errors.ts'
+import { parseUploadId } from '../uploads/upload.ts'
+import type { Cors } from './cors.ts'
+import type { Exchange } from './exchange.ts'
+import { sendObject } from './object-response.ts'
+import { serveTus, type TusFace } from './tus/tus.ts'
+
+export interface FilesFace {
+  readonly tus: TusFace
+  readonly cors: Cors
+  readonly objects: Objects
+  readonly access: FilesAccess
+}
+
+export async function serveFiles(face: FilesFace, exchange: Exchange): Promise<void> {
+  const { req, res, method } = exchange
+  face.cors.apply(req, res)
+  if (face.cors.isPreflight(req)) return exchange.answer(204, { 'Tus-Resumable': TUS_VERSION })
+  const speaksTus = exchange.header('tus-resumable') !== undefined
+  if (method === 'GET' || (method === 'HEAD' && !speaksTus)) return download(face, exchange)
+  return serveTus(face.tus, exchange)
+}
+
+async function download(face: FilesFace, exchange: Exchange): Promise<void> {
+  try {
+    const access = await face.access.judge(exchange.header('authorization'), 'read')
+    if (access.kind === 'refused') {
+      const headers = access.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
+      return exchange.refuse(access.status, access.message, headers)
+    }
+    const id = parseUploadId(exchange.path.slice('/files/'.length))
+    const object = id === undefined ? undefined : await face.objects.find('files', id)
+    if (object !== undefined && access.mayRead(object.owner)) {
+      return await sendObject(exchange, {
+        object,
+        read: (start, end) => face.objects.read(object, start, end),
+      })
+    }
+    if (id === undefined) return exchange.refuse(404, 'there is no such object')
+    // Tells an upload under way apart from nothing, to those who may know.
+    await face.tus.uploads.inspect(id, access.permit, exchange.gone)
+    exchange.refuse(412, 'the upload is not complete: to go on with it send Tus-Resumable', {
+      'Tus-Resumable': TUS_VERSION,
+      'Tus-Version': TUS_VERSION,
+    })
+  } catch (error) {
+    if (exchange.gone.aborted || exchange.res.headersSent) return exchange.cut()
+    if (error instanceof UploadError && (error.code === 'not-found' || error.code === 'gone')) {
+      return exchange.refuse(error.code === 'gone' ? 410 : 404, error.message)
+    }
+    if (!(error instanceof UploadError)) face.tus.onError(error, exchange)
+    exchange.refuse(503, 'the server cannot reach its storage: try again soon', { 'Retry-After': '1' })
+  }
+}

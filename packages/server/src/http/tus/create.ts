@@ -1,0 +1,167 @@
+/** POST: a new upload, with its first bytes if the request brings some. */
+import {
+  type DeclaredLength,
+  parseDeclaredLength,
+  parseReprDigest,
+  parseUploadConcat,
+  parseUploadMetadata,
+  parseWantReprDigest,
+} from '@pawl/protocol'
+import type { Granted } from '../../access/files-access.ts'
+import type { ObjectHeaders } from '../../objects/object.ts'
+import { UploadError } from '../../uploads/errors.ts'
+import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
+import type { Exchange } from '../exchange.ts'
+import { isMediaType } from '../media-type.ts'
+import { checksumOf } from './checksum.ts'
+import { createFinal } from './create-final.ts'
+import { TusRequestError } from './errors.ts'
+import { CHUNK_TYPE } from './patch.ts'
+import { expiresHeader, outcomeHeaders } from './render.ts'
+import type { TusFace } from './tus.ts'
+
+/** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
+const MAX_METADATA = 16 * 1024
+
+/** What every creation on this endpoint says, whatever its bytes. */
+export interface Creation {
+  readonly face: 'files'
+  readonly owner: UploadRecord['owner']
+  readonly bucket: 'files'
+  readonly key: (id: string) => string
+  readonly precondition: 'absent'
+  readonly metadata: string
+  readonly headers: ObjectHeaders
+  readonly digests: DigestWishes
+}
+
+export async function create(face: TusFace, exchange: Exchange, granted: Granted): Promise<void> {
+  const concat = parseUploadConcat(exchange.header('upload-concat'))
+  const creation = readCreation(exchange, granted)
+  if (concat?.kind === 'final') return createFinal(face, exchange, granted, creation, concat.uploads)
+
+  const declared = parseDeclaredLength({
+    uploadLength: exchange.header('upload-length'),
+    uploadDeferLength: exchange.header('upload-defer-length'),
+  })
+  const withBody = exchange.declaredBytes !== 0
+  if (withBody) refuseBody(exchange, declared)
+  const checksum = withBody ? checksumOf(exchange) : undefined
+
+  const upload = await face.uploads.create({
+    ...creation,
+    concat: concat?.kind ?? 'whole',
+    length: declared.kind === 'known' ? declared.length : undefined,
+  })
+  const location = { Location: urlOf(face, upload) }
+  if (upload.state.kind === 'complete' || upload.state.kind === 'sealed') {
+    const finished =
+      upload.state.kind === 'complete'
+        ? ({ kind: 'published', answer: upload.state.answer } as const)
+        : ({ kind: 'sealed' } as const)
+    const outcome = await outcomeHeaders(face, upload, finished)
+    return exchange.answer(201, { ...location, 'Upload-Offset': '0', ...outcome })
+  }
+  if (!withBody) {
+    const offset = { 'Upload-Offset': '0' }
+    return exchange.answer(201, { ...location, ...offset, ...expiresHeader(upload.expiresAt) })
+  }
+  // The upload exists: whatever becomes of the body, the client is told where to go on.
+  exchange.res.setHeader('Location', location.Location)
+  const outcome = await takeFirstBytes(face, exchange, upload, granted.permit, checksum)
+  switch (outcome.kind) {
+    case 'cut':
+      return exchange.cut()
+    case 'appended':
+      return exchange.answer(201, {
+        'Upload-Offset': String(outcome.offset),
+        ...expiresHeader(outcome.expiresAt),
+      })
+    case 'finished':
+      return exchange.answer(201, {
+        'Upload-Offset': String(outcome.offset),
+        ...(await outcomeHeaders(face, upload, outcome.finished)),
+      })
+  }
+}
+
+export function urlOf({ urlPrefix }: TusFace, upload: UploadRecord): string {
+  return `${urlPrefix}/files/${upload.id}`
+}
+
+function readCreation(exchange: Exchange, { principal }: Granted): Creation {
+  const metadata = exchange.header('upload-metadata')?.trim() ?? ''
+  if (metadata.length > MAX_METADATA) {
+    throw new TusRequestError(400, `Upload-Metadata may have ${MAX_METADATA} bytes`)
+  }
+  const digests = exchange.header('repr-digest')
+  const demanded = digests === undefined ? [] : parseReprDigest('Repr-Digest', digests)
+  return {
+    face: 'files',
+    owner: principal,
+    bucket: 'files',
+    key: (id) => id,
+    precondition: 'absent',
+    metadata,
+    headers: objectHeadersFrom(parseUploadMetadata(metadata)),
+    digests: {
+      wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
+      demanded: Object.fromEntries(
+        [...demanded].map(([name, digest]) => [name, Buffer.from(digest).toString('hex')]),
+      ),
+    },
+  }
+}
+
+async function takeFirstBytes(
+  face: TusFace,
+  exchange: Exchange,
+  upload: UploadRecord,
+  permit: Granted['permit'],
+  checksum: ReturnType<typeof checksumOf>,
+) {
+  try {
+    return await face.uploads.append(upload.id, permit, {
+      offset: 0,
+      declared: exchange.declaredBytes,
+      length: undefined,
+      checksum,
+      open: () => exchange.openBody(),
+      signal: exchange.gone,
+    })
+  } catch (error) {
+    // A refused body leaves no upload behind that the client might not know of.
+    if (error instanceof UploadError && (error.code === 'past-end' || error.code === 'too-large')) {
+      exchange.res.removeHeader('Location')
+      await face.uploads.cancel(upload.id, permit).catch(() => {})
+    }
+    throw error
+  }
+}
+
+function refuseBody(exchange: Exchange, declared: DeclaredLength): void {
+  if (exchange.header('content-type') !== CHUNK_TYPE) {
+    throw new TusRequestError(415, `a body must have the content type ${CHUNK_TYPE}`)
+  }
+  const { declaredBytes } = exchange
+  if (declared.kind === 'known' && declaredBytes !== undefined && declaredBytes > declared.length) {
+    throw new TusRequestError(
+      413,
+      `the body has ${declaredBytes} bytes and the upload only ${declared.length}`,
+    )
+  }
+}
+
+/** The names under which clients send a file's name and type. */
+function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
+  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
+  return {
+    contentType: mediaType(type || 'application/octet-stream'),
+    fileName: metadata.get('filename') || metadata.get('name') || undefined,
+  }
+}
+
+function mediaType(text: string): string {
+  if (isMediaType(text)) return text
+  throw new TusRequestError(400, 'the metadata names a content type that is none')
+}

@@ -1,0 +1,65 @@
+/** What each thing that can go wrong with an upload is on the tus wire: one table. */
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { UploadError, UploadErrorCode } from '../../uploads/errors.ts'
+
+/**
+ * Chosen by what clients do with them: on PATCH they come back after 409, 423, 503 and 507 and give up for
+ * good on 404, 410 and 413.
+ */
+const STATUS: Readonly<Record<UploadErrorCode, number>> = {
+  'not-found': 404,
+  gone: 410,
+  'offset-mismatch': 409,
+  busy: 409,
+  finishing: 423,
+  'past-end': 413,
+  'too-large': 413,
+  'length-conflict': 400,
+  'checksum-mismatch': 460,
+  'digest-mismatch': 460,
+  final: 403,
+  'partial-open': 409,
+  'partial-foreign': 403,
+  'partial-unknown': 400,
+  complete: 403,
+  'no-space': 507,
+  unavailable: 503,
+  conflict: 409,
+  // Ours, not the client's: it looks again, finds the upload gone and begins a new one.
+  'bytes-lost': 500,
+}
+
+/** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
+const PASSING: ReadonlySet<UploadErrorCode> = new Set(['finishing', 'no-space', 'unavailable', 'busy'])
+
+export interface TusRefusal {
+  readonly status: number
+  readonly message: string
+  readonly headers: OutgoingHttpHeaders
+}
+
+export function tusRefusal(error: UploadError, method: string): TusRefusal {
+  const passing = PASSING.has(error.code)
+  return {
+    status: passing && method === 'HEAD' ? 423 : STATUS[error.code],
+    message: error.message,
+    headers: {
+      ...(passing ? { 'Retry-After': '1' } : {}),
+      ...(error.offset === undefined ? {} : { 'Upload-Offset': String(error.offset) }),
+      ...(error.limit === undefined ? {} : { 'Tus-Max-Size': String(error.limit) }),
+    },
+  }
+}
+
+/** A request that breaks a rule of the protocol; what was asked of the engine did not begin. */
+export class TusRequestError extends Error {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+
+  constructor(status: number, message: string, headers: OutgoingHttpHeaders = {}) {
+    super(message)
+    this.name = 'TusRequestError'
+    this.status = status
+    this.headers = headers
+  }
+}

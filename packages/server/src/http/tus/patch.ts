@@ -1,0 +1,46 @@
+/** PATCH: more bytes, at the offset where the upload stands. */
+import { parseByteCount, parseUploadOffset } from '@pawl/protocol'
+import type { Granted } from '../../access/files-access.ts'
+import type { UploadId } from '../../uploads/upload.ts'
+import type { Exchange } from '../exchange.ts'
+import { checksumOf } from './checksum.ts'
+import { TusRequestError } from './errors.ts'
+import { expiresHeader, outcomeHeaders } from './render.ts'
+import type { TusFace } from './tus.ts'
+
+export const CHUNK_TYPE = 'application/offset+octet-stream'
+
+export async function patch(
+  face: TusFace,
+  exchange: Exchange,
+  id: UploadId,
+  { permit }: Granted,
+): Promise<void> {
+  if (exchange.header('content-type') !== CHUNK_TYPE) {
+    throw new TusRequestError(415, `PATCH must have the content type ${CHUNK_TYPE}`)
+  }
+  const offset = parseUploadOffset(exchange.header('upload-offset'))
+  const length = exchange.header('upload-length')
+  const outcome = await face.uploads.append(id, permit, {
+    offset,
+    declared: exchange.declaredBytes,
+    length: length === undefined ? undefined : parseByteCount('Upload-Length', length),
+    checksum: checksumOf(exchange),
+    open: () => exchange.openBody(),
+    signal: exchange.gone,
+  })
+  switch (outcome.kind) {
+    case 'cut':
+      return exchange.cut()
+    case 'appended':
+      return exchange.answer(204, {
+        'Upload-Offset': String(outcome.offset),
+        ...expiresHeader(outcome.expiresAt),
+      })
+    case 'finished':
+      return exchange.answer(204, {
+        'Upload-Offset': String(outcome.offset),
+        ...(await outcomeHeaders(face, outcome.upload, outcome.finished)),
+      })
+  }
+}

@@ -1,0 +1,34 @@
+/** Headers that several tus answers share. */
+import type { OutgoingHttpHeaders } from 'node:http'
+import { formatHttpDate } from '@pawl/protocol'
+import type { ObjectRecord } from '../../objects/object.ts'
+import type { Finished } from '../../uploads/finish.ts'
+import type { UploadRecord } from '../../uploads/upload.ts'
+import { reprDigest } from '../repr-digest.ts'
+import type { TusFace } from './tus.ts'
+
+export function expiresHeader(expiresAt: number): OutgoingHttpHeaders {
+  return { 'Upload-Expires': formatHttpDate(new Date(expiresAt)) }
+}
+
+/** What the last answer says of what became of the upload, now and at every repeat. */
+export async function outcomeHeaders(
+  { objects }: TusFace,
+  upload: UploadRecord,
+  finished: Finished,
+): Promise<OutgoingHttpHeaders> {
+  if (finished.kind === 'sealed') return expiresHeader(upload.expiresAt)
+  const { version } = finished.answer
+  return {
+    'Tus-Complete': '1',
+    ETag: `"${version}"`,
+    'Pawl-Object-Id': upload.key,
+    'Pawl-Object-Version': version,
+    ...reprDigest(digestsOf(await objects.find(upload.bucket, upload.key), version)),
+  }
+}
+
+/** The object under this key may be another one by now. */
+function digestsOf(object: ObjectRecord | undefined, version: string): ObjectRecord['digests'] {
+  return object?.version === version ? object.digests : {}
+}

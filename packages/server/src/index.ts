@@ -1,0 +1,5 @@
+export { MemoryStore, type MemoryStoreOptions } from './blobs/memory/memory-store.ts'
+export { openMemoryCatalog } from './catalog/sqlite/memory-catalog.ts'
+export { type Config, type ConfigSources, readConfig } from './config.ts'
+export { ConfigError } from './config-error.ts'
+export { createServer, type PawlServer, type ServerParts } from './server.ts'

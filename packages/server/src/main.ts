@@ -1,0 +1,78 @@
+/** The server as a process: settings in, keys and URL out, signals obeyed. */
+import { pathToFileURL } from 'node:url'
+import { readConfig, readConfigFile } from './config.ts'
+import { ConfigError } from './config-error.ts'
+import { createServer, type PawlServer } from './server.ts'
+
+export interface MainOptions {
+  /** The built page to serve at `/`. */
+  readonly pageDir?: string
+}
+
+/** One Ctrl-C may arrive two or three times: from the terminal and from the processes above. */
+const SAME_SIGNAL_MS = 1000
+
+/** Runs until it is told to stop. Sets the exit code; never throws for what a person can mend. */
+export async function main(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  options: MainOptions = {},
+): Promise<void> {
+  let server: PawlServer | undefined
+  try {
+    const file = await readConfigFile(process.cwd())
+    const warn = (message: string): void => console.error(`pawl: ${message}`)
+    const config = readConfig({ argv, env, file, warn })
+    server = await createServer(config, options)
+    const url = await server.listen()
+    // Before anyone is told that it runs: whoever is told may end it in the same moment.
+    obeySignals(server)
+    if (config.dev) await greet(server, url)
+    server.log.info({ url }, 'listening')
+  } catch (error) {
+    console.error(`pawl: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = error instanceof ConfigError ? 2 : 1
+    // Made but not reachable, as with a busy port: what it holds would keep the process from ending.
+    await server?.close()
+  }
+}
+
+async function greet({ tokens }: PawlServer, url: string): Promise<void> {
+  console.log(`
+Pawl is running in development mode: anyone on this machine may upload.
+
+  Page         ${url}/
+  Endpoint     ${url}/files/
+  anon key     ${await tokens.apiKey('anon')}
+  service key  ${await tokens.apiKey('service_role')}
+
+Upload a file:
+  FILE=README.md; curl -i ${url}/files/ -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c <$FILE | tr -d ' ')" \\
+    -H 'Content-Type: application/offset+octet-stream' --data-binary @$FILE
+`)
+}
+
+function obeySignals(server: PawlServer): void {
+  let firstAt: number | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (firstAt !== undefined) {
+      if (Date.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    firstAt = Date.now()
+    server.log.info({ signal }, 'closing: transfers end with their bytes kept')
+    server.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        server.log.error({ err: error }, 'closing failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(process.argv.slice(2), process.env)
+}

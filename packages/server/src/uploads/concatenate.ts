@@ -1,0 +1,108 @@
+/**
+ * A final upload: partial ones joined in order. No byte is copied: the object is a list of their segments.
+ */
+import { createHash } from 'node:crypto'
+import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
+import { type CreateRequest, refuseTooLarge } from './create.ts'
+import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
+import { UploadError } from './errors.ts'
+import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
+
+export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'concat'> {
+  readonly partials: readonly UploadId[]
+  /** What the client sent, shown again as it was. */
+  readonly list: string
+}
+
+/**
+ * The same list by the same owner gives the same upload, so that a lost answer can be repeated.
+ * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `unavailable`, and
+ *   what finishing throws
+ */
+export async function concatenate(
+  engine: Engine,
+  request: ConcatenateRequest,
+  permit: Permit,
+): Promise<UploadRecord> {
+  const { catalog, limits, now, finisher } = engine
+  const signature = signatureOf(request)
+  for (;;) {
+    const pieces = await piecesFrom(engine, request, permit)
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    refuseTooLarge(length, limits.maxSize)
+    const id = newUploadId()
+    const upload: UploadRecord = {
+      id,
+      face: request.face,
+      owner: request.owner,
+      bucket: request.bucket,
+      key: request.key(id),
+      precondition: request.precondition,
+      length,
+      metadata: request.metadata,
+      headers: request.headers,
+      segment: newSegmentId(),
+      concat: { kind: 'final', list: request.list, pieces },
+      digests: request.digests,
+      rollback: undefined,
+      durable: length,
+      createdAt: now(),
+      expiresAt: now() + limits.ttl,
+      state: { kind: 'finishing' },
+    }
+    const result = await reach(() => catalog.insertFinal(upload, signature, request.partials))
+    // A partial ended between our look and the insert: looking again finds out which.
+    if (result.kind === 'changed') continue
+    const made = result.kind === 'exists' ? result.upload : upload
+    const finished = await reach(() => finisher.finish(made, made.length ?? 0))
+    if (finished.kind !== 'published') throw new UploadError('finishing', 'the upload is being finished')
+    return { ...made, state: { kind: 'complete', answer: finished.answer } }
+  }
+}
+
+async function piecesFrom(
+  engine: Engine,
+  request: ConcatenateRequest,
+  permit: Permit,
+): Promise<readonly SegmentPiece[]> {
+  const found = await reach(() => Promise.all(request.partials.map((id) => engine.catalog.findUpload(id))))
+  const partials = found.map((upload, i) => partialOf(upload, request, i, permit))
+  const pieces: SegmentPiece[] = []
+  for (const partial of partials) {
+    const { state, segment, length } = partial
+    if (state.kind === 'finishing') {
+      await engine.finisher.finish(partial, length ?? 0).catch((error: unknown) => {
+        throw asUploadError(error)
+      })
+    } else if (state.kind !== 'sealed') {
+      throw new UploadError('partial-open', 'a partial upload that is to be joined is not complete yet')
+    }
+    pieces.push({ segment, length: length ?? 0 })
+  }
+  return pieces
+}
+
+function partialOf(
+  upload: UploadRecord | undefined,
+  request: ConcatenateRequest,
+  index: number,
+  permit: Permit,
+): UploadRecord {
+  const nth = `upload ${index + 1} of the list`
+  const ended =
+    upload?.state.kind === 'cancelled' || upload?.state.kind === 'expired' || upload?.state.kind === 'failed'
+  if (upload === undefined || ended || upload.face !== request.face) {
+    throw new UploadError('partial-unknown', `${nth} is not there any more: upload it again`)
+  }
+  if (!permit(upload)) throw new UploadError('partial-foreign', `${nth} belongs to someone else`)
+  if (upload.concat.kind !== 'partial') {
+    throw new UploadError('partial-unknown', `${nth} was not created as a partial upload`)
+  }
+  return upload
+}
+
+function signatureOf({ face, owner, bucket, partials }: ConcatenateRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([face, owner, bucket, partials]))
+    .digest('hex')
+}

@@ -1,0 +1,187 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { type Pawl, startPawl } from '../../server/test/process.ts'
+import { startProxy } from './proxy.ts'
+
+/** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
+export interface Stage {
+  /** Starts a server with the page; ended with the stage. */
+  serve(env?: Readonly<Record<string, string>>): Promise<Pawl>
+  /** A tab of its own, with its own storage. */
+  open(url: string, options?: OpenOptions): Promise<Tab>
+  /** A file of random bytes. */
+  file(name: string, size: number): Promise<SourceFile>
+}
+
+interface OpenOptions {
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: 'light' | 'dark'
+  readonly context?: BrowserContext
+}
+
+export interface Tab {
+  readonly page: Page
+  readonly cdp: CDPSession
+  readonly context: BrowserContext
+  /** Console errors, uncaught errors and violations of the content policy, as they come. */
+  readonly complaints: string[]
+  /** Limits what goes up, in bytes per second; 0 lifts the limit. */
+  throttle(bytesPerSecond: number): Promise<void>
+}
+
+export interface SourceFile {
+  readonly path: string
+  readonly name: string
+  readonly size: number
+  readonly digest: string
+}
+
+const chromiumPath = process.env.PAWL_TEST_CHROMIUM ?? '/usr/bin/chromium'
+const hasChromium = existsSync(chromiumPath)
+
+/** A test that needs the browser: skipped on a machine without one. */
+export const test = plainTest.skipIf(!hasChromium)
+
+/** Where the first server that starts has built the page. */
+export const dist = join(import.meta.dirname, '../dist')
+
+export const mebibyte = 1024 * 1024
+
+/** To be called once in a test file: sets the stage up before its tests and clears it after them. */
+export function setStage(): Stage {
+  const endings: (() => Promise<unknown>)[] = []
+  let folder = ''
+  let browser: Browser | undefined
+
+  beforeAll(async () => {
+    if (!hasChromium) return
+    folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
+    browser = await chromium.launch({
+      executablePath: chromiumPath,
+      args: [
+        '--headless=new',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    })
+  }, 60_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await Promise.all(endings.map((end) => end()))
+    if (folder !== '') await rm(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  return {
+    async serve(env = {}) {
+      // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
+      const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
+      endings.push(() => pawl.stop())
+      return pawl
+    },
+    async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+      if (browser === undefined) throw new Error('there is no browser')
+      const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      const page = await context.newPage()
+      // A listener of its own turns the system's file dialog off for good, before any key can open it.
+      page.on('filechooser', () => {})
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(error.message))
+      const cdp = await context.newCDPSession(page)
+      await cdp.send('Network.enable')
+      await page.goto(url)
+      return {
+        page,
+        cdp,
+        context,
+        complaints,
+        async throttle(uploadThroughput) {
+          const limit = uploadThroughput === 0 ? -1 : uploadThroughput
+          await cdp.send('Network.emulateNetworkConditions', {
+            offline: false,
+            latency: 0,
+            downloadThroughput: -1,
+            uploadThroughput: limit,
+          })
+        },
+      }
+    },
+    async file(name, size) {
+      const place = await mkdtemp(join(folder, 'source-'))
+      const bytes = randomBytes(size)
+      const path = join(place, name)
+      await writeFile(path, bytes)
+      return { path, name, size, digest: digestOf(bytes) }
+    },
+  }
+}
+
+/** A proxy in front of a server that counts what the browser really sends. */
+export { startProxy }
+
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The sha-256 of what the server gives back for the finished row of a file. */
+export async function digestOfObject(page: Page, name: string): Promise<string> {
+  const address = await page.getByRole('link', { name, exact: true }).getAttribute('href')
+  const response = await fetch(new URL(address ?? '', page.url()))
+  if (!response.ok) throw new Error(`GET ${address} answers ${response.status}`)
+  return digestOf(new Uint8Array(await response.arrayBuffer()))
+}
+
+export function row(page: Page, name: string) {
+  return page.getByRole('listitem').filter({ hasText: name })
+}
+
+/** Chooses files through the page's own button. */
+export async function choose(page: Page, ...files: SourceFile[]): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    page.getByRole('button', { name: /^(Choose|Add) files$/ }).click(),
+  ])
+  await chooser.setFiles(files.map(({ path }) => path))
+}
+
+/** Drops files from the desktop onto the page. */
+export async function drop({ page, cdp }: Tab, ...files: SourceFile[]): Promise<void> {
+  const data = { items: [], files: files.map(({ path }) => path), dragOperationsMask: 1 }
+  const { width, height } = page.viewportSize() ?? { width: 800, height: 600 }
+  const where = { x: Math.round(width / 2), y: Math.round(height / 2), data }
+  await cdp.send('Input.dispatchDragEvent', { type: 'dragEnter', ...where })
+  await cdp.send('Input.dispatchDragEvent', { type: 'dragOver', ...where })
+  await cdp.send('Input.dispatchDragEvent', { type: 'drop', ...where })
+}
+
+export async function percentShown(page: Page, name: string): Promise<number> {
+  const text = await row(page, name).locator('.row-percent').textContent()
+  return Number.parseInt(text ?? '', 10)
+}
+
+/** Waits until a row has come at least so far. */
+export async function reaches(page: Page, name: string, percent: number): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while ((await percentShown(page, name)) < percent) {
+    if (Date.now() > deadline) throw new Error(`${name} did not reach ${percent} %`)
+    await page.waitForTimeout(50)
+  }
+}
+
+export async function finishes(page: Page, name: string, timeout = 60_000): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).waitFor({ timeout })
+}
