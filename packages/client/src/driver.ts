@@ -69,8 +69,8 @@ interface DriverCalls<Session extends Json> {
   discard(session: Session, call: Call): Promise<void>
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
-  /** Digest algorithm to compute over the whole body, because the provider will report it. */
-  readonly digest?: Digest['algorithm']
+  /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
+  readonly digest?: 'crc32'
 }
 
 /** A growing range. Several of them only where the provider can join them. */

@@ -6,6 +6,7 @@ import { attempt, Cut } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
 import { Patience, type Retry, type RetryPolicy } from './retry.ts'
+import type { Verify } from './verify.ts'
 
 export interface Transfer extends Road {
   readonly desk: Desk
@@ -15,6 +16,7 @@ export interface Transfer extends Road {
   /** Milliseconds of silence after which a call is ended. */
   readonly idleTimeout: number
   readonly concurrency: number
+  readonly verify: Verify
   readonly onRetry: (retry: Retry) => void
 }
 
