@@ -1,7 +1,6 @@
 /** What the two shapes share: one upload under way. */
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import type { Json } from '../json.ts'
 import { attempt, Cut } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
@@ -88,10 +87,4 @@ export async function together(
     ),
   )
   if (first) throw first.error
-}
-
-/** A session and where it stands. */
-export interface Started<State> {
-  readonly session: Json
-  readonly state: State
 }
