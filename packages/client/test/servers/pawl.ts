@@ -21,6 +21,7 @@ export async function startPawl(): Promise<PawlServer> {
     const child = spawn(process.execPath, [main], {
       env: { ...process.env, PAWL_DEV: 'true', PAWL_PORT: port, PAWL_DATA: data, PAWL_LOG: 'error' },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
     })
     const url = await new Promise<string>((resolve, reject) => {
       let said = ''
