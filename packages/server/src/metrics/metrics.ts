@@ -7,7 +7,7 @@ import type { UnfinishedState } from '../catalog/catalog.ts'
 import type { Observer, RefusalReason, TransferOutcome } from '../uploads/observer.ts'
 import type { Transfers } from '../uploads/transfers.ts'
 
-export interface MetricsSources {
+interface MetricsSources {
   readonly unfinished: () => Promise<Readonly<Record<UnfinishedState, number>>>
   readonly transfers: Transfers
   /** Connections that are open now. */
