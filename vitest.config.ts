@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests with servers, browsers and kills. */
+const PROCESSES = ['packages/{server,web}/test/**/*.test.ts', 'packages/client/test/kill/*.test.ts']
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -12,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: ['packages/{server,web}/test/**'],
+          exclude: PROCESSES,
         },
       },
       {
@@ -20,7 +23,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'processes',
-          include: ['packages/{server,web}/test/**/*.test.ts'],
+          include: PROCESSES,
           fileParallelism: false,
           // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
           testTimeout: 120_000,

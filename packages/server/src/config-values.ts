@@ -1,4 +1,5 @@
 /** What a setting's value may be: each reader takes text, or the value itself from a config file. */
+import { isIPv4, isIPv6 } from 'node:net'
 import { type Policies, PolicyRules } from './access/policies.ts'
 import { ConfigError } from './config-error.ts'
 import { parseWebhookSecret } from './events/webhook/secret.ts'
@@ -60,6 +61,41 @@ export const httpUrl: Reader<string> = (given, source) => {
   return url !== undefined && /^https?:$/.test(url.protocol)
     ? url.href.replace(/\/$/, '')
     : wrong(source, given, 'a URL that begins with http:// or https://')
+}
+
+/** A whole number of things, at least one. */
+export const count: Reader<number> = (given, source) => {
+  const number = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 1
+    ? number
+    : wrong(source, given, 'a whole number of at least 1')
+}
+
+/** Things per second, a fraction too; undefined for `off`. */
+export const perSecond: Reader<number | undefined> = (given, source) => {
+  if (given === 'off') return undefined
+  const number = typeof given === 'string' && /^\d{1,9}(\.\d{1,3})?$/.test(given) ? Number(given) : given
+  return typeof number === 'number' && number > 0 && Number.isFinite(number)
+    ? number
+    : wrong(source, given, 'a number per second such as 20, or off')
+}
+
+/** Bytes per second; undefined for `off`. */
+export const sizePerSecond: Reader<number | undefined> = (given, source) => {
+  if (given === 'off') return undefined
+  const bytes = size(typeof given === 'string' ? given.replace(/\/s$/, '') : given, source)
+  return bytes > 0 ? bytes : wrong(source, given, 'a size per second such as 10kib, or off')
+}
+
+/** IP addresses and networks. */
+export const addresses: Reader<readonly string[]> = (given, source) => {
+  const items = list(given, source)
+  const valid = items.every((item) => {
+    const [address = '', bits] = item.split('/', 2)
+    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    return bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= most
+  })
+  return valid ? items : wrong(source, given, 'a list of addresses and networks such as 10.0.0.0/8,::1')
 }
 
 /** What stands before the paths of a service: no query and no fragment can follow it. */

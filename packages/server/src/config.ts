@@ -18,11 +18,19 @@ const SETTINGS = {
   jwksUrl: { type: value.httpUrl, default: undefined },
   jwtIssuer: { type: value.text, default: undefined },
   jwtAudience: { type: value.text, default: undefined },
+  trustedProxies: { type: value.addresses, default: [] as readonly string[] },
   publicUrl: { type: value.baseUrl, default: undefined },
   uploadTtl: { type: value.duration, default: 24 * 60 * 60 * 1000 },
   maxSize: { type: value.size, default: 50_000_000_000 },
   reserve: { type: value.size, default: 1_000_000_000 },
+  quotaOwner: { type: value.size, default: undefined },
+  quotaBucket: { type: value.size, default: undefined },
   idleTimeout: { type: value.duration, default: 60_000 },
+  minRate: { type: value.sizePerSecond, default: undefined },
+  maxOpen: { type: value.count, default: 1000 },
+  maxActive: { type: value.count, default: 500 },
+  rate: { type: value.perSecond, default: undefined },
+  metricsPort: { type: value.port, default: undefined },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
   storagePrefix: { type: value.mountPath, default: '/storage/v1' },
   policies: { type: value.policies, default: undefined },
@@ -39,19 +47,7 @@ type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['type']> | (typeof 
 export type Config = { readonly [N in Name]: Value<N> }
 
 /** Named in the public contract and not built yet: a wish for them is refused rather than ignored. */
-const NOT_YET = [
-  'databaseUrl',
-  'blobsUrl',
-  'trustedProxies',
-  'quotaOwner',
-  'quotaBucket',
-  'minRate',
-  'maxOpen',
-  'maxActive',
-  'rate',
-  'interim',
-  'metricsPort',
-]
+const NOT_YET = ['databaseUrl', 'blobsUrl', 'interim']
 
 export interface ConfigSources {
   /** Arguments after the command, such as `--port 0`. */

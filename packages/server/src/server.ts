@@ -1,12 +1,14 @@
 /** The composition root: the only place that knows every part. */
 import { mkdir } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { DEV_POLICIES, makeDevBuckets } from './access/dev-buckets.ts'
 import { filesAccess } from './access/files-access.ts'
 import { allowsBy } from './access/policies.ts'
 import { secretIn } from './access/secret.ts'
+import { isService } from './access/service-key.ts'
 import { signedUrlsFrom } from './access/signed-urls.ts'
 import { identify, storageJudge } from './access/storage-access.ts'
 import { type Tokens, tokensFrom } from './access/tokens.ts'
@@ -18,13 +20,17 @@ import type { Config } from './config.ts'
 import { type Events, Listeners } from './events/listeners.ts'
 import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
+import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { filesTus } from './http/files-tus.ts'
 import { createJson } from './http/json.ts'
+import { createMetricsServer } from './http/metrics-server.ts'
+import { RateLimit } from './http/rate-limit.ts'
 import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
 import type { Uploads } from './uploads/uploads.ts'
@@ -65,13 +71,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const log = parts.log ?? createLog(config.log)
   const now = (): number => Date.now()
   await mkdir(config.data, { recursive: true, mode: 0o700 })
+  const metrics = createMetrics()
+  const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
+  const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog({
-      path: join(config.data, 'catalog.sqlite'),
-      lockTimeout: LOCK_TIMEOUT_MS,
-      keepEvents: config.webhookUrl !== undefined,
-    }))
+    (await openSqliteCatalog(
+      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+      metrics.committed,
+    ))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
     const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
@@ -84,6 +92,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       now,
       judge: storageJudge(allows, (id) => catalog.findBucket(id)),
       idleTimeout: config.idleTimeout,
+      allowance: {
+        ownerBytes: config.quotaOwner,
+        bucketBytes: config.quotaBucket,
+        ownerOpen: config.maxOpen,
+      },
+      maxActive: config.maxActive,
+      slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
+      observer: metrics,
       hooks: config.hooks,
       listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
@@ -98,6 +114,13 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     })
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
+    const addressOf = clientAddresses(config.trustedProxies)
+    const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
+    const pace = (req: IncomingMessage): number => {
+      const wait = rate?.take(addressOf(req)) ?? 0
+      if (wait > 0) metrics.refused('rate')
+      return wait
+    }
 
     const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
       const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
@@ -116,12 +139,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       allows,
       cors,
       identify: (credentials, late) => identify(tokens, credentials, now(), late),
+      pace,
       onError,
     }
     const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
     const { handler, server } = createApp({
-      files: { tus, cors, objects, access },
+      files: { tus, cors, objects, access, pace },
       storage,
+      pace,
       json: await createJson({
         pageDir: parts.pageDir,
         register: [(routes) => registerStorage(routes, storage)],
@@ -129,17 +154,28 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
-          await Promise.all([catalog.counts(), blobs.freeBytes()])
+          await Promise.all([catalog.unfinishedCounts(), blobs.freeBytes()])
+        },
+        async metrics(authorization) {
+          return (await isService(tokens, authorization)) ? metrics.render() : undefined
         },
       }),
       dev: config.dev,
       onError,
     })
 
+    metrics.watch({
+      unfinished: () => catalog.unfinishedCounts(),
+      transfers: engine.transfers,
+      connections: promisify(server.getConnections.bind(server)),
+    })
+    const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
+
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
+      metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
       const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
@@ -160,12 +196,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       tokens,
       log,
       async listen() {
-        await new Promise<void>((resolve, reject) => {
-          server.once('error', reject)
-          server.listen(config.port, config.host, () => resolve())
-        })
-        const { address, family, port } = server.address() as AddressInfo
-        return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+        const url = await bind(server, config.port, config.host)
+        if (metricsServer !== undefined) {
+          const metricsUrl = await bind(metricsServer, config.metricsPort ?? 0, config.host)
+          log.info({ url: `${metricsUrl}/metrics` }, 'metrics')
+        }
+        return url
       },
       close: () => {
         closing ??= close()
@@ -177,4 +213,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     await catalog.close().catch(() => {})
     throw error
   }
+}
+
+/** @throws Error with `code` EADDRINUSE and the like */
+async function bind(server: Server, port: number, host: string): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve())
+  })
+  const bound = server.address() as AddressInfo
+  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }

@@ -9,7 +9,7 @@ import type { Json } from '../json.ts'
 import type { SessionToken } from '../session.ts'
 import { Budget } from './budget.ts'
 import { type Course, courseOf } from './course.ts'
-import { finish } from './finish.ts'
+import { finish, proved, wholeDigest } from './finish.ts'
 import type { Grid } from './grid.ts'
 import { Pace } from './pace.ts'
 import { Progress, type UploadProgress } from './progress.ts'
@@ -123,7 +123,8 @@ async function goOn(
   const { verifyBody } = await import('./verify.ts')
   if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
   const found = await course.locate(session, stop, patienceOf(transfer, stop))
-  return found ?? finish(transfer, course, session, stop)
+  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
+  return finish(transfer, course, session, stop)
 }
 
 /** Begins a session. `made` hears of it before anything else can fail, so that it is never forgotten. */

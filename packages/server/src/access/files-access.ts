@@ -4,7 +4,7 @@ import type { UploadRecord } from '../uploads/upload.ts'
 import { ANON, isOwnerOrService, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 
-export type Access = Granted | Refused
+type Access = Granted | Refused
 
 export interface Granted {
   readonly kind: 'granted'

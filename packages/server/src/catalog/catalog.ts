@@ -21,6 +21,7 @@ import type { BucketRecords } from './bucket-records.ts'
 import type { Listing } from './listing.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
+import type { Allowance, Exceeded } from './usage.ts'
 
 export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
@@ -34,13 +35,19 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
-  /** Adds an open upload and its segment. */
-  insertUpload(upload: UploadRecord): Promise<void>
+  /** Adds an open upload and its segment; nothing is added when the allowance does not cover it. */
+  insertUpload(upload: UploadRecord, allowance?: Allowance): Promise<Exceeded | undefined>
   /** Changes what an open upload's object will say of itself, where a client tells that behind the bytes. */
   describeUpload(id: UploadId, details: UploadDetails): Promise<void>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
   setLength(id: UploadId, length: number): Promise<number | undefined>
+  /**
+   * Sets bytes aside for an open upload whose length is not known, in place of those set aside before:
+   * `wanted`, or fewer where the allowance ends. When not even `least` fit, nothing changes. Resolves to the
+   * bytes that fit in all.
+   */
+  reserve(id: UploadId, wanted: number, least: number, allowance: Allowance): Promise<number>
   /** Moves the durable offset and the expiry of an open upload forward, never back. */
   advance(id: UploadId, progress: { durable?: number; expiresAt?: number }): Promise<void>
   /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
@@ -64,9 +71,14 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
    * Adds a final upload in state `finishing`, if every one of `partials` is sealed; its segments gain a
    * reference. A final upload of the same `signature` that is there already is the result instead.
    */
-  insertFinal(upload: UploadRecord, signature: string, partials: readonly UploadId[]): Promise<FinalResult>
+  insertFinal(
+    upload: UploadRecord,
+    signature: string,
+    partials: readonly UploadId[],
+    allowance?: Allowance,
+  ): Promise<FinalResult>
   /** Ends an upload that is in one of `from`, releases its segments; false when it was in none of them. */
-  endUpload(id: UploadId, from: readonly EndableState[], end: UploadEnd, at: number): Promise<boolean>
+  endUpload(id: UploadId, from: readonly UnfinishedState[], end: UploadEnd, at: number): Promise<boolean>
 
   /** Uploads not ended, by id, after `after`. */
   unfinished(after: UploadId | undefined, limit: number): Promise<UploadRecord[]>
@@ -95,7 +107,10 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
   /** Gives rows to segments that had none, released at `releasedAt`, so that the sweep takes them in time. */
   adoptSegments(ids: readonly SegmentId[], releasedAt: number): Promise<void>
 
+  /** Reads everything once: for people, not for probes. */
   counts(): Promise<CatalogCounts>
+  /** Cheap enough to be asked every few seconds. */
+  unfinishedCounts(): Promise<Readonly<Record<UnfinishedState, number>>>
   close(): Promise<void>
 }
 
@@ -123,8 +138,11 @@ export type FinalResult =
   | { readonly kind: 'exists'; readonly upload: UploadRecord }
   /** One of the partials ended meanwhile. */
   | { readonly kind: 'changed' }
+  /** The allowance does not cover bytes that are joined once more. */
+  | { readonly kind: 'exceeded'; readonly exceeded: Exceeded }
 
-export type EndableState = 'open' | 'finishing' | 'sealed'
+/** States of an upload that has not come to its end. */
+export type UnfinishedState = 'open' | 'finishing' | 'sealed'
 
 export type UploadEnd =
   | { readonly kind: 'cancelled' }

@@ -1,6 +1,7 @@
 /** Changes to objects that move no byte: their segments are counted by reference. */
 import type { ObjectRecord } from '../objects/object.ts'
 import type { Verdict } from '../uploads/judge.ts'
+import type { Allowance, Exceeded } from './usage.ts'
 
 export interface ObjectChanges {
   /**
@@ -11,12 +12,13 @@ export interface ObjectChanges {
   /** Removes at most `limit` objects of a bucket; resolves to how many. */
   removeSome(bucket: string, limit: number, at: number): Promise<number>
   /** Adds `copy`, which shares the segments of the object that has the version `source`. */
-  copyObject(source: string, copy: ObjectRecord, may: Verdict): Promise<CopyResult>
+  copyObject(source: string, copy: ObjectRecord, may: Verdict, allowance?: Allowance): Promise<CopyResult>
   /** Gives an object another name, where none has it. */
   moveObject(
     version: string,
     to: { readonly bucket: string; readonly key: string },
     at: number,
+    allowance?: Allowance,
   ): Promise<MoveResult>
 }
 
@@ -33,3 +35,5 @@ export type NotChanged =
   | { readonly kind: 'gone' }
   /** There is no such bucket. */
   | { readonly kind: 'no-bucket' }
+  /** The allowance does not cover it. */
+  | { readonly kind: 'exceeded'; readonly exceeded: Exceeded }

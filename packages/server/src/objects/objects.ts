@@ -4,6 +4,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ListPage, ListRequest } from '../catalog/listing.ts'
 import type { CopyResult, MoveResult } from '../catalog/object-changes.ts'
+import type { Allowance } from '../catalog/usage.ts'
 import { reach } from '../uploads/engine.ts'
 import type { Verdict } from '../uploads/judge.ts'
 import { newObjectId, newVersion, type ObjectRecord } from './object.ts'
@@ -30,6 +31,7 @@ export function objectsOver(
   blobs: BlobStore,
   readers: Readers,
   now: () => number,
+  allowance: Allowance = {},
 ): Objects {
   return {
     find: (bucket, key) => reach(() => catalog.findObject(bucket, key)),
@@ -43,8 +45,8 @@ export function objectsOver(
     copy(source, to, may) {
       const at = now()
       const copy = { ...source, ...to, id: newObjectId(), version: newVersion(), createdAt: at, since: at }
-      return reach(() => catalog.copyObject(source.version, copy, may))
+      return reach(() => catalog.copyObject(source.version, copy, may, allowance))
     },
-    move: (object, to) => reach(() => catalog.moveObject(object.version, to, now())),
+    move: (object, to) => reach(() => catalog.moveObject(object.version, to, now(), allowance)),
   }
 }

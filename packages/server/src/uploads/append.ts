@@ -16,6 +16,8 @@ import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import { refuseDenied } from './judge.ts'
 import type { Lease } from './lease.ts'
+import { limited } from './limited.ts'
+import { type Growth, overQuota } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
@@ -65,7 +67,7 @@ export type AppendOutcome =
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
  *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `not-permitted`, `bytes-lost`,
- *   `digest-mismatch`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
+ *   `digest-mismatch`, `over-quota`, `overloaded`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -74,8 +76,17 @@ export async function append(
   request: AppendRequest,
 ): Promise<AppendOutcome> {
   // Only who may touch the upload may displace its holder.
-  if (engine.leases.holder(id) !== undefined) await findPermitted(engine, id, permit)
-  const lease = await acquire(engine, id, permit, request.signal)
+  const met = engine.leases.holder(id)
+  if (met !== undefined) await findPermitted(engine, id, permit)
+  const since = performance.now()
+  const waited = (tookOver: boolean): void => {
+    if (met !== undefined) engine.observer.waitedForLease((performance.now() - since) / 1000, tookOver)
+  }
+  const lease = await acquire(engine, id, permit, request.signal).catch((error: unknown) => {
+    waited(false)
+    throw error
+  })
+  waited(true)
   try {
     const found = await findPermitted(engine, id, permit)
     if (found.concat.kind === 'final') {
@@ -129,10 +140,13 @@ async function appendHolding(
       throw mismatch(request.offset, begin)
     }
     refusePastEnd(found, request)
+    engine.transfers.refuseWhenFull()
     upload = await withLength(engine, found, request, begin)
-    end = await (request.checksum === undefined
-      ? plain(engine, upload, request, lease, writer)
-      : checksummed(engine, upload, request, lease, writer, request.checksum))
+    end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
+      request.checksum === undefined
+        ? plain(engine, upload, request, lease, writer, growth)
+        : checksummed(engine, upload, request, lease, writer, growth, request.checksum),
+    )
   } finally {
     await reach(() => writer.close())
   }
@@ -149,6 +163,7 @@ async function appendHolding(
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
+  if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
   if (end.kind !== 'ended') return { kind: 'cut' }
   await beforeTelling(engine, upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
@@ -161,6 +176,7 @@ async function plain(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
 ): Promise<TransferEnd> {
   const begin = writer.length
   const end = await transfer({
@@ -172,6 +188,7 @@ async function plain(
     holdLast: request.declared === undefined,
     onWritten: (length) => {
       lease.offset = length
+      growth.note(length)
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
       engine.progress.note(upload, length)
@@ -191,6 +208,7 @@ async function checksummed(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
   checksum: () => Checksum,
 ): Promise<TransferEnd> {
   const begin = writer.length
@@ -204,7 +222,7 @@ async function checksummed(
       budget: engine.budget,
       limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
       holdLast: false,
-      onWritten: () => {},
+      onWritten: (length) => growth.note(length),
     })
     if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
     if (end.kind !== 'ended') return end
@@ -307,7 +325,10 @@ async function withLength(
     )
   }
   refuseTooLarge(length, maxSizeOf(upload, engine.limits))
-  if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
+  if (upload.length === undefined) {
+    await engine.quota.declare(upload, length)
+    await reach(() => engine.catalog.setLength(upload.id, length))
+  }
   return { ...upload, length }
 }
 

@@ -6,6 +6,7 @@ import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
 import { askBeforeCreate, type CreateRequest, maxSizeOf, refuseTooLarge } from './create.ts'
 import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { refusalOf } from './quota.ts'
 import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
 
 export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'concat'> {
@@ -16,15 +17,17 @@ export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'conc
 
 /**
  * The same list by the same owner gives the same upload, so that a lost answer can be repeated.
- * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `unavailable`,
- *   `rejected`, and what finishing throws
+ * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `over-quota`,
+ *   `unavailable`, `rejected`, and what finishing throws
  */
 export async function concatenate(
   engine: Engine,
   request: ConcatenateRequest,
   permit: Permit,
 ): Promise<UploadRecord> {
-  const { catalog, limits, now, finisher } = engine
+  const { catalog, limits, quota, now, finisher } = engine
+  // It ends at once: the limit on open uploads is none of its business.
+  const allowance = { ...quota.allowance, ownerOpen: undefined }
   const signature = signatureOf(request)
   for (;;) {
     const pieces = await piecesFrom(engine, request, permit)
@@ -57,7 +60,8 @@ export async function concatenate(
       expiresAt: now() + limits.ttl,
       state: { kind: 'finishing' },
     }
-    const result = await reach(() => catalog.insertFinal(upload, signature, request.partials))
+    const result = await reach(() => catalog.insertFinal(upload, signature, request.partials, allowance))
+    if (result.kind === 'exceeded') throw refusalOf(result.exceeded)
     // A partial ended between our look and the insert: looking again finds out which.
     if (result.kind === 'changed') continue
     const made = result.kind === 'exists' ? result.upload : upload

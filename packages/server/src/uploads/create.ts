@@ -5,6 +5,7 @@ import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
 import { type Engine, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
 import type { HookSubject } from './hooks.ts'
+import { refusalOf } from './quota.ts'
 import {
   type DigestWishes,
   type FaceName,
@@ -39,10 +40,11 @@ export interface CreateRequest {
 
 /**
  * An upload of no bytes is complete, and its object published, when this resolves.
- * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`, `rejected`
+ * @throws UploadError `too-large`, `over-quota`, `too-many-open`, `no-space`, `unavailable`, `conflict`,
+ *   `rejected`
  */
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
-  const { catalog, blobs, limits, now, finisher } = engine
+  const { catalog, blobs, limits, quota, now, finisher } = engine
   if (request.length !== undefined) {
     refuseTooLarge(request.length, maxSizeOf(request, limits))
     const free = await reach(() => blobs.freeBytes())
@@ -79,7 +81,8 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     state: { kind: 'open' },
   }
   return reach(async () => {
-    await catalog.insertUpload(upload)
+    const exceeded = await catalog.insertUpload(upload, quota.allowance)
+    if (exceeded !== undefined) throw refusalOf(exceeded)
     try {
       await blobs.create(upload.segment)
     } catch (error) {

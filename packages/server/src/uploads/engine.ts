@@ -10,6 +10,9 @@ import type { GatherBudget } from './gather-budget.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
 import type { Leases } from './lease.ts'
+import type { Observer } from './observer.ts'
+import type { Quota } from './quota.ts'
+import type { Transfers } from './transfers.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
 
@@ -26,6 +29,9 @@ export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly leases: Leases
+  readonly transfers: Transfers
+  readonly quota: Quota
+  readonly observer: Observer
   readonly budget: GatherBudget
   readonly durability: Durability
   readonly digests: UploadDigests

@@ -42,6 +42,12 @@ export type UploadErrorCode =
   | 'partial-unknown'
   /** It is complete and can no longer be changed. */
   | 'complete'
+  /** More bytes than the owner or the bucket may hold. */
+  | 'over-quota'
+  /** The owner has as many unfinished uploads as one may have. */
+  | 'too-many-open'
+  /** As many transfers as the server may move at a time. */
+  | 'overloaded'
   /** The disk is full, or would be. */
   | 'no-space'
   /** Catalog or blob store out of reach, or the server is closing: nothing was lost, try again. */

@@ -11,6 +11,7 @@ import type { Durability } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
+import type { Observer } from './observer.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
@@ -25,6 +26,7 @@ export interface FinisherOptions {
   readonly judge: Judge
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
+  readonly observer?: Observer
   /** Finishing with nobody to answer did not end in an object. */
   readonly onLateError: (upload: UploadRecord, error: unknown) => void
 }
@@ -59,6 +61,9 @@ export class Finisher {
   finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
+    const since = performance.now()
+    const tell = (outcome: Parameters<Observer['finished']>[1]): void =>
+      this.#options.observer?.finished((performance.now() - since) / 1000, outcome)
     this.#left.delete(upload.id)
     const work = this.#finish(upload, length)
       .catch((error: unknown) => {
@@ -67,7 +72,10 @@ export class Finisher {
       })
       .finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
-    work.catch(() => {})
+    work.then(
+      ({ kind }) => tell(kind),
+      (error: unknown) => tell(error instanceof UploadError ? 'failed' : 'interrupted'),
+    )
     this.#running.set(upload.id, work)
     return work
   }

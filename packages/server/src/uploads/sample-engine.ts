@@ -13,6 +13,9 @@ import { GatherBudget } from './gather-budget.ts'
 import { hookRunner, NO_HOOKS } from './hooks.ts'
 import { PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
+import { UNOBSERVED } from './observer.ts'
+import { Quota } from './quota.ts'
+import { Transfers } from './transfers.ts'
 import type { UploadRecord } from './upload.ts'
 import { UploadDigests } from './upload-digests.ts'
 
@@ -35,6 +38,9 @@ export function sampleEngine(
     catalog,
     blobs,
     leases: new Leases(60_000),
+    transfers: new Transfers(100, UNOBSERVED),
+    quota: new Quota(catalog, {}),
+    observer: UNOBSERVED,
     budget: new GatherBudget(1024 * 1024),
     durability,
     digests,

@@ -2,6 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Allowance } from '../catalog/usage.ts'
 import { Listeners } from '../events/listeners.ts'
 import { Progress } from '../events/progress.ts'
 import { type Logger, redactId } from '../log.ts'
@@ -15,8 +16,12 @@ import { GatherBudget } from './gather-budget.ts'
 import { type Hooks, hookRunner, NO_HOOKS } from './hooks.ts'
 import { type Judge, PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
+import { type Observer, UNOBSERVED } from './observer.ts'
+import { Quota } from './quota.ts'
 import { type Finding, findings, mend } from './repair.ts'
+import { endSlowTransfers, type SlowTransferOptions } from './slow-transfers.ts'
 import { sweepRegularly } from './sweep.ts'
+import { Transfers } from './transfers.ts'
 import { UploadDigests } from './upload-digests.ts'
 import { type Uploads, uploadsOver } from './uploads.ts'
 
@@ -30,6 +35,13 @@ export interface EngineOptions {
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
+  /** What owners and buckets may hold; without it they may hold everything. */
+  readonly allowance?: Allowance
+  /** Transfers at a time; without it there is no limit. */
+  readonly maxActive?: number
+  /** Ends transfers that are slower. */
+  readonly slow?: SlowTransferOptions | undefined
+  readonly observer?: Observer
   /** Without them every upload is as its client wants it. */
   readonly hooks?: Hooks
   /** Told how far uploads are. */
@@ -39,6 +51,7 @@ export interface EngineOptions {
 export interface RunningEngine {
   readonly uploads: Uploads
   readonly objects: Objects
+  readonly transfers: Transfers
   /** Ends every transfer, bytes kept, and lets no new one in. */
   closeTransfers(): Promise<void>
   /** Ends what runs in the background. */
@@ -50,7 +63,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, judge = PERMIT_ALL, limits, idleTimeout } = options
+  const { catalog, blobs, log, now, judge = PERMIT_ALL, limits, idleTimeout, observer = UNOBSERVED } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
@@ -74,6 +87,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     now,
     judge,
     onPublished: (object, ready) => digester.add(object, ready),
+    observer,
     onLateError: (upload, error) =>
       log.warn({ err: error, upload: redactId(upload.id) }, 'an upload could not be finished'),
   })
@@ -81,10 +95,15 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   if (hooks.has('beforeFinish')) void finisher.finishLeft()
   const leases = new Leases(idleTimeout)
+  const transfers = new Transfers(options.maxActive ?? Number.POSITIVE_INFINITY, observer)
+  const slow = options.slow && endSlowTransfers(transfers, options.slow)
   const engine: Engine = {
     catalog,
     blobs,
     leases,
+    transfers,
+    quota: new Quota(catalog, options.allowance ?? {}),
+    observer,
     budget: new GatherBudget(GATHER_CAP),
     durability,
     digests,
@@ -107,8 +126,12 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers, now),
-    closeTransfers: () => leases.close(),
+    objects: objectsOver(catalog, blobs, readers, now, options.allowance),
+    transfers,
+    closeTransfers() {
+      slow?.stop()
+      return leases.close()
+    },
     async close() {
       // First, because the sweep may be waiting for one.
       hooks.close()

@@ -8,9 +8,18 @@ import { runGroup } from './group-commit.ts'
 import { sqliteOperations } from './operations.ts'
 import type { EventLog } from './outbox.ts'
 
-/** @param keepEvents - events are written to the outbox, because something will deliver them */
-export function openMemoryCatalog({ keepEvents = false }: { keepEvents?: boolean } = {}): Catalog {
-  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+/**
+ * @param keepEvents - events are written to the outbox, because something will deliver them
+ * @param quotas - keep what byte limits need
+ */
+export function openMemoryCatalog({
+  keepEvents = false,
+  quotas = false,
+}: {
+  keepEvents?: boolean
+  quotas?: boolean
+} = {}): Catalog {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0, quotas })
   const log: EventLog = { keep: keepEvents, live: false, told: [] }
   const operations = sqliteOperations(db, log)
   const listeners: ((events: readonly StoredEvent[]) => void)[] = []

@@ -30,6 +30,7 @@ import {
   uploadFromRow,
 } from './rows.ts'
 import { storageOperations } from './storage.ts'
+import { usageSums } from './usage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
@@ -51,6 +52,7 @@ export function sqliteOperations(
     const places = names.map(() => '?')
     run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
   }
+  const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
   const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
@@ -126,6 +128,7 @@ export function sqliteOperations(
     removeObject,
     place,
     tell,
+    exceeds: usage.exceeds,
   })
 
   return {
@@ -138,18 +141,29 @@ export function sqliteOperations(
       return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.value) }
     },
 
-    insertUpload(upload) {
+    insertUpload(upload, allowance = {}) {
+      const exceeded = usage.exceeds(upload, upload.length ?? 0, allowance)
+      if (exceeded !== undefined) return exceeded
       addSegment(upload.segment, 1, null)
       insert('uploads', uploadColumns(upload))
       tell(() => uploadCreated(upload))
+      return undefined
     },
 
-    insertFinal(upload, signature, partials): FinalResult {
+    insertFinal(upload, signature, partials, allowance = {}): FinalResult {
       const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
       if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
       const sealed = (id: UploadId): boolean =>
         one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
       if (!partials.every(sealed)) return { kind: 'changed' }
+      // Bytes that only change their name are not counted twice.
+      const fresh = one(
+        'SELECT coalesce(sum(length), 0) AS bytes FROM uploads WHERE NOT joined AND id IN (SELECT value FROM json_each(?))',
+        JSON.stringify(partials),
+      )
+      const exceeded = usage.exceeds(upload, (upload.length ?? 0) - Number(fresh?.bytes), allowance)
+      if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
+      for (const id of partials) run('UPDATE uploads SET joined = 1 WHERE id = ?', id)
       insert('uploads', { ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
       tell(() => uploadCreated(upload))
@@ -178,6 +192,8 @@ export function sqliteOperations(
       return row === undefined ? undefined : Number(row.length)
     },
 
+    reserve: usage.reserve,
+
     advance(id, { durable, expiresAt }) {
       run(
         `UPDATE uploads SET durable = max(durable, ?), expires_at = max(expires_at, ?)
@@ -198,10 +214,13 @@ export function sqliteOperations(
 
     beginFinish(id, length) {
       run(
-        `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
+        // A request that began where all bytes were there already has none that it could take back.
+        `UPDATE uploads SET state = 'finishing', length = ?, rollback = NULL
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)
+           AND (rollback IS NULL OR rollback = ?)`,
         length,
         id,
+        length,
         length,
       )
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'finishing'", id) !== undefined
@@ -329,5 +348,7 @@ export function sqliteOperations(
       }
       return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.n ?? 0) }
     },
+
+    unfinishedCounts: usage.unfinished,
   }
 }

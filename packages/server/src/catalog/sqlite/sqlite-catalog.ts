@@ -13,8 +13,14 @@ interface Pending {
   readonly reject: (error: unknown) => void
 }
 
-/** @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable` */
-export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catalog> {
+/**
+ * @param onCommit - told of each transaction: how many operations it held, and the seconds it took
+ * @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable`
+ */
+export async function openSqliteCatalog(
+  options: DatabaseOptions,
+  onCommit: (operations: number, seconds: number) => void = () => {},
+): Promise<Catalog> {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options })
   const [opened] = (await once(worker, 'message')) as [WorkerReply]
@@ -36,6 +42,7 @@ export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catal
   worker.on('message', (message: WorkerReply) => {
     if (message.kind === 'closed') end(new CatalogError('unavailable', 'the catalog is closed'))
     if (message.kind !== 'replies') return
+    onCommit(message.replies.length, message.seconds)
     for (const reply of message.replies) {
       const waiting = pending.get(reply.id)
       pending.delete(reply.id)

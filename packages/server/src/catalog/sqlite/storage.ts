@@ -8,6 +8,7 @@ import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { Owner, ownerColumns, ownerFromRow, parse, type Row, type SqlValue } from './rows.ts'
+import type { UsageSums } from './usage.ts'
 
 interface Statements {
   run(text: string, ...values: SqlValue[]): number
@@ -18,6 +19,7 @@ interface Statements {
   removeObject(object: ObjectRecord, at: number): void
   /** Puts an object under its key, in place of the one there if that is allowed. */
   place(added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict'
+  exceeds: UsageSums['exceeds']
   /** Events of this transaction. */
   tell(make: () => readonly StoredEvent[]): void
 }
@@ -61,7 +63,7 @@ const BucketRow = z.object({
 export function storageOperations(
   statements: Statements,
 ): Synchronous<BucketRecords> & Synchronous<ObjectChanges> {
-  const { run, one, all, objectOf, findObject, removeObject, place, tell } = statements
+  const { run, one, all, objectOf, findObject, removeObject, place, tell, exceeds } = statements
   const remove = (object: ObjectRecord, at: number): void => {
     removeObject(object, at)
     tell(() => [objectRemoved(object, at)])
@@ -145,22 +147,30 @@ export function storageOperations(
       return rows.length
     },
 
-    copyObject(source, copy, may): CopyResult {
+    copyObject(source, copy, may, allowance = {}): CopyResult {
       if (objectOf(source) === undefined) return { kind: 'gone' }
       if (!bucketExists(copy.bucket)) return { kind: 'no-bucket' }
       const standing = findObject(copy.bucket, copy.key)
+      const exceeded = exceeds(copy, copy.size - (standing?.size ?? 0), allowance)
+      if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       const placed = place(copy, may)
       if (placed === 'conflict') return { kind: 'conflict' }
       tell(() => objectCopied(placed, standing, copy.createdAt))
       return { kind: 'copied', object: placed }
     },
 
-    moveObject(version, { bucket, key }, at): MoveResult {
+    moveObject(version, { bucket, key }, at, allowance = {}): MoveResult {
       const object = objectOf(version)
       if (object === undefined) return { kind: 'gone' }
       if (!bucketExists(bucket)) return { kind: 'no-bucket' }
       const taken = one('SELECT version FROM objects WHERE bucket = ? AND key = ?', bucket, key)
       if (taken !== undefined && String(taken.version) !== version) return { kind: 'conflict' }
+      if (bucket !== object.bucket) {
+        // The owner holds no more than before.
+        const { bucketBytes } = allowance
+        const exceeded = exceeds({ ...object, bucket }, object.size, { bucketBytes })
+        if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
+      }
       run('UPDATE objects SET bucket = ?, key = ? WHERE version = ?', bucket, key, version)
       tell(() => objectCopied({ ...object, bucket, key }, object, at))
       return { kind: 'moved' }

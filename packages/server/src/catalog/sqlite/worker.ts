@@ -10,7 +10,7 @@ export type WorkerMessage = readonly OperationRequest[] | 'listen' | 'close'
 export type WorkerReply =
   | { readonly kind: 'open' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[] }
+  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[]; readonly seconds: number }
   | { readonly kind: 'closed' }
 
 if (parentPort === null) throw new Error('worker.ts runs as a worker thread only')
@@ -37,7 +37,11 @@ function serve(port: NonNullable<typeof parentPort>, options: DatabaseOptions): 
         if (next === undefined) break
         take(next.message)
       }
-      if (requests.length > 0) tell({ kind: 'replies', replies: runGroup(db, operations, requests, log) })
+      if (requests.length > 0) {
+        const since = performance.now()
+        const replies = runGroup(db, operations, requests, log)
+        tell({ kind: 'replies', replies, seconds: (performance.now() - since) / 1000 })
+      }
       if (closing) {
         db.close()
         tell({ kind: 'closed' })

@@ -25,6 +25,7 @@ const CODES = {
   InvalidRequest: [400, 'Invalid Request'],
   InvalidRange: [416, 'InvalidRange'],
   PreconditionFailed: [412, 'PreconditionFailed'],
+  TooManyRequests: [429, 'Too Many Requests'],
   MethodNotAllowed: [405, 'Method Not Allowed'],
   NotImplemented: [501, 'NotImplemented'],
   InternalError: [500, 'InternalError'],
@@ -94,6 +95,8 @@ function fromUpload({ code, message }: UploadError): StorageError {
       return new StorageError('KeyAlreadyExists', 'The resource already exists')
     case 'not-permitted':
       return new StorageError('AccessDenied', DENIED)
+    case 'over-quota':
+      return new StorageError('EntityTooLarge', message)
     case 'too-large':
     case 'past-end':
       return new StorageError('EntityTooLarge', 'The object exceeded the maximum allowed size')
@@ -102,6 +105,8 @@ function fromUpload({ code, message }: UploadError): StorageError {
     case 'unavailable':
     case 'finishing':
     case 'busy':
+    case 'too-many-open':
+    case 'overloaded':
       return new StorageError('SlowDown', message)
     case 'bytes-lost':
       return new StorageError('InternalError', message)
@@ -127,6 +132,9 @@ const TUS_CODES: Readonly<Partial<Record<UploadErrorCode, StorageCode>>> = {
   unavailable: 'SlowDown',
   finishing: 'SlowDown',
   busy: 'SlowDown',
+  'too-many-open': 'SlowDown',
+  overloaded: 'SlowDown',
+  rejected: 'InvalidRequest',
 }
 
 const DUPLICATE = new StorageError('KeyAlreadyExists', 'Asset Already Exists')

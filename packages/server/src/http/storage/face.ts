@@ -1,4 +1,5 @@
 /** What the routes of the storage face share. */
+import type { IncomingMessage } from 'node:http'
 import type { Allows, PolicyAction, PolicySubject } from '../../access/policies.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { SignedUrls } from '../../access/signed-urls.ts'
@@ -26,6 +27,8 @@ export interface StorageFace {
   readonly cors: Cors
   /** @throws CredentialError, UploadError `unavailable` */
   identify(credentials: Credentials, late?: boolean): Promise<Principal>
+  /** Seconds a request has to wait because its client makes too many; 0 to go on. */
+  readonly pace: (req: IncomingMessage) => number
   readonly onError: (error: unknown, exchange?: Exchange) => void
 }
 

@@ -1,6 +1,8 @@
 /** Objects without their bytes: told about, removed, moved, copied. */
 import { z } from 'zod'
+import type { MoveResult } from '../../catalog/object-changes.ts'
 import type { ObjectHeaders, ObjectRecord } from '../../objects/object.ts'
+import { refusalOf } from '../../uploads/quota.ts'
 import { cacheControlFrom, contentTypeFrom, userMetadataFrom } from './details.ts'
 import { findPublic } from './download.ts'
 import { DENIED, StorageError } from './errors.ts'
@@ -151,8 +153,8 @@ async function journey(
 }
 
 /** @throws StorageError unless something was changed */
-function refuseUnchanged({ kind }: { kind: 'moved' | 'conflict' | 'gone' | 'no-bucket' }): void {
-  switch (kind) {
+function refuseUnchanged(result: MoveResult): void {
+  switch (result.kind) {
     case 'moved':
       return
     case 'conflict':
@@ -161,6 +163,8 @@ function refuseUnchanged({ kind }: { kind: 'moved' | 'conflict' | 'gone' | 'no-b
       throw noSuchKey()
     case 'no-bucket':
       throw new StorageError('NoSuchBucket', 'Bucket not found')
+    case 'exceeded':
+      throw refusalOf(result.exceeded)
   }
 }
 

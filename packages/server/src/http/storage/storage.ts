@@ -2,10 +2,11 @@
  * The face at `/storage/v1`: clients of Supabase Storage work on it unchanged. Bytes are taken and given here,
  * on the raw request; the JSON routes are registered with the framework (json-routes.ts).
  */
+import { TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
 import { serveTus } from '../tus/tus.ts'
 import { download, queryOf } from './download.ts'
-import { StorageError } from './errors.ts'
+import { internalProblem, StorageError, storageProblem } from './errors.ts'
 import { credentialsOf, type StorageFace } from './face.ts'
 import { placeFrom } from './names.ts'
 import { resumable } from './resumable.ts'
@@ -28,6 +29,11 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
     return true
   }
   const path = exchange.path.slice(face.prefix.length)
+  const wait = face.pace(req)
+  if (wait > 0) {
+    refuseTooMany(face, exchange, path, wait)
+    return true
+  }
   if (isUnder('/upload/resumable', path)) {
     await serveTus(resumable(face), exchange)
     return true
@@ -38,6 +44,17 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
     sendProblem(face, exchange, error)
     return true
   }
+}
+
+/** On resumable routes never 429: their clients give up for good after it, and start over after most on HEAD. */
+function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait: number): void {
+  const tooMany = new StorageError('TooManyRequests', 'too many requests: wait a moment')
+  const headers = { 'Retry-After': String(wait) }
+  if (!isUnder('/upload/resumable', path)) return sendProblem(face, exchange, tooMany, headers)
+  const status = exchange.method === 'HEAD' ? 423 : 503
+  const { body } = storageProblem(tooMany) ?? internalProblem()
+  const all = { 'Content-Type': 'application/json; charset=utf-8', 'Tus-Resumable': TUS_VERSION, ...headers }
+  exchange.answer(status, all, JSON.stringify({ ...body, statusCode: String(status) }))
 }
 
 async function serveBytes(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {

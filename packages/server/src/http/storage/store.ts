@@ -74,6 +74,8 @@ async function takeBytes(
   length: number | undefined,
   open: (upload: UploadRecord) => Readable,
 ): Promise<void> {
+  // Before there is an upload that would have to go again.
+  if (length !== 0) face.uploads.refuseWhenFull()
   const upload = await face.uploads.create({
     ...details,
     face: 'storage',

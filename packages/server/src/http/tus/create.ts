@@ -8,7 +8,7 @@ import {
   parseWantReprDigest,
 } from '@pawl/protocol'
 import type { Permit } from '../../uploads/engine.ts'
-import { UploadError } from '../../uploads/errors.ts'
+import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
 import { MAX_METADATA } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
@@ -18,6 +18,9 @@ import { TusRequestError } from './errors.ts'
 import type { Admission, Target, TusFace } from './face.ts'
 import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
+
+/** Refusals of the first bytes after which the upload goes too. */
+const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
 
 /** How long a body without bytes may take to end. */
 const EMPTY_BODY_MS = 5000
@@ -50,6 +53,8 @@ export async function create(
   // Complete at creation: there is no append that would notice a byte too many.
   const empty = declared.kind === 'known' && declared.length === 0
   if (withBody && empty) await refuseBytes(exchange)
+  // Before there is an upload that nobody would go on with.
+  else if (withBody) face.uploads.refuseWhenFull()
   const checksum = withBody ? checksumOf(exchange) : undefined
 
   const kind = concat?.kind ?? 'whole'
@@ -134,7 +139,7 @@ async function takeFirstBytes(
     })
   } catch (error) {
     // A refused body leaves no upload behind that the client might not know of.
-    if (error instanceof UploadError && (error.code === 'past-end' || error.code === 'too-large')) {
+    if (error instanceof UploadError && UNTOLD.has(error.code)) {
       exchange.res.removeHeader('Location')
       await face.uploads.cancel(upload.id, permit).catch(() => {})
     }

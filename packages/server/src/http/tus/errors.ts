@@ -24,6 +24,10 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   'partial-foreign': 403,
   'partial-unknown': 400,
   complete: 403,
+  'over-quota': 413,
+  // Retried by clients when they create, given up with 429: other uploads of the owner are about to end.
+  'too-many-open': 503,
+  overloaded: 503,
   'no-space': 507,
   unavailable: 503,
   conflict: 409,
@@ -35,7 +39,14 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
 }
 
 /** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
-const PASSING: ReadonlySet<UploadErrorCode> = new Set(['finishing', 'no-space', 'unavailable', 'busy'])
+const PASSING: ReadonlySet<UploadErrorCode> = new Set([
+  'finishing',
+  'no-space',
+  'unavailable',
+  'busy',
+  'too-many-open',
+  'overloaded',
+])
 
 /** What an error is on the tus wire, before a face puts it into its own words; undefined for an error of ours. */
 export interface TusProblem {
