@@ -25,7 +25,7 @@ export const PolicyRules = z.array(Rule)
 
 export type PolicyAction = z.infer<typeof Action>
 export type PolicyRule = z.infer<typeof Rule>
-export type PolicyFunction = (request: PolicyRequest) => boolean | Promise<boolean>
+type PolicyFunction = (request: PolicyRequest) => boolean | Promise<boolean>
 export type Policies = readonly PolicyRule[] | PolicyFunction
 
 export interface PolicyRequest {

@@ -10,7 +10,7 @@ import type { Principal } from './principal.ts'
 /** How long a signed upload URL can be used to begin an upload. */
 export const UPLOAD_SECONDS = 2 * 60 * 60
 
-export interface Place {
+interface Place {
   readonly bucket: string
   readonly key: string
 }

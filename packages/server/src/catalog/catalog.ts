@@ -116,7 +116,7 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
 
 export type UploadDetails = Pick<UploadRecord, 'headers' | 'userMetadata'>
 
-export interface PublishTerms {
+interface PublishTerms {
   /** What publishing may do to the key; everything, when it is left out. */
   readonly may?: Verdict
   /** Takes the place of the upload's, where a hook changed it. */

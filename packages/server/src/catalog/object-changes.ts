@@ -28,7 +28,7 @@ export type CopyResult =
 
 export type MoveResult = { readonly kind: 'moved' } | NotChanged
 
-export type NotChanged =
+type NotChanged =
   /** The key is taken. */
   | { readonly kind: 'conflict' }
   /** The source was replaced or removed meanwhile. */

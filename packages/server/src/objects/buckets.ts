@@ -19,7 +19,7 @@ export interface Buckets {
   empty(id: string): Promise<void>
 }
 
-export interface NewBucket {
+interface NewBucket {
   readonly id: string
   readonly owner: Principal
   readonly public: boolean

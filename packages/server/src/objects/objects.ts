@@ -24,7 +24,7 @@ export interface Objects {
   move(object: ObjectRecord, to: { readonly bucket: string; readonly key: string }): Promise<MoveResult>
 }
 
-export type CopyTarget = Pick<ObjectRecord, 'bucket' | 'key' | 'owner' | 'headers' | 'userMetadata'>
+type CopyTarget = Pick<ObjectRecord, 'bucket' | 'key' | 'owner' | 'headers' | 'userMetadata'>
 
 export function objectsOver(
   catalog: Catalog,

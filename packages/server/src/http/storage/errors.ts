@@ -53,7 +53,7 @@ export interface StorageProblem {
   readonly body: StorageErrorBody
 }
 
-export interface StorageErrorBody {
+interface StorageErrorBody {
   readonly statusCode: string
   readonly error: string
   readonly message: string

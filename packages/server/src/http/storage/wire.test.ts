@@ -234,3 +234,49 @@ test('the face stands where PAWL_STORAGE_PREFIX says', async () => {
 function auth() {
   return { Authorization: `Bearer ${server.service}` }
 }
+
+describe('limits', () => {
+  test('a quota counts copies, and what moves into a bucket', async () => {
+    const small = await startStorage({ args: ['--quota-bucket', '10b'] })
+    try {
+      for (const id of ['one', 'two']) await ok(small.admin.createBucket(id))
+      const one = small.admin.from('one')
+      await ok(one.upload('six', '123456'))
+      expect(await failure(one.copy('six', 'again'))).toMatchObject({ status: 413, code: 'EntityTooLarge' })
+      expect(await failure(one.upload('five', '12345'))).toMatchObject({ status: 413 })
+      await ok(one.copy('six', 'copy', { destinationBucket: 'two' }))
+      expect(await failure(one.move('six', 'moved', { destinationBucket: 'two' }))).toMatchObject({
+        status: 413,
+      })
+      await ok(small.admin.from('two').remove(['copy']))
+      await ok(one.move('six', 'moved', { destinationBucket: 'two' }))
+      // What it held is free again.
+      await ok(one.upload('ten', '1234567890'))
+    } finally {
+      await small.close()
+    }
+  })
+
+  test('too many requests are 429 in JSON, and what resumable clients wait for on their routes', async () => {
+    const slow = await startStorage({ args: ['--rate', '1'] })
+    try {
+      const many = (method: string, path: string) =>
+        Promise.all(
+          Array.from({ length: 20 }, () =>
+            send(`${slow.base}${path}`, method, { ...TUS, Authorization: `Bearer ${slow.service}` }),
+          ),
+        )
+      const refused = (await many('GET', '/bucket')).filter(({ status }) => status !== 200)
+      expect(refused.length).toBeGreaterThan(0)
+      for (const { status, headers, text } of refused) {
+        expect([status, JSON.parse(text).code]).toEqual([429, 'TooManyRequests'])
+        expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+      }
+      const id = '0'.repeat(32)
+      expect((await many('HEAD', `/upload/resumable/${id}`)).map(({ status }) => status)).toContain(423)
+      expect((await many('POST', '/upload/resumable')).map(({ status }) => status)).toContain(503)
+    } finally {
+      await slow.close()
+    }
+  })
+})
