@@ -160,6 +160,14 @@ function camelCase(words: string, separator: string): string {
     .join('')
 }
 
+/** Every setting as a flag and as a variable, for help texts. */
+export function settings(): { readonly flag: string; readonly variable: string }[] {
+  return names().map((name) => ({
+    flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    variable: environmentName(name),
+  }))
+}
+
 function environmentName(name: string): string {
   return `PAWL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 }

@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { configuredTokens } from './access/configured.ts'
 import { filesAccess } from './access/files-access.ts'
-import { secretIn } from './access/secret.ts'
-import { type Tokens, tokensFrom } from './access/tokens.ts'
+import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
@@ -66,12 +66,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       idleTimeout: config.idleTimeout,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
-    const tokens = tokensFrom({
-      secret: config.jwtSecret === undefined ? await secretIn(config.data) : Buffer.from(config.jwtSecret),
-      jwksUrl: config.jwksUrl,
-      issuer: config.jwtIssuer,
-      audience: config.jwtAudience,
-    })
+    const tokens = await configuredTokens(config)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
 
