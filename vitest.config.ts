@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: ['packages/{server,web}/test/**'],
+          exclude: ['packages/{server,web,cli}/test/**', 'packages/client/test/react/**'],
         },
       },
       {
@@ -20,7 +20,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'processes',
-          include: ['packages/{server,web}/test/**/*.test.ts'],
+          include: ['packages/{server,web,cli}/test/**/*.test.ts', 'packages/client/test/react/**/*.test.ts'],
           fileParallelism: false,
           // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
           testTimeout: 120_000,

@@ -40,7 +40,7 @@ export async function suggestion(word: string, words: readonly string[]): Promis
 /** The one positional of a command. @throws UsageError */
 export function only(positionals: readonly string[], what: string): string {
   const [first, ...more] = positionals
-  if (first === undefined) throw new UsageError(`${what} is missing`)
+  if (first === undefined) throw new UsageError(`the ${what} is missing`)
   if (more.length > 0) throw new UsageError(`one ${what} at a time: ${more.join(' ')} is too much`)
   return first
 }

@@ -12,8 +12,9 @@ export function tusPlace(endpoint: string, token: string | undefined, parallel =
     const url = new URL(key, endpoint)
     const response = await fetch(url, { method, headers: { ...headers, ...more }, signal })
     if (response.ok) return response
-    await response.body?.cancel()
-    throw refused(`${method} ${url.href}`, response.status)
+    const reason = (await response.text()).trim().split('\n')[0]?.slice(0, 200)
+    const because = reason ? `: ${reason}` : ''
+    throw refused(`${method} ${url.href} was answered with ${response.status}${because}`, response.status)
   }
   return {
     ...tus({ endpoint, headers, parallel }),
@@ -34,12 +35,14 @@ export function tusPlace(endpoint: string, token: string | undefined, parallel =
 
 function fileOf(key: string, response: Response): StoredFile {
   const length = response.headers.get('content-length')
-  const name = key.slice(key.lastIndexOf('/') + 1)
+  const filename = fileName(response.headers.get('content-disposition'))
   return {
     key,
-    name: fileName(response.headers.get('content-disposition')) ?? name,
+    name: key,
     size: length === null ? Number.NaN : Number(length),
     type: response.headers.get('content-type') ?? 'application/octet-stream',
+    // `Files` names what it gives by the key, which means nothing to people here.
+    ...(filename === undefined ? {} : { metadata: { filename } }),
     stream: () => response.body ?? new Blob().stream(),
     arrayBuffer: () => response.arrayBuffer(),
     text: () => response.text(),
@@ -70,7 +73,7 @@ function refused(what: string, status: number): FilesError {
       : status === 401 || status === 403
         ? 'Unauthorized'
         : 'Provider'
-  return new FilesError(code, `${what} was answered with ${status}`, undefined, {
+  return new FilesError(code, what, undefined, {
     status,
     retryable: status >= 500,
   })

@@ -47,7 +47,7 @@ export const get: Command = {
         await writeOut(object.stream(), interrupt.signal)
         return EXIT.done
       }
-      const path = target ?? basename(object.name)
+      const path = target ?? basename(object.metadata?.filename ?? object.name)
       const size = await saveTo(path, object, { force: values.force ?? false, signal: interrupt.signal })
       if (values.json === true) printJson({ event: 'done', url: urlOf(destination), file: path, size })
       else {

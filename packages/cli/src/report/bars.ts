@@ -43,7 +43,8 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
     const state = trouble ?? busy ?? (still ? 'waiting' : undefined)
     return {
       name: printable(row.name),
-      loaded: sent,
+      // 100 % is for what arrived.
+      loaded: row.control.loaded < row.size ? Math.min(sent, row.size - 1) : sent,
       total: row.size,
       speed: still ? undefined : speed,
       state,
