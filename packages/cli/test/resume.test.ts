@@ -1,4 +1,4 @@
-import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
@@ -98,11 +98,14 @@ test('the same upload command goes on as well', async () => {
 })
 
 test('a file that changed is refused before a byte goes out, and the session is kept', async () => {
-  const { path, bytes } = await desk.file('changed.bin', SIZE)
+  const { path, bytes, digest } = await desk.file('changed.bin', SIZE)
+  const original = Buffer.from(bytes)
+  // A whole second: fractions do not come back exactly.
+  const mtime = new Date('2024-05-05T12:00:00Z')
+  await utimes(path, mtime, mtime)
   const running = await begun('changed.bin')
   running.child.kill('SIGINT')
   await running.ended
-  const { mtime } = await stat(path)
   const before = proxy.bytes
   bytes.fill(1)
   await writeFile(path, bytes)
@@ -116,8 +119,16 @@ test('a file that changed is refused before a byte goes out, and the session is 
   const same = await desk.run(['resume', '--verify', 'full'])
   expect(same.code).toBe(1)
   expect(same.stderr).toMatch(/changed\.bin: failed/)
+  // Refused once is refused again: the session still knows the file that it began with.
+  expect((await desk.run(['resume', '--verify', 'full'])).code).toBe(1)
+  await writeFile(path, bytes.subarray(0, SIZE / 2))
+  expect((await desk.run(['resume'])).stderr).toMatch(/it has 8000000 bytes, the session began with 16000000/)
+  expect((await desk.run(['resume'])).code).toBe(1)
   expect(proxy.bytes).toBe(before)
-  expect((await desk.kept()).length).toBe(1)
+  await writeFile(path, original)
+  await utimes(path, mtime, mtime)
+  const right = await desk.run(['resume'])
+  expect([right.code, await digestAt(right.stdout.trim())]).toEqual([0, digest])
 })
 
 test('pawl abort removes the upload from the server, also when the file is gone', async () => {
@@ -177,22 +188,23 @@ test('sessions are files that only their owner can read', async () => {
   expect((await readdir(desk.sessions)).every((name) => name.endsWith('.json'))).toBe(true)
 })
 
-test('an upload whose session the server forgot: resume says so, upload begins anew', async () => {
+test('an upload that the server forgot: resume says so, upload begins anew', async () => {
   const { digest } = await desk.file('forgotten.bin', SIZE)
-  const interrupt = async () => {
+  const interruptAndForget = async () => {
     const running = await begun('forgotten.bin')
     running.child.kill('SIGINT')
-    const { stdout } = await running.ended
-    return stdout
+    await running.ended
+    const [id = ''] = await desk.kept()
+    const text = await readFile(join(desk.sessions, `${id}.json`), 'utf8')
+    const [url = ''] = /http:\/\/[^"]+\/files\/[0-9a-f]{32}/.exec(text) ?? []
+    const gone = await fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } })
+    expect(gone.status).toBe(204)
   }
-  await interrupt()
-  const [id = ''] = await desk.kept()
-  const record = JSON.parse(
-    await (await import('node:fs/promises')).readFile(join(desk.sessions, `${id}.json`), 'utf8'),
-  )
-  const [url = ''] = /http:\/\/[^"]+\/files\/[0-9a-f]{32}/.exec(JSON.stringify(record.token.session)) ?? []
-  const forget = () => fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } })
-  expect((await forget()).status).toBe(204)
+  await interruptAndForget()
+  const resumed = await desk.run(['resume'])
+  expect([resumed.code, resumed.stderr]).toEqual([1, expect.stringContaining('forgotten.bin: failed')])
+  expect(await desk.kept()).toEqual([])
+  await interruptAndForget()
   const { code, stdout } = await desk.run(['upload', 'forgotten.bin', endpoint])
   expect([code, await digestAt(stdout.trim())]).toEqual([0, digest])
 })

@@ -3,7 +3,7 @@ import type { Command } from '../command.ts'
 import { openPlace, parseDestination } from '../destination.ts'
 import { EXIT, UsageError } from '../exit.ts'
 import { openRecords } from '../sessions/find.ts'
-import { type Records, recordId, type SessionRecord } from '../sessions/records.ts'
+import { recordId, type SessionRecord } from '../sessions/records.ts'
 import { findFiles, type Item } from '../sources.ts'
 import { transferAll } from '../transfer/all.ts'
 import { TRANSFER_FLAGS, TRANSFER_HELP, transferOptions } from '../transfer/flags.ts'
@@ -46,18 +46,19 @@ export const upload: Command = {
     }
     const notes = skipped.map((path) => `${path} is neither a file nor a folder, skipped`)
     const records = await openRecords()
-    const all: SessionRecord[] = []
-    for (const item of items) all.push(await recordOf(item, destination.place, records))
+    const all = items.map((item) => recordOf(item, destination.place))
     return transferAll(all, records, { ...options, beginAnew: true, notes })
   },
 }
 
-/** The record of an earlier run, or a new one. */
-async function recordOf(item: Item, place: string, records: Records): Promise<SessionRecord> {
-  const id = recordId({ ...item, place })
-  const earlier = await records.get(id)
-  if (earlier !== undefined) return earlier
-  const record: SessionRecord = { pawlSession: 1, id, ...item, place, startedAt: Date.now(), loaded: 0 }
-  await records.put(record, false)
-  return record
+/** If there is one of an earlier run, that one is taken instead. */
+function recordOf(item: Item, place: string): SessionRecord {
+  return {
+    pawlSession: 1,
+    id: recordId({ ...item, place }),
+    ...item,
+    place,
+    startedAt: Date.now(),
+    loaded: 0,
+  }
 }

@@ -2,7 +2,7 @@
  * Sessions of this user: one file each, replaced as a whole. A record is written before anything is sent, so
  * that `pawl resume` also finds the files that had to wait when the process was killed.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SessionToken } from 'pawl'
@@ -39,7 +39,7 @@ export function recordId(
 
 export interface Records {
   get(id: string): Promise<SessionRecord | undefined>
-  /** @param durable Wait until it is on the disk. */
+  /** Only under the record's lock. @param durable Wait until it is on the disk. */
   put(record: SessionRecord, durable: boolean): Promise<void>
   delete(id: string): Promise<void>
   /** Oldest first. */
@@ -54,8 +54,8 @@ export function recordsIn(folder: string): Records {
   return {
     get: (id) => read(pathOf(id)),
     put: async (record, durable) => {
-      const next = `${pathOf(record.id)}.${randomUUID()}.tmp`
-      const file = await open(next, 'wx', 0o600)
+      const next = `${pathOf(record.id)}.tmp`
+      const file = await open(next, 'w', 0o600)
       try {
         await file.writeFile(JSON.stringify(record))
         if (durable) await file.datasync()
@@ -64,7 +64,11 @@ export function recordsIn(folder: string): Records {
       }
       await rename(next, pathOf(record.id))
     },
-    delete: (id) => rm(pathOf(id), { force: true }),
+    delete: async (id) => {
+      await rm(pathOf(id), { force: true })
+      // What a killed process left behind can be as secret as the record.
+      await rm(`${pathOf(id)}.tmp`, { force: true })
+    },
     list: async () => {
       const names = await readdir(folder).catch(() => [])
       const found = await Promise.all(

@@ -18,7 +18,7 @@ export interface TransferOptions {
   readonly limitRate: number | undefined
   readonly partSize: number | undefined
   readonly verify: Verify | undefined
-  /** Begin again when the provider no longer has a session. */
+  /** Begin what has no record yet, and begin again what the provider no longer has. */
   readonly beginAnew: boolean
   /** For people, before anything else. */
   readonly notes?: readonly string[]
@@ -64,7 +64,7 @@ export async function transferAll(
   }
 
   // All of them at once, so that no other process takes those that have to wait.
-  const { free, taken } = await lockAll(all, records)
+  const { free, taken } = await lockAll(all, records, beginAnew)
   for (const { record, pid } of taken) {
     const error = new FilesError('Conflict', `process ${pid} is sending it already`)
     reporter.failed(rowOf(record, new UploadControl()), error, false)
@@ -91,7 +91,7 @@ export async function transferAll(
   return failed > 0 ? EXIT.failed : EXIT.done
 }
 
-async function lockAll(all: readonly SessionRecord[], records: Records) {
+async function lockAll(all: readonly SessionRecord[], records: Records, begin: boolean) {
   const free: { record: SessionRecord; lock: Lock }[] = []
   const taken: { record: SessionRecord; pid: number }[] = []
   for (const record of all) {
@@ -101,7 +101,13 @@ async function lockAll(all: readonly SessionRecord[], records: Records) {
       continue
     }
     // Read again under the lock: whoever had it may have sent more since, or all.
-    free.push({ record: (await records.get(record.id)) ?? record, lock })
+    const kept = await records.get(record.id)
+    if (kept === undefined && !begin) {
+      await lock.release()
+      continue
+    }
+    if (kept === undefined) await records.put(record, false)
+    free.push({ record: kept ?? record, lock })
   }
   return { free, taken }
 }

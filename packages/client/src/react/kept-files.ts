@@ -10,6 +10,8 @@ export interface KeptFile {
   readonly size: number
   /** Milliseconds since 1970. */
   readonly startedAt: number
+  /** Bytes that the provider had acknowledged when this was written. */
+  readonly loaded: number
   /** Only some browsers have handles. */
   readonly handle?: FileSystemFileHandle
 }

@@ -1,6 +1,6 @@
 /** One upload of a list, from the click to its outcome, over as many runs as it takes. */
 import { UploadControl } from '../control.ts'
-import { FilesError } from '../errors.ts'
+import { abortedError, FilesError } from '../errors.ts'
 import type { Files } from '../files.ts'
 import type { UploadOptions, UploadResult } from '../options.ts'
 import type { SessionStore } from '../stores/session-store.ts'
@@ -46,6 +46,8 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
   let result: UploadResult | undefined
   let running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined
   let wasCut = false
+  /** Whether the component is there. */
+  let present = true
 
   const turn = (next: UploadStatus, why?: FilesError) => {
     status = next
@@ -57,7 +59,9 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
   const store = kept && {
     get: async () => undefined,
     set: async (_: string, token: Parameters<SessionStore['set']>[1]) => {
-      await kept.files.put({ ...facts, ...(handle === undefined ? {} : { handle }) })
+      const { handle: _handle, ...rest } = facts
+      const loaded = Math.max(facts.loaded, control.loaded)
+      await kept.files.put({ ...rest, loaded, ...(handle === undefined ? {} : { handle }) })
       await kept.tokens.set(facts.id, token)
     },
     delete: () => forget(),
@@ -74,7 +78,13 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
     // Set before anything is awaited: a second click finds it running.
     turn('uploading')
     wasCut = false
-    running = { stop, ended: attempt(body, stop.signal).finally(() => (running = undefined)) }
+    running = { stop, ended: attempt(body, stop.signal).finally(ended) }
+  }
+
+  const ended = () => {
+    running = undefined
+    // The component came back while the run was being cut.
+    if (wasCut && present && file !== undefined) run(file)
   }
 
   async function attempt(body: File, signal: AbortSignal): Promise<void> {
@@ -84,9 +94,10 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
       if (kept && lock === undefined)
         throw new FilesError('Conflict', 'another tab is sending this file', undefined, { retryable: false })
       const token = control.toJSON() ?? (await kept?.tokens.get(facts.id))
-      const asked = control.status === 'paused' && token === undefined
+      // Between the click and here it may have been given up or paused.
+      if (control.status === 'aborted') throw abortedError('the upload')
       control = token === undefined ? new UploadControl() : UploadControl.from(token)
-      if (asked || status === 'paused') control.pause()
+      if (status === 'paused') control.pause()
       control.addEventListener('progress', () => changed('progress'))
       const own = control
       result = await parts.files.upload(facts.key, body, {
@@ -110,6 +121,8 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
       needs = 'nothing'
       return turn('interrupted')
     }
+    // What the provider no longer knows is begun anew by the next `resume()`.
+    if (why.code === 'SessionGone') control = new UploadControl()
     if (why.code !== 'BodyChanged') return turn('error', why)
     // The session waits for the right file. A handle that leads to another one is of no use any more.
     if (file === body) file = undefined
@@ -148,10 +161,10 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
       return control.phase
     },
     get loaded() {
-      return status === 'completed' ? facts.size : control.loaded
+      return status === 'completed' ? facts.size : Math.max(facts.loaded, control.loaded)
     },
     get sent() {
-      return status === 'completed' ? facts.size : control.sent
+      return status === 'completed' ? facts.size : Math.max(facts.loaded, control.sent)
     },
     get speed() {
       return status === 'uploading' ? control.speed : 0
@@ -204,9 +217,10 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
     const last = UploadControl.from(token)
     last.pause()
     const body = { size: token.body.size, slice: () => new Uint8Array(0) }
-    const ended = parts.files.upload(facts.key, body, { control: last }).catch(() => {})
+    const ended = parts.files.upload(facts.key, body, { control: last }).catch((error: unknown) => error)
     await last.abort()
-    await ended
+    const error = await ended
+    if (error instanceof FilesError && !error.aborted) throw error
   }
 
   return {
@@ -217,8 +231,12 @@ export function listItem(facts: KeptFile, need: ResumeNeed, parts: ItemParts): L
       needs = 'nothing'
       run(body)
     },
-    stop: () => running?.stop.abort(),
+    stop: () => {
+      present = false
+      running?.stop.abort()
+    },
     goOn: () => {
+      present = true
       if (wasCut && file !== undefined) run(file)
     },
   }

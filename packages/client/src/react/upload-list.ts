@@ -58,7 +58,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   let attached = 0
   let stopping: ReturnType<typeof setTimeout> | undefined
   let telling: ReturnType<typeof setTimeout> | undefined
-  let loaded: Promise<void> | undefined
+  let looked = false
 
   const tell = (loading = state.loading) => {
     clearTimeout(telling)
@@ -101,7 +101,8 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     attach: () => {
       attached += 1
       clearTimeout(stopping)
-      loaded ??= load()
+      if (!looked) load()
+      looked = true
       for (const item of items.values()) item.goOn()
       return () => {
         attached -= 1
@@ -118,7 +119,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       const { key = ({ name }) => name } = options()
       const id = crypto.randomUUID()
       const handle = handleOf(picked)
-      const facts = { id, key: key(file), name: file.name, size: file.size, startedAt: Date.now() }
+      const facts = { id, key: key(file), name: file.name, size: file.size, startedAt: Date.now(), loaded: 0 }
       make({ ...facts, ...(handle === undefined ? {} : { handle }) }, 'nothing').begin(file)
       return id
     },

@@ -1,4 +1,4 @@
-import { useCallback, useRef } from 'react'
+import { useCallback, useEffect, useRef } from 'react'
 import { FilesError } from '../errors.ts'
 import type { PickedFile } from './picked-file.ts'
 import type { UploadsOptions } from './upload-list.ts'
@@ -32,7 +32,9 @@ export function useUpload(options: UploadsOptions): Upload {
   const { uploads, loading, start: begin, remove } = useUploads(options)
   const current = uploads.at(-1)
   const latest = useRef(uploads)
-  latest.current = uploads
+  useEffect(() => {
+    latest.current = uploads
+  })
   const start = useCallback(
     async (picked: PickedFile) => {
       const before = latest.current
