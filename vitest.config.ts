@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests with servers, browsers and kills. */
+const PROCESSES = [
+  'packages/{server,web,cli}/test/**/*.test.ts',
+  'packages/client/test/{kill,react}/*.test.ts',
+]
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -12,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: ['packages/{server,web,cli}/test/**', 'packages/client/test/react/**'],
+          exclude: PROCESSES,
         },
       },
       {
@@ -20,7 +26,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'processes',
-          include: ['packages/{server,web,cli}/test/**/*.test.ts', 'packages/client/test/react/**/*.test.ts'],
+          include: PROCESSES,
           fileParallelism: false,
           // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
           testTimeout: 120_000,

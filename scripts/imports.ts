@@ -53,7 +53,12 @@ export function findViolations(root: string): Violation[] {
           else if (specifier.startsWith('.') && !path.includes('/test/'))
             report('another package is imported by its name')
         }
-        if (!path.startsWith('packages/server/src/') || path.endsWith('.test.ts') || path.includes('/testing/')) continue
+        if (
+          !path.startsWith('packages/server/src/') ||
+          path.endsWith('.test.ts') ||
+          path.includes('/testing/')
+        )
+          continue
         const from = path.slice('packages/server/src/'.length)
         const to = target.replace('packages/server/src/', '')
         const rule = insideServer.find(

@@ -3,35 +3,58 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-const services = [
+interface Service {
+  /** Where a test finds the path of `binary`. */
+  readonly variable?: string
+  /** There when this is. */
+  readonly binary: string
+  readonly packages: readonly string[]
+  readonly why: string
+}
+
+const services: readonly Service[] = [
   {
     variable: 'PAWL_TEST_CHROMIUM',
     binary: 'chromium',
-    package: 'chromium',
+    packages: ['chromium'],
     why: 'tests of the page in a browser',
   },
-] as const
+  { variable: 'PAWL_TEST_NGINX', binary: 'nginx', packages: ['nginx-light'], why: 'tests behind a proxy' },
+  { variable: 'PAWL_TEST_HAPROXY', binary: 'haproxy', packages: ['haproxy'], why: 'tests behind a proxy' },
+  {
+    binary: 'radosgw',
+    packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],
+    why: 'tests of the client on an S3 server (Ceph)',
+  },
+  {
+    binary: 'swift-proxy-server',
+    packages: ['swift-proxy', 'swift-account', 'swift-container', 'swift-object', 'memcached'],
+    why: 'tests of the client on another S3 server (Swift)',
+  },
+]
 
 /** Sets the variables, installing what is missing where that is possible. Returns the packages still missing. */
 export function provideServices(say: (line: string) => void): string[] {
   let missing = services.filter((service) => !provided(service))
-  const command = `apt-get install -y --no-install-recommends ${missing.map((service) => service.package).join(' ')}`
+  const packages = (): string[] => missing.flatMap((service) => service.packages)
+  const command = `apt-get install -y --no-install-recommends ${packages().join(' ')}`
   if (missing.length > 0 && process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     for (const service of missing)
-      say(`Installing the system package ${service.package}, for ${service.why} …`)
+      say(`Installing the system packages ${service.packages.join(', ')}, for ${service.why} …`)
     const options = { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
     spawnSync('apt-get', ['update', '-qq'], options)
     spawnSync('apt-get', command.split(' ').slice(1), options)
     missing = missing.filter((service) => !provided(service))
   }
-  for (const service of missing) say(`${service.package} is missing: ${service.why} cannot run.`)
+  for (const service of missing) say(`${service.packages.join(', ')} missing: ${service.why} cannot run.`)
   if (missing.length > 0) say(`On Debian or Ubuntu this installs what is missing: sudo ${command}`)
-  return missing.map((service) => service.package)
+  return packages()
 }
 
-function provided({ variable, binary }: (typeof services)[number]): boolean {
-  process.env[variable] ||= find(binary)
-  return process.env[variable] !== ''
+function provided({ variable, binary }: Service): boolean {
+  const path = (variable === undefined ? undefined : process.env[variable]) || find(binary)
+  if (variable !== undefined) process.env[variable] = path
+  return path !== ''
 }
 
 function find(binary: string): string {

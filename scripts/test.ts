@@ -1,5 +1,8 @@
 // `npm test`: provides what tests need, runs them, and prints `N passed, N failed` as its last line.
+
+import { dirname, join } from 'node:path'
 import { parseCLI, startVitest } from 'vitest/node'
+import { install } from './install.mjs'
 import { buildPage } from './page.ts'
 import { provideServices } from './services.ts'
 
@@ -12,6 +15,11 @@ const trouble: string[] = []
 const missing = provideServices(console.log)
 if (process.env.CI)
   trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
+// What only tests compare with has lock files of its own, so that `npm start` stays small.
+for (const folder of ['packages/client/test/vendor'])
+  await install(join(dirname(import.meta.dirname), folder), { dev: true, say: console.log }).catch(
+    (error: Error) => trouble.push(error.message),
+  )
 await buildPage(console.log).catch((error: Error) => trouble.push(error.message))
 
 const vitest = await startVitest(filter, { ...options, run: true, watch: false })

@@ -45,8 +45,11 @@ export interface Payload {
   bytes(): Promise<Uint8Array<ArrayBuffer>>
   /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
   read(): AsyncIterable<Uint8Array<ArrayBuffer>>
-  /** The piece in blocks of at most 1 MiB, read as they are asked for. */
-  blocks(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /**
+   * The piece in blocks of at most 1 MiB, read as they are asked for. With `reuse` a block is only good until
+   * the next one is asked for: for consumers that are done with it by then.
+   */
+  blocks(options?: { readonly reuse: boolean }): AsyncIterable<Uint8Array<ArrayBuffer>>
 }
 
 /** What the provider says about a finished object. */
@@ -66,8 +69,8 @@ interface DriverCalls<Session extends Json> {
   discard(session: Session, call: Call): Promise<void>
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
-  /** Digest algorithm to compute over the whole body, because the provider will report it. */
-  readonly digest?: Digest['algorithm']
+  /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
+  readonly digest?: 'crc32'
 }
 
 /** A growing range. Several of them only where the provider can join them. */

@@ -41,7 +41,10 @@ export interface UploadOptions extends OperationOptions {
   readonly control?: UploadControl
   /** Where tokens rest: an upload that was interrupted is found, taken up and cleared by itself. */
   readonly resume?: SessionStore
-  /** How the body is compared with a token. Default `sampled`. */
+  /**
+   * How the body is compared with a token, default `sampled`. With `full` a SHA digest that the provider reports
+   * is compared too, at the price of reading the body once more.
+   */
   readonly verify?: Verify
   /** Bytes a second. `control.maxBytesPerSecond` changes it while the upload runs. */
   readonly maxBytesPerSecond?: number

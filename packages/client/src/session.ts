@@ -10,7 +10,7 @@ import { isObject, type Json, type JsonObject } from './json.ts'
 import type { CellRuns } from './transfer/grid.ts'
 
 /** Longest token that is read, in characters of JSON. */
-export const MAX_TOKEN_LENGTH = 128 * 1024
+const MAX_TOKEN_LENGTH = 128 * 1024
 
 /** How the body was cut when the session began; it stays cut that way. */
 export type TokenPlan =

@@ -4,7 +4,7 @@ import type { Call, Driver, OffsetDriver, PartsDriver, Payload } from '../src/dr
 import { FilesError } from '../src/errors.ts'
 import type { Json } from '../src/json.ts'
 
-export type CallName = 'begin' | 'probe' | 'send' | 'complete' | 'discard'
+type CallName = 'begin' | 'probe' | 'send' | 'complete' | 'discard'
 
 export type Fault =
   /** The request never arrives. */

@@ -18,7 +18,7 @@ export function operations(name: string, open: () => Promise<World>): void {
         await files.upload(key, `content of ${key}`, { contentType: 'text/plain' })
       }
     })
-    afterAll(() => world.close?.())
+    afterAll(() => world?.close?.())
 
     /** Runs the check where the provider can; elsewhere it must refuse. */
     const where = async (able: boolean, call: () => Promise<unknown>, check: () => Promise<void>) => {

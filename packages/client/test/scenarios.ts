@@ -35,7 +35,7 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       part = world.partSize
       body = randomBytes(Math.floor(part * 5.5))
     })
-    afterAll(() => world.close?.())
+    afterAll(() => world?.close?.())
 
     function start(options: { control?: UploadControl; body?: Uint8Array<ArrayBuffer>; key?: string } = {}) {
       const wire = wireOf(world.adapter())

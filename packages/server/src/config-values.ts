@@ -1,7 +1,9 @@
 /** What a setting's value may be: each reader takes text, or the value itself from a config file. */
+import { isIPv4, isIPv6 } from 'node:net'
 import { ConfigError } from './config-error.ts'
+import { parseWebhookSecret } from './events/webhook/secret.ts'
 
-type Reader<T> = (given: unknown, source: string) => T
+export type Reader<T> = (given: unknown, source: string) => T
 
 function wrong(source: string, given: unknown, expected: string): never {
   throw new ConfigError(`${source} is ${JSON.stringify(given)}, but must be ${expected}`)
@@ -43,8 +45,9 @@ const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** Longer makes points in time that a date cannot hold. */
 const MAX_SPAN = 36_500 * 86_400_000
 
-/** Milliseconds. */
+/** Milliseconds; a number in a config file is taken as them. */
 export const duration: Reader<number> = (given, source) => {
+  if (typeof given === 'number' && Number.isInteger(given) && given > 0 && given <= MAX_SPAN) return given
   const match = /^(\d{1,9}) ?(ms|s|m|h|d)$/.exec(String(given))
   const ms = Number(match?.[1] ?? Number.NaN) * (SPANS[match?.[2] ?? ''] ?? Number.NaN)
   return ms > 0 && ms <= MAX_SPAN
@@ -57,6 +60,41 @@ export const httpUrl: Reader<string> = (given, source) => {
   return url !== undefined && /^https?:$/.test(url.protocol)
     ? url.href.replace(/\/$/, '')
     : wrong(source, given, 'a URL that begins with http:// or https://')
+}
+
+/** A whole number of things, at least one. */
+export const count: Reader<number> = (given, source) => {
+  const number = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 1
+    ? number
+    : wrong(source, given, 'a whole number of at least 1')
+}
+
+/** Things per second, a fraction too; undefined for `off`. */
+export const perSecond: Reader<number | undefined> = (given, source) => {
+  if (given === 'off') return undefined
+  const number = typeof given === 'string' && /^\d{1,9}(\.\d{1,3})?$/.test(given) ? Number(given) : given
+  return typeof number === 'number' && number > 0 && Number.isFinite(number)
+    ? number
+    : wrong(source, given, 'a number per second such as 20, or off')
+}
+
+/** Bytes per second; undefined for `off`. */
+export const sizePerSecond: Reader<number | undefined> = (given, source) => {
+  if (given === 'off') return undefined
+  const bytes = size(typeof given === 'string' ? given.replace(/\/s$/, '') : given, source)
+  return bytes > 0 ? bytes : wrong(source, given, 'a size per second such as 10kib, or off')
+}
+
+/** IP addresses and networks. */
+export const addresses: Reader<readonly string[]> = (given, source) => {
+  const items = list(given, source)
+  const valid = items.every((item) => {
+    const [address = '', bits] = item.split('/', 2)
+    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    return bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= most
+  })
+  return valid ? items : wrong(source, given, 'a list of addresses and networks such as 10.0.0.0/8,::1')
 }
 
 /** What stands before the paths of a service: no query and no fragment can follow it. */
@@ -86,6 +124,17 @@ export const flag: Reader<boolean> = (given, source) => {
   if (['1', 'true', 'on'].includes(text)) return true
   return ['0', 'false', 'off'].includes(text) ? false : wrong(source, given, '1 or 0')
 }
+
+/** An address that is used as it stands, path and query included. */
+export const endpoint: Reader<string> = (given, source) => {
+  httpUrl(given, source)
+  return String(given)
+}
+
+export const webhookSecret: Reader<Uint8Array> = (given, source) =>
+  (typeof given === 'string' ? parseWebhookSecret(given) : undefined) ??
+  // The value itself is never shown.
+  wrong(source, '…', 'whsec_ and base64 of at least 24 bytes, or at least 24 printable ASCII characters')
 
 /** HS256 needs 32 bytes; a shorter secret can be guessed. */
 export const secret: Reader<string> = (given, source) =>

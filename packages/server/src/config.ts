@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, nearest } from './config-error.ts'
+import { hooks } from './config-hooks.ts'
 import * as value from './config-values.ts'
+import { NO_HOOKS } from './uploads/hooks.ts'
 
 const SETTINGS = {
   host: { type: value.text, default: '127.0.0.1' },
@@ -16,12 +18,23 @@ const SETTINGS = {
   jwksUrl: { type: value.httpUrl, default: undefined },
   jwtIssuer: { type: value.text, default: undefined },
   jwtAudience: { type: value.text, default: undefined },
+  trustedProxies: { type: value.addresses, default: [] as readonly string[] },
   publicUrl: { type: value.baseUrl, default: undefined },
   uploadTtl: { type: value.duration, default: 24 * 60 * 60 * 1000 },
   maxSize: { type: value.size, default: 50_000_000_000 },
   reserve: { type: value.size, default: 1_000_000_000 },
+  quotaOwner: { type: value.size, default: undefined },
+  quotaBucket: { type: value.size, default: undefined },
   idleTimeout: { type: value.duration, default: 60_000 },
+  minRate: { type: value.sizePerSecond, default: undefined },
+  maxOpen: { type: value.count, default: 1000 },
+  maxActive: { type: value.count, default: 500 },
+  rate: { type: value.perSecond, default: undefined },
+  metricsPort: { type: value.port, default: undefined },
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
+  webhookUrl: { type: value.endpoint, default: undefined },
+  webhookSecret: { type: value.webhookSecret, default: undefined },
+  hooks: { type: hooks, default: NO_HOOKS },
   corsOrigins: { type: value.origins, default: ['*'] as readonly string[] },
   dev: { type: value.flag, default: false },
   log: { type: value.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), default: 'info' },
@@ -32,22 +45,7 @@ type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['type']> | (typeof 
 export type Config = { readonly [N in Name]: Value<N> }
 
 /** Named in the public contract and not built yet: a wish for them is refused rather than ignored. */
-const NOT_YET = [
-  'databaseUrl',
-  'blobsUrl',
-  'storagePrefix',
-  'trustedProxies',
-  'quotaOwner',
-  'quotaBucket',
-  'minRate',
-  'maxOpen',
-  'maxActive',
-  'rate',
-  'interim',
-  'webhookUrl',
-  'webhookSecret',
-  'metricsPort',
-]
+const NOT_YET = ['databaseUrl', 'blobsUrl', 'storagePrefix', 'interim']
 
 export interface ConfigSources {
   /** Arguments after the command, such as `--port 0`. */
@@ -103,6 +101,11 @@ export async function readConfigFile(folder: string): Promise<Readonly<Record<st
 }
 
 function check(config: Config): void {
+  if (config.webhookUrl !== undefined && config.webhookSecret === undefined) {
+    throw new ConfigError(
+      'PAWL_WEBHOOK_URL needs PAWL_WEBHOOK_SECRET: without a signature a receiver cannot tell events from forgeries',
+    )
+  }
   const loopback = ['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if (config.dev && !loopback) {
     throw new ConfigError(
@@ -158,14 +161,6 @@ function camelCase(words: string, separator: string): string {
     .split(separator)
     .map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
     .join('')
-}
-
-/** Every setting as a flag and as a variable, for help texts. */
-export function settings(): { readonly flag: string; readonly variable: string }[] {
-  return names().map((name) => ({
-    flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    variable: environmentName(name),
-  }))
 }
 
 function environmentName(name: string): string {

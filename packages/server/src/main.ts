@@ -2,6 +2,7 @@
 import { pathToFileURL } from 'node:url'
 import { readConfig, readConfigFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
+import { helpText } from './help.ts'
 import { createServer, type PawlServer } from './server.ts'
 
 export interface MainOptions {
@@ -11,6 +12,8 @@ export interface MainOptions {
 
 /** One Ctrl-C may arrive two or three times: from the terminal and from the processes above. */
 const SAME_SIGNAL_MS = 1000
+/** Container platforms kill after 10 s. */
+const CLOSE_MS = 9500
 
 /** Runs until it is told to stop. Sets the exit code; never throws for what a person can mend. */
 export async function main(
@@ -18,6 +21,10 @@ export async function main(
   env: NodeJS.ProcessEnv,
   options: MainOptions = {},
 ): Promise<void> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(helpText())
+    return
+  }
   let server: PawlServer | undefined
   try {
     const file = await readConfigFile(process.cwd())
@@ -61,6 +68,8 @@ function obeySignals(server: PawlServer): void {
     }
     firstAt = Date.now()
     server.log.info({ signal }, 'closing: transfers end with their bytes kept')
+    // A disk that hangs must not keep the process: what was accepted survives its end.
+    setTimeout(() => process.exit(1), CLOSE_MS).unref()
     server.close().then(
       () => process.exit(0),
       (error: unknown) => {

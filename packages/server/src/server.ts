@@ -1,21 +1,29 @@
 /** The composition root: the only place that knows every part. */
 import { mkdir } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { configuredTokens } from './access/configured.ts'
 import { filesAccess } from './access/files-access.ts'
+import { isService } from './access/service-key.ts'
 import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
+import { type Events, Listeners } from './events/listeners.ts'
+import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
+import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { createJson } from './http/json.ts'
+import { createMetricsServer } from './http/metrics-server.ts'
+import { RateLimit } from './http/rate-limit.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { startEngine } from './uploads/start.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
@@ -33,6 +41,8 @@ export interface PawlServer {
   /** For mounting in a server of your own. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   readonly uploads: Uploads
+  /** What happens to uploads and objects, for code in this process. */
+  readonly events: Events
   readonly tokens: Tokens
   readonly log: Logger
   /** Binds and resolves to the URL. @throws Error with `code` EADDRINUSE and the like */
@@ -53,22 +63,47 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const log = parts.log ?? createLog(config.log)
   const now = Date.now
   await mkdir(config.data, { recursive: true, mode: 0o700 })
+  const metrics = createMetrics()
+  const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
+  const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog({ path: join(config.data, 'catalog.sqlite'), lockTimeout: LOCK_TIMEOUT_MS }))
+    (await openSqliteCatalog(
+      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+      metrics.committed,
+    ))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
+    const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
+    const webhook = webhookFrom(config, catalog, log, now)
     const { uploads, objects, ...engine } = await startEngine({
       catalog,
       blobs,
       log,
       now,
       idleTimeout: config.idleTimeout,
+      allowance: {
+        ownerBytes: config.quotaOwner,
+        bucketBytes: config.quotaBucket,
+        ownerOpen: config.maxOpen,
+      },
+      maxActive: config.maxActive,
+      slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
+      observer: metrics,
+      hooks: config.hooks,
+      listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
     const tokens = await configuredTokens(config)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
+    const addressOf = clientAddresses(config.trustedProxies)
+    const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
+    const pace = (req: IncomingMessage): number => {
+      const wait = rate?.take(addressOf(req)) ?? 0
+      if (wait > 0) metrics.refused('rate')
+      return wait
+    }
 
     const onError = (error: unknown, exchange: { method: string; path: string }): void => {
       const at = exchange.path.replace(/[0-9a-f]{32}/, redactId)
@@ -76,22 +111,36 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     }
     const tus = { uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError }
     const { handler, server } = createApp({
-      files: { tus, cors: corsFor(config.corsOrigins), objects, access },
+      files: { tus, cors: corsFor(config.corsOrigins), objects, access, pace },
+      pace,
       json: await createJson({
         pageDir: parts.pageDir,
+        admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
-          await Promise.all([catalog.counts(), blobs.freeBytes()])
+          await Promise.all([catalog.unfinishedCounts(), blobs.freeBytes()])
+        },
+        async metrics(authorization) {
+          return (await isService(tokens, authorization)) ? metrics.render() : undefined
         },
       }),
       dev: config.dev,
       onError,
     })
 
+    metrics.watch({
+      unfinished: () => catalog.unfinishedCounts(),
+      transfers: engine.transfers,
+      connections: promisify(server.getConnections.bind(server)),
+    })
+    const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
+
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
+      const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
+      metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
       const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
@@ -100,21 +149,24 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       clearTimeout(timer)
       clearInterval(idle)
       await engine.close()
+      await delivered
       await blobs.close()
       await catalog.close()
     }
+    webhook.start()
     return {
       handler,
       uploads,
+      events,
       tokens,
       log,
       async listen() {
-        await new Promise<void>((resolve, reject) => {
-          server.once('error', reject)
-          server.listen(config.port, config.host, () => resolve())
-        })
-        const { address, family, port } = server.address() as AddressInfo
-        return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+        const url = await bind(server, config.port, config.host)
+        if (metricsServer !== undefined) {
+          const metricsUrl = await bind(metricsServer, config.metricsPort ?? 0, config.host)
+          log.info({ url: `${metricsUrl}/metrics` }, 'metrics')
+        }
+        return url
       },
       close: () => {
         closing ??= close()
@@ -126,4 +178,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     await catalog.close().catch(() => {})
     throw error
   }
+}
+
+/** @throws Error with `code` EADDRINUSE and the like */
+async function bind(server: Server, port: number, host: string): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve())
+  })
+  const bound = server.address() as AddressInfo
+  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }

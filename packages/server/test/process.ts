@@ -57,6 +57,10 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child = started
+    // A test that was given up leaves nothing running behind.
+    const end = (): void => void started.kill('SIGKILL')
+    process.once('exit', end)
+    started.once('exit', () => process.off('exit', end))
     const from = output.length
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
@@ -80,10 +84,10 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
   const running = (): ChildProcess | undefined =>
     child !== undefined && child.exitCode === null && child.signalCode === null ? child : undefined
   const signal = async (name: NodeJS.Signals): Promise<number | null> => {
-    const process = running()
-    if (process === undefined) return child?.exitCode ?? null
-    const exited = once(process, 'exit')
-    process.kill(name)
+    const current = running()
+    if (current === undefined) return child?.exitCode ?? null
+    const exited = once(current, 'exit')
+    current.kill(name)
     const [code] = await exited
     return typeof code === 'number' ? code : null
   }
@@ -110,7 +114,7 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
 }
 
 /** A port that nobody listens on: a restarted server must come back at the same address. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer()
   probe.listen(0, '127.0.0.1')
   await once(probe, 'listening')

@@ -88,6 +88,9 @@ test.concurrent('the generated secret is for its owner’s eyes only, and stays 
   expect(await readFile(path, 'utf8')).toBe(secret)
   // Uploads are nobody else's business either.
   expect((await stat(join(pawl.dataDir, 'blobs', 'segments'))).mode & 0o077).toBe(0)
+  for (const name of ['catalog.sqlite', 'catalog.sqlite-wal']) {
+    expect((await stat(join(pawl.dataDir, name))).mode & 0o777, name).toBe(0o600)
+  }
 })
 
 test.concurrent('a catalog written by a newer version is not opened, and not changed', async ({

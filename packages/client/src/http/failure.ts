@@ -8,7 +8,7 @@ export function noAnswer(method: string, url: string, cause: unknown): FilesErro
 }
 
 /** `Retry-After` in milliseconds. */
-export function retryAfter(response: HttpResponse): number | undefined {
+function retryAfter(response: HttpResponse): number | undefined {
   const value = response.header('retry-after')
   if (value === undefined) return undefined
   const seconds = Number(value)

@@ -70,18 +70,18 @@ async function sendBody(
   gone.then(() => {
     over = true
   })
-  for await (const block of body.blocks()) {
+  for await (const block of body.blocks({ reuse: true })) {
     if (over) return
-    if (outgoing.write(block)) continue
-    await Promise.race([drained(outgoing), gone])
+    // Waited for always: only then the block has left, and its memory may hold the next one.
+    await Promise.race([written(outgoing, block), gone])
     call.touch()
   }
   outgoing.end()
 }
 
-function drained(outgoing: ClientRequest): Promise<void> {
+function written(outgoing: ClientRequest, block: Uint8Array): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  outgoing.once('drain', resolve)
+  outgoing.write(block, () => resolve())
   return promise
 }
 

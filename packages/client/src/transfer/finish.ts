@@ -19,32 +19,44 @@ export async function finish(
     stop.throwIfAborted()
     desk.enter('sending')
     const sent = await course.send(session, stop)
-    if (sent) return sent
+    if (sent) return proved(transfer, sent, await wholeDigest(transfer), stop)
     await desk.ready(stop)
     desk.enter('finishing')
     const digest = await wholeDigest(transfer)
     try {
       const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
-      return proved(result, digest)
+      return await proved(transfer, result, digest, stop)
     } catch (error) {
       stop.throwIfAborted()
       await patience.after(error, stop)
     }
     // Whether it completed is unknown, and what it missed too: ask, then send or complete again.
     const found = await course.locate(session, stop, patience)
-    if (found) return proved(found, digest)
+    if (found) return proved(transfer, found, digest, stop)
   }
 }
 
-async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
+/** The digest that the provider will report, if it is one that was computed while sending. */
+export async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
   if (driver.digest === undefined || grid === undefined) return undefined
-  const { digestBody } = await import('./whole.ts')
-  return digestBody(source, grid, driver.digest)
+  return (await import('./whole.ts')).crc32Of(source, grid)
 }
 
-function proved(result: ProviderResult, ours: Digest | undefined): ProviderResult {
+/** Compares what the provider holds with the body, where both are known. */
+export async function proved(
+  { verify, source }: Transfer,
+  result: ProviderResult,
+  known: Digest | undefined,
+  stop: AbortSignal,
+): Promise<ProviderResult> {
   const theirs = result.digest
-  if (ours === undefined || theirs?.algorithm !== ours.algorithm || theirs.value === ours.value) return result
+  if (theirs === undefined) return result
+  // A hash of another kind costs another reading of the body: only for those who want everything verified.
+  const ours =
+    known?.algorithm !== theirs.algorithm && verify === 'full'
+      ? await (await import('./whole.ts')).hashOf(source, theirs.algorithm, stop)
+      : known
+  if (ours?.algorithm !== theirs.algorithm || theirs.value === ours.value) return result
   throw new FilesError(
     'Corrupted',
     `the provider holds ${theirs.algorithm} ${theirs.value}, the body has ${ours.value}; delete the object and upload it anew`,

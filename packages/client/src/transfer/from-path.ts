@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
+import { ofHandle } from './file-handle.ts'
 import type { OpenableBody } from './source.ts'
-import { ofHandle } from './source.ts'
 
 /**
  * The file at a path as a body. It is opened when the upload begins and closed when it ends.

@@ -7,7 +7,7 @@ import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
-const BLOCK = 1024 * 1024
+export const BLOCK = 1024 * 1024
 const SLICE = 256 * 1024
 /** Pieces up to this size may be held whole; larger ones are read in blocks as they go. */
 export const WHOLE = 16 * BLOCK
@@ -52,7 +52,11 @@ export function payloadFor(
       const end = start + size
       for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
     },
-    blocks: () => blocksOf(road, start, start + size, call, fly),
+    blocks: async function* ({ reuse } = { reuse: false }) {
+      // Loaded late: where bodies cannot be streamed nobody asks for blocks.
+      const { blocksOf, reading } = await import('./blocks.ts')
+      yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
+    },
   }
   return {
     payload,
@@ -62,37 +66,6 @@ export function payloadFor(
       road.memory.give(held)
       held = 0
     },
-  }
-}
-
-/** Reads one block ahead while the one before is being sent. */
-async function* blocksOf(
-  { source, grid, pace }: Road,
-  start: number,
-  end: number,
-  call: Call,
-  fly: (bytes: number) => void,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const read = (at: number) => {
-    const block = source.read(at, Math.min(at + BLOCK, end))
-    block.catch(() => {}) // it is awaited below, perhaps only after the consumer gave up
-    return block
-  }
-  let next = read(start)
-  for (let at = start; at < end; ) {
-    const block = await next
-    if (at + block.length < end) next = read(at + block.length)
-    grid?.add(at, block)
-    at += block.length
-    for (let rest = block; rest.length > 0; ) {
-      const now = rest.subarray(0, pace.step(rest.length))
-      await pace.take(now.length, call.signal, call.touch)
-      call.signal.throwIfAborted()
-      yield now
-      // Asked for the next: this one was taken.
-      fly(now.length)
-      rest = rest.subarray(now.length)
-    }
   }
 }
 

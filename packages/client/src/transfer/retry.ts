@@ -32,7 +32,7 @@ export function retryPolicy(options: RetryOptions | undefined, fallback: number)
  * Full jitter: anywhere between nothing and the cap of this attempt. Clients that failed together do not
  * come back together.
  */
-export function fullJitter({ attempt }: RetryBackoffContext): number {
+function fullJitter({ attempt }: RetryBackoffContext): number {
   return Math.random() * Math.min(CAP, BASE * 2 ** (attempt - 1))
 }
 

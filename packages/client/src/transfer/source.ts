@@ -47,23 +47,37 @@ export interface Source {
   readonly lastModified?: number | undefined
   /** Exactly the bytes from `start` to `end`; fewer mean that the body changed. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
+  /** Fills the buffer with the bytes from `start`, where that saves allocating one. Resolves to how many there were. */
+  readInto?(buffer: Uint8Array<ArrayBuffer>, start: number): Promise<number>
   close?(): Promise<void>
 }
 
 /** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
 export async function openSource(body: Body): Promise<Source> {
   const source = await sourceOf(body)
+  const { readInto } = source
   return {
     ...source,
     read: async (start, end) => {
       const bytes = await source.read(start, end)
-      if (bytes.length === end - start) return bytes
-      throw new FilesError(
-        'BodyChanged',
-        `the body gave ${bytes.length} of the ${end - start} bytes at ${start}: it became shorter; upload it anew`,
-      )
+      if (bytes.length !== end - start) throw shorter(start, end - start, bytes.length)
+      return bytes
     },
+    ...(readInto && {
+      readInto: async (buffer, start) => {
+        const filled = await readInto(buffer, start)
+        if (filled !== buffer.length) throw shorter(start, buffer.length, filled)
+        return filled
+      },
+    }),
   }
+}
+
+function shorter(start: number, wanted: number, got: number): FilesError {
+  return new FilesError(
+    'BodyChanged',
+    `the body gave ${got} of the ${wanted} bytes at ${start}: it became shorter; upload it anew`,
+  )
 }
 
 async function sourceOf(body: Body): Promise<Source> {
@@ -72,7 +86,7 @@ async function sourceOf(body: Body): Promise<Source> {
   if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
   if (ArrayBuffer.isView(body)) return ofBytes(own(body))
   if ('open' in body) return body.open()
-  if ('fd' in body) return ofHandle(body)
+  if ('fd' in body) return (await import('./file-handle.ts')).ofHandle(body)
   if ('slice' in body) return ofRereadable(body)
   throw new FilesError(
     'NotSupported',
@@ -112,25 +126,6 @@ function ofRereadable(body: RereadableBody): Source {
       const piece = await body.slice(start, end)
       if (piece instanceof Blob) return new Uint8Array(await piece.arrayBuffer())
       return piece instanceof ArrayBuffer ? new Uint8Array(piece) : own(piece)
-    },
-  }
-}
-
-/** A source over an open file. `close` is not given: who opened it closes it. */
-export async function ofHandle(handle: FileHandleLike): Promise<Source> {
-  const { size, mtimeMs } = await handle.stat()
-  return {
-    size,
-    lastModified: Math.floor(mtimeMs),
-    read: async (start, end) => {
-      const buffer = new Uint8Array(end - start)
-      let filled = 0
-      while (filled < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, start + filled)
-        if (bytesRead === 0) break
-        filled += bytesRead
-      }
-      return buffer.subarray(0, filled)
     },
   }
 }

@@ -2,7 +2,8 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ofHandle, type RereadableBody } from './source.ts'
+import { ofHandle } from './file-handle.ts'
+import type { RereadableBody } from './source.ts'
 
 export interface SpoolOptions {
   /** Where the temp file goes. Default: the system's folder for them. */

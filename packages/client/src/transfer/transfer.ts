@@ -1,11 +1,11 @@
 /** What the two shapes share: one upload under way. */
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import type { Json } from '../json.ts'
 import { attempt, Cut } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
 import { Patience, type Retry, type RetryPolicy } from './retry.ts'
+import type { Verify } from './verify.ts'
 
 export interface Transfer extends Road {
   readonly desk: Desk
@@ -15,6 +15,7 @@ export interface Transfer extends Road {
   /** Milliseconds of silence after which a call is ended. */
   readonly idleTimeout: number
   readonly concurrency: number
+  readonly verify: Verify
   readonly onRetry: (retry: Retry) => void
 }
 
@@ -86,10 +87,4 @@ export async function together(
     ),
   )
   if (first) throw first.error
-}
-
-/** A session and where it stands. */
-export interface Started<State> {
-  readonly session: Json
-  readonly state: State
 }

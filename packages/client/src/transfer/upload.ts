@@ -9,7 +9,7 @@ import type { Json } from '../json.ts'
 import type { SessionToken } from '../session.ts'
 import { Budget } from './budget.ts'
 import { type Course, courseOf } from './course.ts'
-import { finish } from './finish.ts'
+import { finish, proved, wholeDigest } from './finish.ts'
 import type { Grid } from './grid.ts'
 import { Pace } from './pace.ts'
 import { Progress, type UploadProgress } from './progress.ts'
@@ -76,13 +76,13 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
       result = await (await import('./single.ts')).putWhole(transfer, single, stop)
     } else {
       const course = await courseOf(transfer, { partSize: job.partSize, plan: token?.plan })
-      const proved = () => {
+      const verified = () => {
         desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
       }
-      if (!token) proved()
+      if (!token) verified()
       result =
         token && session !== undefined
-          ? await goOn(job, transfer, course, token, session, stop, proved)
+          ? await goOn(job, transfer, course, token, session, stop, verified)
           : await finish(transfer, course, await begin(job, transfer, course, stop, keep), stop)
     }
     desk.finish('completed')
@@ -115,7 +115,7 @@ async function gridFor(
 
 /**
  * Goes on with a token: the body is proved first, then the provider asked, then what is missing sent.
- * @param proved Until then the token stays as it was: one made of a wrong body would let that body pass next time.
+ * @param verified Until then the token stays as it was: one made of a wrong body would let that body pass next time.
  */
 async function goOn(
   job: UploadJob,
@@ -124,14 +124,15 @@ async function goOn(
   token: SessionToken,
   session: Json,
   stop: AbortSignal,
-  proved: () => void,
+  verified: () => void,
 ): Promise<ProviderResult> {
   transfer.desk.enter('verifying')
   const { verifyBody } = await import('./verify.ts')
   if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
-  proved()
+  verified()
   const found = await course.locate(session, stop, patienceOf(transfer, stop))
-  return found ?? finish(transfer, course, session, stop)
+  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
+  return finish(transfer, course, session, stop)
 }
 
 /** Begins a session. `made` hears of it before anything else can fail, so that it is never forgotten. */

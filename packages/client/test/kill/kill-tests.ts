@@ -25,9 +25,10 @@ export interface KillWorld {
 export function killTests(name: string, start: () => Promise<KillWorld>): void {
   const sizes = process.env.PAWL_FULL === '1' ? [64 * MIB, 1024 * MIB] : [64 * MIB]
   describe(`${name}: an upload whose process is killed ${KILLS} times`, () => {
-    it.each(sizes)(
+    it.for(sizes)(
       'of %d bytes is finished by the next process, without sending acknowledged bytes again',
-      async (size) => {
+      { timeout: 600_000 },
+      async (size, { signal }) => {
         const folder = await mkdtemp(join(tmpdir(), 'pawl-kill-'))
         const world = await start()
         try {
@@ -45,10 +46,10 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
           const slow = { ...job, maxBytesPerSecond: Math.floor(size / 8) }
           let kills = 0
           for (; kills < KILLS; kills++) {
-            const ended = await run(slow, 150 + Math.random() * 500)
+            const ended = await run(slow, 150 + Math.random() * 500, signal)
             if (ended.output !== undefined) break
           }
-          const last = await run(job, undefined)
+          const last = await run(job, undefined, signal)
           const { url } = JSON.parse(last.output ?? '{}')
           expect(await world.digest(job.key, url)).toBe(sha256)
           const pieces = (await readFile(job.log, 'utf8'))
@@ -69,16 +70,21 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
           await rm(folder, { recursive: true, force: true })
         }
       },
-      600_000,
     )
   })
 }
 
 /** Runs the upload; killed after `milliseconds`, or to its end. */
-async function run(job: KillJob, milliseconds: number | undefined): Promise<{ output: string | undefined }> {
+async function run(
+  job: KillJob,
+  milliseconds: number | undefined,
+  signal: AbortSignal,
+): Promise<{ output: string | undefined }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'upload.ts'), JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that ran out of time must not leave its process behind.
+  signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
   let output = ''
   let errors = ''
   child.stdout.on('data', (chunk) => {

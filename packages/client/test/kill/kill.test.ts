@@ -7,6 +7,7 @@ import { s3 } from '../../src/adapters/s3/s3.ts'
 import { Files } from '../../src/files.ts'
 import { hasAzurite, startAzurite } from '../servers/azurite.ts'
 import { hasCeph, startCeph } from '../servers/ceph.ts'
+import { startPawl } from '../servers/pawl.ts'
 import type { S3Server } from '../servers/s3-server.ts'
 import { hasSwift, startSwift } from '../servers/swift.ts'
 import { startTusEmulator } from '../servers/tus-emulator.ts'
@@ -43,6 +44,20 @@ killTests('tus with joined lanes', async () => {
       createHash('sha256')
         .update(server.read(url ?? '') ?? '')
         .digest('hex'),
+    close: () => server.close(),
+  }
+})
+
+killTests("tus, against Pawl's server, with joined lanes", async () => {
+  const server = await startPawl()
+  return {
+    adapter: { name: 'tus', endpoint: server.endpoint, parallel: 4 },
+    partSize: 2 ** 20,
+    digest: async (_key, url) => {
+      const hash = createHash('sha256')
+      for await (const chunk of (await fetch(url ?? '')).body ?? []) hash.update(chunk)
+      return hash.digest('hex')
+    },
     close: () => server.close(),
   }
 })

@@ -1,6 +1,6 @@
 /** Starting and ending servers that are programs of their own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
@@ -28,7 +28,12 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** A program that runs until it is ended. Its output goes to a file. */
+const running = new Set<ChildProcess>()
+
+/**
+ * A program that runs until it is ended, with whatever it starts: it leads a process group of its own. Its
+ * output goes to a file.
+ */
 export function start(
   program: string,
   args: readonly string[],
@@ -36,18 +41,39 @@ export function start(
   env: Record<string, string> = {},
 ): ChildProcess {
   const output = openSync(log, 'a')
-  return spawn(program, args, { stdio: ['ignore', output, output], env: { ...process.env, ...env } })
+  const child = spawn(program, args, {
+    stdio: ['ignore', output, output],
+    env: { ...process.env, ...env },
+    detached: true,
+  })
+  closeSync(output)
+  // When the tests are ended before they could end their servers, nothing may stay behind.
+  if (running.size === 0) process.once('exit', () => running.forEach(kill))
+  running.add(child)
+  return child
 }
 
+/** Ends programs and their children. */
 export async function end(children: readonly ChildProcess[]): Promise<void> {
   await Promise.all(
     children.map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
+      running.delete(child)
+      const over = child.exitCode !== null || child.signalCode !== null
+      const ended = over ? Promise.resolve() : new Promise((resolve) => child.once('exit', resolve))
+      kill(child)
       await ended
     }),
   )
+}
+
+/** Kills the whole group: some servers leave their workers behind when only they are killed. */
+function kill({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nobody of the group is left.
+  }
 }
 
 /** Waits until a check succeeds. */

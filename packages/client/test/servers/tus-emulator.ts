@@ -9,7 +9,9 @@ import { crc32 } from 'node:zlib'
 
 interface Upload {
   length: number
+  /** What arrived so far: the beginning of `room`. */
   bytes: Buffer
+  room: Buffer
   partial: boolean
   metadata: string
 }
@@ -90,7 +92,7 @@ export async function startTusEmulator(
         return
       }
       const bytes = Buffer.concat(parts.flatMap((part) => (part ? [part.bytes] : [])))
-      uploads.set(path, { length: bytes.length, bytes, partial: false, metadata })
+      uploads.set(path, { length: bytes.length, bytes, room: bytes, partial: false, metadata })
       response.writeHead(201, { location: path }).end()
       return
     }
@@ -99,7 +101,14 @@ export async function startTusEmulator(
       response.writeHead(400).end()
       return
     }
-    const upload: Upload = { length, bytes: Buffer.alloc(0), partial: concat === 'partial', metadata }
+    const room = Buffer.alloc(length)
+    const upload: Upload = {
+      length,
+      bytes: room.subarray(0, 0),
+      room,
+      partial: concat === 'partial',
+      metadata,
+    }
     uploads.set(path, upload)
     response.setHeader('location', path)
     if (headers['content-type'] !== 'application/offset+octet-stream') {
@@ -133,7 +142,9 @@ export async function startTusEmulator(
     const chunks: Buffer[] = []
     let size = 0
     const keep = () => {
-      upload.bytes = Buffer.concat([upload.bytes, ...chunks])
+      let end = upload.bytes.length
+      for (const chunk of chunks) end += chunk.copy(upload.room, end)
+      upload.bytes = upload.room.subarray(0, end)
     }
     try {
       for await (const chunk of request) {

@@ -4,7 +4,7 @@ import type { UploadRecord } from '../uploads/upload.ts'
 import { ANON, isOwnerOrService, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 
-export type Access = Granted | Refused
+type Access = Granted | Refused
 
 export interface Granted {
   readonly kind: 'granted'
@@ -57,7 +57,7 @@ export function filesAccess(tokens: Tokens, open: boolean, now: () => number): F
   }
 }
 
-function bearer(authorization: string | undefined): string | undefined {
+export function bearer(authorization: string | undefined): string | undefined {
   return /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1]
 }
 

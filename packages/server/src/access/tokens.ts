@@ -12,7 +12,7 @@ export interface TokenOptions {
   readonly audience: string | undefined
 }
 
-export type TokenVerdict =
+type TokenVerdict =
   | { readonly kind: 'valid'; readonly principal: Principal }
   /** Right in everything but its time; `principal` is who it was, `expiredAt` milliseconds since 1970. */
   | { readonly kind: 'expired'; readonly principal: Principal; readonly expiredAt: number }

@@ -139,6 +139,14 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       await catalog.setRollback(id, undefined)
       expect(await catalog.beginFinish(id, 100)).toBe(true)
     })
+
+    test('that began where all bytes were there already keeps nothing from being finished', async () => {
+      const catalog = await open()
+      const { id } = await uploadIn(catalog, 'open')
+      await catalog.setRollback(id, 100)
+      expect(await catalog.beginFinish(id, 100)).toBe(true)
+      expect((await stateOf(catalog, id)).rollback).toBeUndefined()
+    })
   })
 
   describe('a final upload', () => {

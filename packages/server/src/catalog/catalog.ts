@@ -7,22 +7,41 @@
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`,
  *   `open | sealed → cancelled | expired`.
+ * - The methods that create, publish and end uploads tell events (events/event.ts). With `keepsEvents` they are
+ *   written to the outbox in the same transaction.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
+import type { StoredEvent } from '../events/event.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
 import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
+import type { Outbox } from './outbox.ts'
+import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog {
+export interface Catalog extends Outbox {
+  /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
+  readonly keepsEvents: boolean
+  /**
+   * From now on, calls every `listener` with the events of each commit, after it, in order. A listener must not
+   * throw. Without one, and with nothing kept, no event is made.
+   */
+  listen(listener: (events: readonly StoredEvent[]) => void): void
+
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
-  /** Adds an open upload and its segment. */
-  insertUpload(upload: UploadRecord): Promise<void>
+  /** Adds an open upload and its segment; nothing is added when the allowance does not cover it. */
+  insertUpload(upload: UploadRecord, allowance?: Allowance): Promise<Exceeded | undefined>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
   setLength(id: UploadId, length: number): Promise<number | undefined>
+  /**
+   * Sets bytes aside for an open upload whose length is not known, in place of those set aside before:
+   * `wanted`, or fewer where the allowance ends. When not even `least` fit, nothing changes. Resolves to the
+   * bytes that fit in all.
+   */
+  reserve(id: UploadId, wanted: number, least: number, allowance: Allowance): Promise<number>
   /** Moves the durable offset and the expiry of an open upload forward, never back. */
   advance(id: UploadId, progress: { durable?: number; expiresAt?: number }): Promise<void>
   /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
@@ -37,17 +56,23 @@ export interface Catalog {
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
    * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
+   * `metadata` takes the place of the upload's, where a hook changed it.
    */
-  publish(id: UploadId, object: ObjectRecord): Promise<PublishResult>
+  publish(id: UploadId, object: ObjectRecord, metadata?: string): Promise<PublishResult>
   /** `finishing → sealed` for a partial upload; true when it is sealed now, also if it was before. */
   seal(id: UploadId): Promise<boolean>
   /**
    * Adds a final upload in state `finishing`, if every one of `partials` is sealed; its segments gain a
    * reference. A final upload of the same `signature` that is there already is the result instead.
    */
-  insertFinal(upload: UploadRecord, signature: string, partials: readonly UploadId[]): Promise<FinalResult>
+  insertFinal(
+    upload: UploadRecord,
+    signature: string,
+    partials: readonly UploadId[],
+    allowance?: Allowance,
+  ): Promise<FinalResult>
   /** Ends an upload that is in one of `from`, releases its segments; false when it was in none of them. */
-  endUpload(id: UploadId, from: readonly EndableState[], end: UploadEnd, at: number): Promise<boolean>
+  endUpload(id: UploadId, from: readonly UnfinishedState[], end: UploadEnd, at: number): Promise<boolean>
 
   /** Uploads not ended, by id, after `after`. */
   unfinished(after: UploadId | undefined, limit: number): Promise<UploadRecord[]>
@@ -76,7 +101,10 @@ export interface Catalog {
   /** Gives rows to segments that had none, released at `releasedAt`, so that the sweep takes them in time. */
   adoptSegments(ids: readonly SegmentId[], releasedAt: number): Promise<void>
 
+  /** Reads everything once: for people, not for probes. */
   counts(): Promise<CatalogCounts>
+  /** Cheap enough to be asked every few seconds. */
+  unfinishedCounts(): Promise<Readonly<Record<UnfinishedState, number>>>
   close(): Promise<void>
 }
 
@@ -94,8 +122,11 @@ export type FinalResult =
   | { readonly kind: 'exists'; readonly upload: UploadRecord }
   /** One of the partials ended meanwhile. */
   | { readonly kind: 'changed' }
+  /** The allowance does not cover bytes that are joined once more. */
+  | { readonly kind: 'exceeded'; readonly exceeded: Exceeded }
 
-export type EndableState = 'open' | 'finishing' | 'sealed'
+/** States of an upload that has not come to its end. */
+export type UnfinishedState = 'open' | 'finishing' | 'sealed'
 
 export type UploadEnd =
   | { readonly kind: 'cancelled' }

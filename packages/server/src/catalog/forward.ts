@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   insertUpload: true,
   findUpload: true,
   setLength: true,
+  reserve: true,
   advance: true,
   resetDurable: true,
   setRollback: true,
@@ -29,14 +30,24 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   segments: true,
   adoptSegments: true,
   counts: true,
+  unfinishedCounts: true,
+  pendingEvents: true,
+  eventDelivered: true,
+  eventFailed: true,
+  deadEvents: true,
+  replayEvent: true,
+  replayEvents: true,
+  outboxCounts: true,
 }
+
+export type Operations = Omit<Catalog, 'close' | 'listen' | 'keepsEvents'>
 
 export function forEveryOperation(
   call: (name: OperationName, args: readonly unknown[]) => Promise<unknown>,
-): Omit<Catalog, 'close'> {
+): Operations {
   const entries = Object.keys(NAMES).map((name) => [
     name,
     (...args: readonly unknown[]) => call(name as OperationName, args),
   ])
-  return Object.fromEntries(entries) as Omit<Catalog, 'close'>
+  return Object.fromEntries(entries) as Operations
 }

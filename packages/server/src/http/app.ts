@@ -16,6 +16,8 @@ export interface AppOptions {
   readonly files: FilesFace
   readonly json: FastifyInstance
   readonly dev: boolean
+  /** Seconds a request has to wait because its client makes too many; 0 to go on. */
+  readonly pace: (req: IncomingMessage) => number
   readonly onError: (error: unknown, exchange: Exchange) => void
 }
 
@@ -78,10 +80,16 @@ export function createApp(options: AppOptions): App {
   return { handler, server }
 }
 
-async function serve({ files, json, dev }: AppOptions, exchange: Exchange): Promise<void> {
+/** Asked by machines of whoever runs the server, all from one address. */
+const UNPACED = ['/health', '/ready', '/metrics']
+
+async function serve({ files, json, dev, pace }: AppOptions, exchange: Exchange): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  const wait = UNPACED.includes(exchange.path) ? 0 : pace(exchange.req)
+  if (wait > 0)
+    return exchange.refuse(429, 'too many requests: wait a moment', { 'Retry-After': String(wait) })
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     return exchange.refuse(413, `a body may have ${MAX_JSON_BYTES} bytes here`)
   }

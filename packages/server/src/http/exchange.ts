@@ -112,6 +112,8 @@ export class Exchange {
       // `Connection: close` makes this the end of the connection too.
       res.end()
     }
+    // Node forgets a request once it is answered: whoever reads its body would wait for the rest for ever.
+    res.once('close', () => req.destroy())
     const timer = setTimeout(close, DRAIN_MS)
     // A client that ended its side sends nothing more.
     if (req.socket.readableEnded) return close()

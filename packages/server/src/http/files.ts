@@ -1,4 +1,5 @@
 /** The plain endpoint `/files/`: which protocol a request speaks, and objects to whoever may read them. */
+import type { IncomingMessage } from 'node:http'
 import { TUS_VERSION } from '@pawl/protocol'
 import type { FilesAccess } from '../access/files-access.ts'
 import type { Objects } from '../objects/objects.ts'
@@ -14,15 +15,27 @@ export interface FilesFace {
   readonly cors: Cors
   readonly objects: Objects
   readonly access: FilesAccess
+  /** Seconds a request has to wait because its client makes too many; 0 to go on. */
+  readonly pace: (req: IncomingMessage) => number
 }
 
 export async function serveFiles(face: FilesFace, exchange: Exchange): Promise<void> {
   const { req, res, method } = exchange
   face.cors.apply(req, res)
   if (face.cors.isPreflight(req)) return exchange.answer(204, { 'Tus-Resumable': TUS_VERSION })
+  const wait = face.pace(req)
+  if (wait > 0) return refuseTooMany(exchange, wait)
   const speaksTus = exchange.header('tus-resumable') !== undefined
   if (method === 'GET' || (method === 'HEAD' && !speaksTus)) return download(face, exchange)
   return serveTus(face.tus, exchange)
+}
+
+/** Clients of this protocol give up for good after 429, and start from zero after anything but 423 on HEAD. */
+function refuseTooMany(exchange: Exchange, wait: number): void {
+  exchange.refuse(exchange.method === 'HEAD' ? 423 : 503, 'too many requests: wait a moment', {
+    'Tus-Resumable': TUS_VERSION,
+    'Retry-After': String(wait),
+  })
 }
 
 async function download(face: FilesFace, exchange: Exchange): Promise<void> {

@@ -1,11 +1,13 @@
 /** Fastify for what is not bytes: health, the page, and JSON routes. It only routes: it never listens. */
 import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type AdminOptions, registerAdmin } from './admin/admin.ts'
 import { type OperationsOptions, registerOperations } from './operations.ts'
 
 export interface JsonOptions extends OperationsOptions {
   /** The built page; without it `/` says what this server is. */
   readonly pageDir: string | undefined
+  readonly admin: AdminOptions
 }
 
 /** Nothing of the page comes from elsewhere, and nothing of it may be put into another page. */
@@ -40,6 +42,7 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
     reply.code(404).send({ error: 'there is nothing at this address' }),
   )
   registerOperations(json, options)
+  await registerAdmin(json, options.admin)
   if (options.pageDir !== undefined) {
     await json.register(fastifyStatic, {
       root: options.pageDir,

@@ -15,6 +15,8 @@ import {
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
+import { limited } from './limited.ts'
+import { type Growth, overQuota } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
@@ -59,7 +61,7 @@ export type AppendOutcome =
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
  *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
- *   `no-space`, `unavailable`; and what `checksum` throws
+ *   `over-quota`, `overloaded`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -68,8 +70,17 @@ export async function append(
   request: AppendRequest,
 ): Promise<AppendOutcome> {
   // Only who may touch the upload may displace its holder.
-  if (engine.leases.holder(id) !== undefined) await findPermitted(engine, id, permit)
-  const lease = await acquire(engine, id, permit, request.signal)
+  const met = engine.leases.holder(id)
+  if (met !== undefined) await findPermitted(engine, id, permit)
+  const since = performance.now()
+  const waited = (tookOver: boolean): void => {
+    if (met !== undefined) engine.observer.waitedForLease((performance.now() - since) / 1000, tookOver)
+  }
+  const lease = await acquire(engine, id, permit, request.signal).catch((error: unknown) => {
+    waited(false)
+    throw error
+  })
+  waited(true)
   try {
     const found = await findPermitted(engine, id, permit)
     if (found.concat.kind === 'final') {
@@ -121,21 +132,26 @@ async function appendHolding(
       throw mismatch(request.offset, begin)
     }
     refusePastEnd(found, request)
+    engine.transfers.refuseWhenFull()
     upload = await withLength(engine, found, request, begin)
-    end = await (request.checksum === undefined
-      ? plain(engine, upload, request, lease, writer)
-      : checksummed(engine, upload, request, lease, writer, request.checksum))
+    end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
+      request.checksum === undefined
+        ? plain(engine, upload, request, lease, writer, growth)
+        : checksummed(engine, upload, request, lease, writer, growth, request.checksum),
+    )
   } finally {
     await reach(() => writer.close())
   }
   const offset = writer.length
   if (offset === upload.length) {
+    engine.progress.forget(upload.id)
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
     lease.release()
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
+  if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
   if (end.kind !== 'ended') return { kind: 'cut' }
   await beforeTelling(engine, upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
@@ -148,6 +164,7 @@ async function plain(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
 ): Promise<TransferEnd> {
   const begin = writer.length
   const end = await transfer({
@@ -159,8 +176,10 @@ async function plain(
     holdLast: request.declared === undefined,
     onWritten: (length) => {
       lease.offset = length
+      growth.note(length)
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
+      engine.progress.note(upload, length)
     },
   })
   if (end.kind === 'overflow') {
@@ -177,6 +196,7 @@ async function checksummed(
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
+  growth: Growth,
   checksum: () => Checksum,
 ): Promise<TransferEnd> {
   const begin = writer.length
@@ -190,7 +210,7 @@ async function checksummed(
       budget: engine.budget,
       limit: (upload.length ?? engine.limits.maxSize) - begin,
       holdLast: false,
-      onWritten: () => {},
+      onWritten: (length) => growth.note(length),
     })
     if (end.kind === 'overflow') throw past(upload, engine.limits.maxSize)
     if (end.kind !== 'ended') return end
@@ -208,6 +228,7 @@ async function checksummed(
     lease.offset = writer.length
     engine.durability.note(upload, writer.length)
     engine.digests.note(upload, writer.length)
+    engine.progress.note(upload, writer.length)
     return end
   } finally {
     if (!kept) await takeBack(engine, upload, writer, begin)
@@ -291,7 +312,10 @@ async function withLength(
     )
   }
   refuseTooLarge(length, engine.limits.maxSize)
-  if (upload.length === undefined) await reach(() => engine.catalog.setLength(upload.id, length))
+  if (upload.length === undefined) {
+    await engine.quota.declare(upload, length)
+    await reach(() => engine.catalog.setLength(upload.id, length))
+  }
   return { ...upload, length }
 }
 

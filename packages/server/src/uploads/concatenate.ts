@@ -3,9 +3,10 @@
  */
 import { createHash } from 'node:crypto'
 import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
-import { type CreateRequest, refuseTooLarge } from './create.ts'
+import { askBeforeCreate, type CreateRequest, refuseTooLarge } from './create.ts'
 import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { refusalOf } from './quota.ts'
 import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
 
 export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'concat'> {
@@ -16,31 +17,37 @@ export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'conc
 
 /**
  * The same list by the same owner gives the same upload, so that a lost answer can be repeated.
- * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `unavailable`, and
- *   what finishing throws
+ * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `over-quota`,
+ *   `unavailable`, `rejected`, and what finishing throws
  */
 export async function concatenate(
   engine: Engine,
   request: ConcatenateRequest,
   permit: Permit,
 ): Promise<UploadRecord> {
-  const { catalog, limits, now, finisher } = engine
+  const { catalog, limits, quota, now, finisher } = engine
+  // It ends at once: the limit on open uploads is none of its business.
+  const allowance = { ...quota.allowance, ownerOpen: undefined }
   const signature = signatureOf(request)
   for (;;) {
     const pieces = await piecesFrom(engine, request, permit)
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
     refuseTooLarge(length, limits.maxSize)
     const id = newUploadId()
+    const { bucket, owner } = request
+    const key = request.key(id)
+    const action = 'create-final'
+    const described = await askBeforeCreate(engine, { ...request, action, key, size: length })
     const upload: UploadRecord = {
       id,
       face: request.face,
-      owner: request.owner,
-      bucket: request.bucket,
-      key: request.key(id),
+      owner,
+      bucket,
+      key,
       precondition: request.precondition,
       length,
-      metadata: request.metadata,
-      headers: request.headers,
+      metadata: described.metadata,
+      headers: described.headers,
       segment: newSegmentId(),
       concat: { kind: 'final', list: request.list, pieces },
       digests: request.digests,
@@ -50,7 +57,8 @@ export async function concatenate(
       expiresAt: now() + limits.ttl,
       state: { kind: 'finishing' },
     }
-    const result = await reach(() => catalog.insertFinal(upload, signature, request.partials))
+    const result = await reach(() => catalog.insertFinal(upload, signature, request.partials, allowance))
+    if (result.kind === 'exceeded') throw refusalOf(result.exceeded)
     // A partial ended between our look and the insert: looking again finds out which.
     if (result.kind === 'changed') continue
     const made = result.kind === 'exists' ? result.upload : upload

@@ -4,6 +4,8 @@ import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders } from '../objects/object.ts'
 import { type Engine, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import type { HookSubject } from './hooks.ts'
+import { refusalOf } from './quota.ts'
 import {
   type DigestWishes,
   type FaceName,
@@ -33,10 +35,11 @@ export interface CreateRequest {
 
 /**
  * An upload of no bytes is complete, and its object published, when this resolves.
- * @throws UploadError `too-large`, `no-space`, `unavailable`, `conflict`
+ * @throws UploadError `too-large`, `over-quota`, `too-many-open`, `no-space`, `unavailable`, `conflict`,
+ *   `rejected`
  */
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
-  const { catalog, blobs, limits, now, finisher } = engine
+  const { catalog, blobs, limits, quota, now, finisher } = engine
   if (request.length !== undefined) {
     refuseTooLarge(request.length, limits.maxSize)
     const free = await reach(() => blobs.freeBytes())
@@ -45,17 +48,21 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     }
   }
   const id = newUploadId()
+  const { bucket, owner } = request
+  const key = request.key(id)
+  const action = request.concat === 'partial' ? 'create-partial' : 'create'
+  const described = await askBeforeCreate(engine, { ...request, action, key, size: request.length })
   const createdAt = now()
   const upload: UploadRecord = {
     id,
     face: request.face,
-    owner: request.owner,
-    bucket: request.bucket,
-    key: request.key(id),
+    owner,
+    bucket,
+    key,
     precondition: request.precondition,
     length: request.length,
-    metadata: request.metadata,
-    headers: request.headers,
+    metadata: described.metadata,
+    headers: described.headers,
     segment: newSegmentId(),
     concat: { kind: request.concat },
     digests: request.digests,
@@ -66,7 +73,8 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     state: { kind: 'open' },
   }
   return reach(async () => {
-    await catalog.insertUpload(upload)
+    const exceeded = await catalog.insertUpload(upload, quota.allowance)
+    if (exceeded !== undefined) throw refusalOf(exceeded)
     try {
       await blobs.create(upload.segment)
     } catch (error) {
@@ -80,6 +88,16 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
       finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }
     return { ...upload, state }
   })
+}
+
+/** The metadata and headers the upload is to have. @throws UploadError `rejected`, `unavailable` */
+export async function askBeforeCreate(
+  { hooks }: Engine,
+  subject: HookSubject,
+): Promise<Pick<UploadRecord, 'metadata' | 'headers'>> {
+  const verdict = await hooks.run('beforeCreate', subject)
+  if (verdict.kind === 'go-on') return verdict
+  throw new UploadError('rejected', verdict.message, { status: verdict.status })
 }
 
 /** @throws UploadError `too-large` */

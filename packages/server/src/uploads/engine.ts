@@ -2,11 +2,16 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { Progress } from '../events/progress.ts'
 import type { Durability } from './durability.ts'
 import { UploadError } from './errors.ts'
 import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
+import type { HookRunner } from './hooks.ts'
 import type { Leases } from './lease.ts'
+import type { Observer } from './observer.ts'
+import type { Quota } from './quota.ts'
+import type { Transfers } from './transfers.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
 
@@ -23,10 +28,15 @@ export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly leases: Leases
+  readonly transfers: Transfers
+  readonly quota: Quota
+  readonly observer: Observer
   readonly budget: GatherBudget
   readonly durability: Durability
   readonly digests: UploadDigests
   readonly finisher: Finisher
+  readonly hooks: HookRunner
+  readonly progress: Progress
   readonly limits: UploadLimits
   readonly now: () => number
 }

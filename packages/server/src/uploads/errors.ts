@@ -4,10 +4,10 @@
  */
 
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
-export interface UploadFailure {
-  readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch'
-  readonly message: string
-}
+export type UploadFailure =
+  | { readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch'; readonly message: string }
+  /** A hook of the operator said no; `status` is 400 to 499. */
+  | { readonly code: 'rejected'; readonly status: number; readonly message: string }
 
 export type UploadErrorCode =
   | UploadFailure['code']
@@ -39,6 +39,12 @@ export type UploadErrorCode =
   | 'partial-unknown'
   /** It is complete and can no longer be changed. */
   | 'complete'
+  /** More bytes than the owner or the bucket may hold. */
+  | 'over-quota'
+  /** The owner has as many unfinished uploads as one may have. */
+  | 'too-many-open'
+  /** As many transfers as the server may move at a time. */
+  | 'overloaded'
   /** The disk is full, or would be. */
   | 'no-space'
   /** Catalog or blob store out of reach, or the server is closing: nothing was lost, try again. */
@@ -49,6 +55,8 @@ export interface UploadErrorDetails {
   readonly offset?: number
   /** Bytes allowed. */
   readonly limit?: number
+  /** HTTP status that a hook wants the client to see, 400 to 499. */
+  readonly status?: number
   readonly cause?: unknown
 }
 
@@ -56,6 +64,7 @@ export class UploadError extends Error {
   readonly code: UploadErrorCode
   readonly offset: number | undefined
   readonly limit: number | undefined
+  readonly status: number | undefined
 
   constructor(code: UploadErrorCode, message: string, details: UploadErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -63,5 +72,13 @@ export class UploadError extends Error {
     this.code = code
     this.offset = details.offset
     this.limit = details.limit
+    this.status = details.status
   }
+}
+
+/** The error that a stored failure is to whoever repeats the last request. */
+export function failureError(failure: UploadFailure): UploadError {
+  return failure.code === 'rejected'
+    ? new UploadError('rejected', failure.message, { status: failure.status })
+    : new UploadError(failure.code, failure.message)
 }

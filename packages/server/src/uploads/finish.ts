@@ -8,7 +8,9 @@ import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
-import { UploadError, type UploadFailure } from './errors.ts'
+import { failureError, UploadError, type UploadFailure } from './errors.ts'
+import type { HookRunner } from './hooks.ts'
+import type { Observer } from './observer.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
@@ -17,10 +19,17 @@ export interface FinisherOptions {
   readonly blobs: BlobStore
   readonly durability: Durability
   readonly digests: UploadDigests
+  readonly hooks: HookRunner
   readonly now: () => number
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
+  readonly observer?: Observer
+  /** Finishing with nobody to answer did not end in an object. */
+  readonly onLateError: (upload: UploadRecord, error: unknown) => void
 }
+
+/** Left uploads finished at a time: hooks may ask services that are small. */
+const AT_ONCE = 4
 
 /** How an upload whose bytes are all there came out. */
 export type Finished =
@@ -31,8 +40,9 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
-  /** What met a fault on its way: its client may never ask again. */
+  /** What met a fault on its way, longest ago first: its client may never ask again. */
   readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
+  #closing = false
 
   constructor(options: FinisherOptions) {
     this.#options = options
@@ -42,49 +52,83 @@ export class Finisher {
    * Brings an upload whose bytes are all there to its outcome. Whoever asks while it runs gets the same
    * promise; the work goes on when they leave.
    * @throws UploadError with the code of the failure that is now stored
-   * @throws StoreError, CatalogError when it did not come to an outcome: the next call goes on
+   * @throws StoreError, CatalogError, UploadError `unavailable` when it did not come to an outcome: the next call
+   *   goes on, and if none comes it is tried again by itself
    */
   finish(upload: UploadRecord, length: number): Promise<Finished> {
     const running = this.#running.get(upload.id)
     if (running !== undefined) return running
+    const since = performance.now()
+    const tell = (outcome: Parameters<Observer['finished']>[1]): void =>
+      this.#options.observer?.finished((performance.now() - since) / 1000, outcome)
     this.#left.delete(upload.id)
     const work = this.#finish(upload, length)
       .catch((error: unknown) => {
-        if (!(error instanceof UploadError)) this.#left.set(upload.id, { upload, length })
+        if (isPassing(error)) this.#left.set(upload.id, { upload, length })
         throw error
       })
       .finally(() => this.#running.delete(upload.id))
     // Handled here for the case that everyone who waited has left.
-    work.catch(() => {})
+    work.then(
+      ({ kind }) => tell(kind),
+      (error: unknown) => tell(error instanceof UploadError ? 'failed' : 'interrupted'),
+    )
     this.#running.set(upload.id, work)
     return work
   }
 
-  /** Tries again what met a fault since the start; what an earlier process left, repair found. */
-  async finishLeft(): Promise<number> {
-    let count = 0
-    for (const { upload, length } of [...this.#left.values()]) {
-      if (await this.finish(upload, length).catch(() => undefined)) count += 1
-    }
-    return count
+  /** Has an upload finished by the next `finishLeft`. */
+  leave(upload: UploadRecord, length: number): void {
+    this.#left.set(upload.id, { upload, length })
   }
 
-  /** Resolves when nothing is being finished. */
+  /**
+   * Tries again what met a fault since the start; what an earlier process left, repair found. A few at a time,
+   * and no more in this round once one fails: a hook that hangs would hold up everything behind it.
+   */
+  async finishLeft(): Promise<number> {
+    const { hooks, onLateError } = this.#options
+    const waiting = [...this.#left.values()]
+    let finished = 0
+    let failed = false
+    const work = async (): Promise<void> => {
+      for (;;) {
+        const next = failed || this.#closing ? undefined : waiting.shift()
+        if (next === undefined) return
+        try {
+          await this.finish(next.upload, next.length)
+          finished += 1
+        } catch (error) {
+          onLateError(next.upload, error)
+          failed ||= isPassing(error) && hooks.has('beforeFinish')
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return finished
+  }
+
+  /** Resolves when nothing is being finished. A hook that runs is waited for no longer. */
   async close(): Promise<void> {
+    this.#closing = true
+    this.#options.hooks.close()
     await Promise.allSettled(this.#running.values())
   }
 
   async #finish(upload: UploadRecord, length: number): Promise<Finished> {
     const { catalog } = this.#options
+    const digests = this.#beginDigests(upload, length)
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
     const lost = await this.#makeDurable(upload, length)
-    if (!lost && !(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
-    // An upload that is still open is not failed by this: it goes on from what is there.
-    if (lost) return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    // Only an upload that was finishing is failed by this: an open one goes on from what is there.
+    if (lost !== undefined) {
+      return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
+    }
+    if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }
-    return this.#publish(upload, length)
+    return this.#publish(upload, length, digests)
   }
 
   /** Resolves to how bytes are missing, if they are. */
@@ -104,35 +148,45 @@ export class Finisher {
     }
   }
 
-  async #publish(upload: UploadRecord, length: number): Promise<Finished> {
-    const { catalog, digests, now, onPublished } = this.#options
-    let known: Digests = {}
-    const computed = digests.finish(upload, length)
-    computed.then(
-      (value) => {
-        known = value
-      },
-      () => {},
-    )
-    const mismatch = await mismatchOf(upload.digests.demanded, computed)
+  /**
+   * Before the disk is waited for, so that a small body's digests are known by the time its object is published.
+   * Not where a hook comes first: when that fails, the hashing that went along with the bytes must still be there.
+   */
+  #beginDigests(upload: UploadRecord, length: number): ComingDigests | undefined {
+    const { digests, hooks } = this.#options
+    return upload.concat.kind === 'partial' || hooks.has('beforeFinish')
+      ? undefined
+      : coming(digests.finish(upload, length))
+  }
+
+  async #publish(upload: UploadRecord, length: number, begun: ComingDigests | undefined): Promise<Finished> {
+    const { catalog, digests, hooks, now, onPublished } = this.#options
+    const demands = Object.keys(upload.digests.demanded).length > 0
+    let computed = begun ?? (demands ? coming(digests.finish(upload, length)) : undefined)
+    const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed.promise))
     if (mismatch !== undefined) return this.#fail(upload, mismatch)
+    const verdict = await hooks.run('beforeFinish', { ...upload, action: 'finish', size: length })
+    if (verdict.kind === 'rejected') {
+      return this.#fail(upload, { code: 'rejected', status: verdict.status, message: verdict.message })
+    }
+    computed ??= coming(digests.finish(upload, length))
     const object: ObjectRecord = {
       bucket: upload.bucket,
       key: upload.key,
       version: newVersion(),
       size: length,
-      headers: upload.headers,
+      headers: verdict.headers,
       owner: upload.owner,
       createdAt: now(),
       wanted: algorithmsOf(upload),
-      // Small bodies are hashed by now; the others follow after the answer.
-      digests: known,
+      // Those of large bodies follow after the answer.
+      digests: computed.known ?? {},
       segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
-    const result = await catalog.publish(upload.id, object)
+    const result = await catalog.publish(upload.id, object, verdict.metadata)
     switch (result.kind) {
       case 'published':
-        onPublished(object, computed)
+        onPublished(object, computed.promise)
         return result
       case 'complete':
         return { kind: 'published', answer: result.answer }
@@ -157,6 +211,24 @@ export class Finisher {
   }
 }
 
+/** Digests on their way, and what is known of them at any moment. */
+interface ComingDigests {
+  readonly promise: Promise<Digests>
+  known: Digests | undefined
+}
+
+function coming(promise: Promise<Digests>): ComingDigests {
+  const digests: ComingDigests = { promise, known: undefined }
+  promise.then(
+    (known) => {
+      digests.known = known
+    },
+    // Whoever needs them asks the promise; the object is read once more otherwise.
+    () => {},
+  )
+  return digests
+}
+
 /** @throws UploadError when the upload has not come to a good end */
 export function finishedOf(upload: UploadRecord): Finished {
   const { state } = upload
@@ -166,7 +238,7 @@ export function finishedOf(upload: UploadRecord): Finished {
     case 'sealed':
       return { kind: 'sealed' }
     case 'failed':
-      throw new UploadError(state.failure.code, state.failure.message)
+      throw failureError(state.failure)
     case 'expired':
       throw new UploadError('gone', 'the upload expired')
     case 'cancelled':
@@ -177,7 +249,12 @@ export function finishedOf(upload: UploadRecord): Finished {
   }
 }
 
-/** Waits for the digests only when some were demanded. @throws StoreError */
+/** Whether nothing was decided, and trying again may help. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof UploadError) || error.code === 'unavailable'
+}
+
+/** @throws StoreError */
 async function mismatchOf(demanded: Digests, computed: Promise<Digests>): Promise<UploadFailure | undefined> {
   for (const [name, digest] of Object.entries(demanded)) {
     const actual = (await computed)[name as keyof Digests]

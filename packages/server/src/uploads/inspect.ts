@@ -92,7 +92,7 @@ async function outcome(engine: Engine, upload: UploadRecord, length: number): Pr
 }
 
 function isFinal({ code }: UploadError): boolean {
-  return code === 'conflict' || code === 'bytes-lost' || code === 'digest-mismatch'
+  return code === 'conflict' || code === 'bytes-lost' || code === 'digest-mismatch' || code === 'rejected'
 }
 
 function failed(why: string): UploadError {

@@ -311,6 +311,19 @@ describe('a newcomer that takes over at once', () => {
     expect(holders[0]?.value).toBe(leases.holder(id))
   })
 
+  test('finds someone who came in the very turn in which the holder let go, and does not oust them', async () => {
+    const holder = await leases.acquire(id, 'patient')
+    const atOnce = watch(leases.acquire(id, 'at-once'))
+    holder.release()
+    const quick = await leases.acquire(id, 'patient')
+    quick.ended.addEventListener('abort', () => setTimeout(() => quick.release(), 10))
+    await settled()
+    expect(leases.holder(id)).toBe(quick)
+    expect(atOnce.done).toBe(false)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(atOnce.value).toBe(leases.holder(id))
+  })
+
   test('twice: one takes over, the other is told that somebody does', async () => {
     await silentHolder(30)
     const both = [watch(leases.acquire(id, 'at-once')), watch(leases.acquire(id, 'at-once'))]

@@ -2,12 +2,19 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { sampleUpload } from '../catalog/sample-records.ts'
+import { Listeners } from '../events/listeners.ts'
+import { Progress } from '../events/progress.ts'
+import { createLog } from '../log.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import { Durability } from './durability.ts'
 import type { Engine } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
+import { hookRunner, NO_HOOKS } from './hooks.ts'
 import { Leases } from './lease.ts'
+import { UNOBSERVED } from './observer.ts'
+import { Quota } from './quota.ts'
+import { Transfers } from './transfers.ts'
 import type { UploadRecord } from './upload.ts'
 import { UploadDigests } from './upload-digests.ts'
 
@@ -24,15 +31,30 @@ export function sampleEngine(
   const durability = new Durability(blobs, catalog, () => {})
   const digests = new UploadDigests(blobs)
   const published: ObjectRecord[] = []
+  const hooks = hookRunner(NO_HOOKS)
   const onPublished = (object: ObjectRecord): void => void published.push(object)
   return {
     catalog,
     blobs,
     leases: new Leases(60_000),
+    transfers: new Transfers(100, UNOBSERVED),
+    quota: new Quota(catalog, {}),
+    observer: UNOBSERVED,
     budget: new GatherBudget(1024 * 1024),
     durability,
     digests,
-    finisher: new Finisher({ catalog, blobs, durability, digests, now, onPublished }),
+    finisher: new Finisher({
+      catalog,
+      blobs,
+      durability,
+      digests,
+      hooks,
+      now,
+      onPublished,
+      onLateError: () => {},
+    }),
+    hooks,
+    progress: new Progress(new Listeners(createLog('silent'), () => {}), now),
     limits: { maxSize: 1_000_000, ttl, everyAck: false },
     now,
     published,

@@ -1,6 +1,8 @@
 /**
  * Clients, faults and crashes against the real engine, drawn from one seed, with a simple model beside it:
  * what each client sent, and what it was told. For tests. The clock is vitest's fake one.
+ *
+ * Long, because what a client does and what the model makes of the answer are read together.
  */
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'

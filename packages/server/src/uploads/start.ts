@@ -2,6 +2,9 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Allowance } from '../catalog/usage.ts'
+import { Listeners } from '../events/listeners.ts'
+import { Progress } from '../events/progress.ts'
 import { type Logger, redactId } from '../log.ts'
 import { Digester } from '../objects/digester.ts'
 import { type Objects, objectsOver } from '../objects/objects.ts'
@@ -10,9 +13,14 @@ import { Durability } from './durability.ts'
 import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
+import { type Hooks, hookRunner, NO_HOOKS } from './hooks.ts'
 import { Leases } from './lease.ts'
+import { type Observer, UNOBSERVED } from './observer.ts'
+import { Quota } from './quota.ts'
 import { type Finding, findings, mend } from './repair.ts'
+import { endSlowTransfers, type SlowTransferOptions } from './slow-transfers.ts'
 import { sweepRegularly } from './sweep.ts'
+import { Transfers } from './transfers.ts'
 import { UploadDigests } from './upload-digests.ts'
 import { type Uploads, uploadsOver } from './uploads.ts'
 
@@ -24,11 +32,23 @@ export interface EngineOptions {
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
+  /** What owners and buckets may hold; without it they may hold everything. */
+  readonly allowance?: Allowance
+  /** Transfers at a time; without it there is no limit. */
+  readonly maxActive?: number
+  /** Ends transfers that are slower. */
+  readonly slow?: SlowTransferOptions | undefined
+  readonly observer?: Observer
+  /** Without them every upload is as its client wants it. */
+  readonly hooks?: Hooks
+  /** Told how far uploads are. */
+  readonly listeners?: Listeners
 }
 
 export interface RunningEngine {
   readonly uploads: Uploads
   readonly objects: Objects
+  readonly transfers: Transfers
   /** Ends every transfer, bytes kept, and lets no new one in. */
   closeTransfers(): Promise<void>
   /** Ends what runs in the background. */
@@ -40,7 +60,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, limits, idleTimeout } = options
+  const { catalog, blobs, log, now, limits, idleTimeout, observer = UNOBSERVED } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
@@ -54,25 +74,38 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
       log.error({ err: error, version: object.version }, 'a digest could not be computed'),
   })
   const digests = new UploadDigests(blobs)
+  const hooks = hookRunner(options.hooks ?? NO_HOOKS)
   const finisher = new Finisher({
     catalog,
     blobs,
     durability,
     digests,
+    hooks,
     now,
     onPublished: (object, ready) => digester.add(object, ready),
+    observer,
+    onLateError: (upload, error) =>
+      log.warn({ err: error, upload: redactId(upload.id) }, 'an upload could not be finished'),
   })
-  await repair({ catalog, blobs, finisher, now, log, trusted })
+  await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
 
+  if (hooks.has('beforeFinish')) void finisher.finishLeft()
   const leases = new Leases(idleTimeout)
+  const transfers = new Transfers(options.maxActive ?? Number.POSITIVE_INFINITY, observer)
+  const slow = options.slow && endSlowTransfers(transfers, options.slow)
   const engine: Engine = {
     catalog,
     blobs,
     leases,
+    transfers,
+    quota: new Quota(catalog, options.allowance ?? {}),
+    observer,
     budget: new GatherBudget(GATHER_CAP),
     durability,
     digests,
     finisher,
+    hooks,
+    progress: new Progress(options.listeners ?? new Listeners(log, () => {}), now),
     limits,
     now,
   }
@@ -89,8 +122,14 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   return {
     uploads: uploadsOver(engine),
     objects: objectsOver(catalog, blobs, readers),
-    closeTransfers: () => leases.close(),
+    transfers,
+    closeTransfers() {
+      slow?.stop()
+      return leases.close()
+    },
     async close() {
+      // First, because the sweep may be waiting for one.
+      hooks.close()
       await sweeper.stop()
       await finisher.close()
       await digester.close()
@@ -119,9 +158,11 @@ interface RepairOptions {
   readonly now: () => number
   readonly log: Logger
   readonly trusted: boolean
+  /** Finishing may take its time, or need this very server: the start does not wait for it. */
+  readonly later: boolean
 }
 
-async function repair({ catalog, blobs, finisher, now, log, trusted }: RepairOptions): Promise<void> {
+async function repair({ catalog, blobs, finisher, now, log, trusted, later }: RepairOptions): Promise<void> {
   const counts: Record<Finding['kind'], number> = {
     cut: 0,
     'take-back': 0,
@@ -138,7 +179,8 @@ async function repair({ catalog, blobs, finisher, now, log, trusted }: RepairOpt
   }
   for await (const finding of findings(catalog, blobs, trusted)) {
     counts[finding.kind] += 1
-    await mend(finding, { catalog, blobs, finisher, now, onError })
+    if (later && finding.kind === 'unfinished') finisher.leave(finding.upload, finding.length)
+    else await mend(finding, { catalog, blobs, finisher, now, onError })
   }
   await blobs.trust()
   const grave = counts.lost + counts.missing + counts.shorter + counts.orphan > 0

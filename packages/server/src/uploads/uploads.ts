@@ -4,6 +4,7 @@ import { cancelUpload } from './cancel.ts'
 import { type ConcatenateRequest, concatenate } from './concatenate.ts'
 import { type CreateRequest, createUpload } from './create.ts'
 import type { Engine, Permit, UploadLimits } from './engine.ts'
+import { UploadError } from './errors.ts'
 import { type Inspection, inspectUpload } from './inspect.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
@@ -13,16 +14,32 @@ export interface Uploads {
   concatenate(request: ConcatenateRequest, permit: Permit): Promise<UploadRecord>
   inspect(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection>
   append(id: UploadId, permit: Permit, request: AppendRequest): Promise<AppendOutcome>
+  /** @throws UploadError `overloaded` when no transfer may begin now */
+  refuseWhenFull(): void
   cancel(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<void>
 }
 
 export function uploadsOver(engine: Engine): Uploads {
+  const told = (error: unknown): never => {
+    const code = error instanceof UploadError ? error.code : undefined
+    if (code === 'over-quota' || code === 'too-many-open' || code === 'overloaded')
+      engine.observer.refused(code)
+    throw error
+  }
+  const counted = <T>(work: () => Promise<T>): Promise<T> => work().catch(told)
   return {
     limits: engine.limits,
-    create: (request) => createUpload(engine, request),
-    concatenate: (request, permit) => concatenate(engine, request, permit),
+    create: (request) => counted(() => createUpload(engine, request)),
+    concatenate: (request, permit) => counted(() => concatenate(engine, request, permit)),
     inspect: (id, permit, signal) => inspectUpload(engine, id, permit, signal),
-    append: (id, permit, request) => append(engine, id, permit, request),
+    append: (id, permit, request) => counted(() => append(engine, id, permit, request)),
+    refuseWhenFull() {
+      try {
+        engine.transfers.refuseWhenFull()
+      } catch (error) {
+        told(error)
+      }
+    },
     cancel: (id, permit, signal) => cancelUpload(engine, id, permit, signal),
   }
 }

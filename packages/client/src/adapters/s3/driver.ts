@@ -175,6 +175,8 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
         return etag ? resultOf(etag, text(xml, 'ChecksumCRC32')) : ((await made(session, intent, call)) ?? {})
       }
       const error = await s3Error(what, response)
+      // The parts were checked one by one: if they do not add up, sending them again would not help.
+      if (text(xml, 'Code') === 'BadDigest') throw new FilesError('Corrupted', error.message, error)
       // Also the answer of an upload that is complete already.
       if (error.code === 'SessionGone' || error.code === 'NotFound') {
         const result = await made(session, intent, call)

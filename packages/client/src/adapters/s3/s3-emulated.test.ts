@@ -43,6 +43,18 @@ describe('s3', () => {
     expect(digest).toEqual({ algorithm: 'crc32', value: server.objects.get('a')?.checksum })
   })
 
+  it('does not accept an object whose parts do not add up to the body', async () => {
+    server.intercept = (method, url) => {
+      const [upload] = server.uploads.values()
+      const part = upload?.parts.get(1)
+      // The store loses its memory of one byte, after it acknowledged the part.
+      if (isComplete(method, url) && part) part.bytes[7] = (part.bytes[7] ?? 0) ^ 1
+      return undefined
+    }
+    await expect(files().upload('a', body, parts)).rejects.toMatchObject({ code: 'Corrupted' })
+    expect(server.objects.has('a')).toBe(false)
+  })
+
   it('sees an error inside a 200', async () => {
     let left = 2
     server.intercept = (method, url) =>

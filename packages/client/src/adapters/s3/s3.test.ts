@@ -10,8 +10,8 @@ import { elements } from './xml.ts'
 
 const quiet = { signal: new AbortController().signal, touch: () => {} }
 
-async function worldOf(server: S3Server, conditions: boolean): Promise<World> {
-  const adapter = () => s3({ bucket: 'tests', conditions, ...server })
+async function worldOf(server: S3Server, bucket: string, conditions: boolean): Promise<World> {
+  const adapter = () => s3({ bucket, conditions, ...server })
   const { raw } = adapter()
   await raw.expect('making the bucket', { method: 'PUT' }, quiet)
   return {
@@ -40,8 +40,8 @@ function suite(name: string, start: () => Promise<S3Server>, conditions: boolean
       server = await start()
     }, 120_000)
     afterAll(() => server?.close())
-    scenarios(`s3 on ${name}`, () => worldOf(server, conditions))
-    operations(`s3 on ${name}`, () => worldOf(server, conditions))
+    scenarios(`s3 on ${name}`, () => worldOf(server, 'scenarios', conditions))
+    operations(`s3 on ${name}`, () => worldOf(server, 'operations', conditions))
   })
 }
 

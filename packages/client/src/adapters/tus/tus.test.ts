@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { scenarios } from '../../../test/scenarios.ts'
@@ -202,5 +203,15 @@ describe('tus', () => {
       method === 'PATCH' || method === 'DELETE' ? { status: 405 } : undefined
     const result = await files({ methodOverride: true }).upload('a.bin', body)
     expect(same(server.read(result.url ?? ''), body)).toBe(true)
+  })
+
+  it('compares the digest that the server reports, when everything is to be verified', async () => {
+    const sha256 = createHash('sha256').update(body).digest('base64')
+    const reporting = (value: string) =>
+      files({ result: async () => ({ digest: { algorithm: 'sha-256', value } }) }).upload('a.bin', body, {
+        verify: 'full',
+      })
+    await expect(reporting(sha256)).resolves.toMatchObject({ digest: { value: sha256 } })
+    await expect(reporting(`${sha256.slice(0, -2)}A=`)).rejects.toMatchObject({ code: 'Corrupted' })
   })
 })

@@ -6,7 +6,7 @@ import { statusError } from '../../http/failure.ts'
 import { type HttpRequest, type HttpResponse, http } from '../../http/http.ts'
 import type { TusOptions } from './options.ts'
 
-export interface TusRequest {
+interface TusRequest {
   readonly method: 'OPTIONS' | 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>

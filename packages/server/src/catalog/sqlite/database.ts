@@ -1,7 +1,9 @@
 /** Opens the SQLite file the way the catalog's promises need it. */
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
 import { migrate } from './migrations.ts'
+import { keepUsage } from './usage.ts'
 
 export interface DatabaseOptions {
   /** A file, or ":memory:". */
@@ -10,6 +12,10 @@ export interface DatabaseOptions {
   readonly lockTimeout: number
   /** False: refuse a catalog of an older version instead of bringing it up to date. */
   readonly migrate?: boolean
+  /** Keep sums of what owners and buckets hold: true wherever a quota is set. Undefined leaves that as it is. */
+  readonly quotas?: boolean | undefined
+  /** True: events are written to the outbox, because something will deliver them. */
+  readonly keepEvents?: boolean
 }
 
 /** @throws CatalogError `locked`, `newer`, `damaged`, `unavailable` */
@@ -17,9 +23,12 @@ export function openDatabase({
   path,
   lockTimeout,
   migrate: mayMigrate = true,
+  quotas,
 }: DatabaseOptions): DatabaseSync {
   let db: DatabaseSync
   try {
+    // Whoever reads it knows every upload's URL. SQLite gives its other files the mode of this one.
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
     db = new DatabaseSync(path, { timeout: lockTimeout })
   } catch (error) {
     throw asCatalogError(`could not open the catalog ${path}`, error)
@@ -35,6 +44,7 @@ export function openDatabase({
     // Takes the exclusive lock now and not with the first upload.
     db.exec('BEGIN IMMEDIATE; COMMIT')
     migrate(db, { may: mayMigrate })
+    if (quotas !== undefined) keepUsage(db, quotas)
     return db
   } catch (error) {
     db.close()

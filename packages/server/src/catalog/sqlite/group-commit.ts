@@ -3,8 +3,10 @@
  * that fails takes nothing else with it; a commit that fails fails them all.
  */
 import type { DatabaseSync } from 'node:sqlite'
+import type { StoredEvent } from '../../events/event.ts'
 import { asCatalogError } from './database.ts'
 import type { SqliteOperations } from './operations.ts'
+import type { EventLog } from './outbox.ts'
 
 export interface OperationRequest {
   readonly id: number
@@ -13,13 +15,15 @@ export interface OperationRequest {
 }
 
 export type OperationReply =
-  | { readonly id: number; readonly value: unknown }
+  /** `events`: what the operation told, if anyone listens. */
+  | { readonly id: number; readonly value: unknown; readonly events?: readonly StoredEvent[] }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } }
 
 export function runGroup(
   db: DatabaseSync,
   operations: SqliteOperations,
   requests: readonly OperationRequest[],
+  log?: EventLog,
 ): OperationReply[] {
   const failed = (request: OperationRequest, cause: unknown): OperationReply => {
     const { code, message } = asCatalogError(`the catalog could not do ${request.name}`, cause)
@@ -30,9 +34,12 @@ export function runGroup(
     const replies = requests.map((request): OperationReply => {
       db.exec('SAVEPOINT operation')
       try {
+        if (log !== undefined) log.told = []
         const value = invoke(operations, request)
         db.exec('RELEASE operation')
-        return { id: request.id, value }
+        return log?.live && log.told.length > 0
+          ? { id: request.id, value, events: log.told }
+          : { id: request.id, value }
       } catch (error) {
         // A full disk makes SQLite roll the whole transaction back by itself: then there is no savepoint to return to.
         if (!db.isTransaction) throw error

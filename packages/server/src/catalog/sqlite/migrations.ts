@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
+import { USAGE_STEP } from './usage.ts'
 
 const STEPS: readonly string[] = [
   `
@@ -77,6 +78,27 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (version, ordinal)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Events to be delivered. AUTOINCREMENT: a position is never given twice, so a listing can go on from it.
+  CREATE TABLE outbox (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id       TEXT NOT NULL UNIQUE,
+    -- bucket and key: events of one stream are delivered one after the other
+    stream   TEXT NOT NULL,
+    -- JSON, as it is sent
+    body     TEXT NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('pending', 'dead')),
+    attempts INTEGER NOT NULL,
+    -- NULL while an older event of the stream is in front, and for dead ones
+    due_at   INTEGER,
+    died_at  INTEGER,
+    reason   TEXT
+  ) STRICT;
+  CREATE INDEX outbox_due ON outbox (due_at, position) WHERE due_at IS NOT NULL;
+  CREATE INDEX outbox_stream ON outbox (stream, position) WHERE state = 'pending';
+  CREATE INDEX outbox_state ON outbox (state, position);
+  `,
+  USAGE_STEP,
 ]
 
 export interface MigrateOptions {

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
+import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 
@@ -16,6 +17,7 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
+import { type EventLog, outboxOperations } from './outbox.ts'
 import {
   type Columns,
   objectColumns,
@@ -25,10 +27,14 @@ import {
   uploadColumns,
   uploadFromRow,
 } from './rows.ts'
+import { usageSums } from './usage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
-export function sqliteOperations(db: DatabaseSync): SqliteOperations {
+export function sqliteOperations(
+  db: DatabaseSync,
+  log: EventLog = { keep: false, live: false, told: [] },
+): SqliteOperations {
   const prepared = new Map<string, StatementSync>()
   const sql = (text: string): StatementSync => {
     const known = prepared.get(text)
@@ -43,8 +49,10 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
     const places = names.map(() => '?')
     run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
   }
+  const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
+  const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
 
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
@@ -95,24 +103,39 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
   }
 
   return {
+    ...outbox,
+
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
       return { paired: String(one("SELECT value FROM meta WHERE name = 'store'")?.value) }
     },
 
-    insertUpload(upload) {
+    insertUpload(upload, allowance = {}) {
+      const exceeded = usage.exceeds(upload, upload.length ?? 0, allowance)
+      if (exceeded !== undefined) return exceeded
       addSegment(upload.segment, 1, null)
       insert('uploads', uploadColumns(upload))
+      tell(() => uploadCreated(upload))
+      return undefined
     },
 
-    insertFinal(upload, signature, partials): FinalResult {
+    insertFinal(upload, signature, partials, allowance = {}): FinalResult {
       const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
       if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
       const sealed = (id: UploadId): boolean =>
         one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
       if (!partials.every(sealed)) return { kind: 'changed' }
+      // Bytes that only change their name are not counted twice.
+      const fresh = one(
+        'SELECT coalesce(sum(length), 0) AS bytes FROM uploads WHERE NOT joined AND id IN (SELECT value FROM json_each(?))',
+        JSON.stringify(partials),
+      )
+      const exceeded = usage.exceeds(upload, (upload.length ?? 0) - Number(fresh?.bytes), allowance)
+      if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
+      for (const id of partials) run('UPDATE uploads SET joined = 1 WHERE id = ?', id)
       insert('uploads', { ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
+      tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
     },
 
@@ -123,6 +146,8 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       const row = one("SELECT length FROM uploads WHERE id = ? AND state = 'open'", id)
       return row === undefined ? undefined : Number(row.length)
     },
+
+    reserve: usage.reserve,
 
     advance(id, { durable, expiresAt }) {
       run(
@@ -144,10 +169,13 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
 
     beginFinish(id, length) {
       run(
-        `UPDATE uploads SET state = 'finishing', length = ?
-         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?) AND rollback IS NULL`,
+        // A request that began where all bytes were there already has none that it could take back.
+        `UPDATE uploads SET state = 'finishing', length = ?, rollback = NULL
+         WHERE id = ? AND state = 'open' AND (length IS NULL OR length = ?)
+           AND (rollback IS NULL OR rollback = ?)`,
         length,
         id,
+        length,
         length,
       )
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'finishing'", id) !== undefined
@@ -158,7 +186,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added): PublishResult {
+    publish(id, added, metadata): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
@@ -171,11 +199,14 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, publishedAt: added.createdAt }
       run(
-        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ? WHERE id = ?",
+        "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",
         added.createdAt,
         JSON.stringify(answer),
+        metadata ?? upload.metadata,
         id,
       )
+      const published = { ...upload, metadata: metadata ?? upload.metadata }
+      tell(() => uploadPublished(published, added, standing))
       return { kind: 'published', answer }
     },
 
@@ -191,6 +222,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       )
       // 0: never an object's bytes, so there is no reader to wait for.
       releaseUpload(upload, 0)
+      tell(() => uploadEnded(upload, end, at))
       return true
     },
 
@@ -268,5 +300,7 @@ export function sqliteOperations(db: DatabaseSync): SqliteOperations {
       }
       return { uploads, objects: Number(one('SELECT count(*) AS n FROM objects')?.n ?? 0) }
     },
+
+    unfinishedCounts: usage.unfinished,
   }
 }

@@ -56,10 +56,10 @@ const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c']
 const DigestsJson = z.partialRecord(Algorithm, z.string()) as z.ZodType<Digests>
 const WishesJson = z.object({ wanted: z.array(Algorithm), demanded: DigestsJson })
 const AnswerJson = z.object({ version: z.string(), publishedAt: z.number() })
-const FailureJson = z.object({
-  code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch']),
-  message: z.string(),
-})
+const FailureJson = z.union([
+  z.object({ code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch']), message: z.string() }),
+  z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
+])
 
 export function uploadFromRow(row: Row): UploadRecord {
   const r = parse(UploadRow, row)

@@ -1,6 +1,7 @@
 /** The catalog of one server: a SQLite file behind a worker thread, written in groups. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { StoredEvent } from '../../events/event.ts'
 import { type Catalog, CatalogError } from '../catalog.ts'
 import { forEveryOperation } from '../forward.ts'
 import type { DatabaseOptions } from './database.ts'
@@ -12,8 +13,14 @@ interface Pending {
   readonly reject: (error: unknown) => void
 }
 
-/** @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable` */
-export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catalog> {
+/**
+ * @param onCommit - told of each transaction: how many operations it held, and the seconds it took
+ * @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable`
+ */
+export async function openSqliteCatalog(
+  options: DatabaseOptions,
+  onCommit: (operations: number, seconds: number) => void = () => {},
+): Promise<Catalog> {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options })
   const [opened] = (await once(worker, 'message')) as [WorkerReply]
@@ -21,6 +28,7 @@ export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catal
 
   const pending = new Map<number, Pending>()
   let outbox: OperationRequest[] = []
+  const listeners: ((events: readonly StoredEvent[]) => void)[] = []
   let lastId = 0
   let ended: CatalogError | undefined
   const closed = Promise.withResolvers<void>()
@@ -34,11 +42,15 @@ export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catal
   worker.on('message', (message: WorkerReply) => {
     if (message.kind === 'closed') end(new CatalogError('unavailable', 'the catalog is closed'))
     if (message.kind !== 'replies') return
+    onCommit(message.replies.length, message.seconds)
     for (const reply of message.replies) {
       const waiting = pending.get(reply.id)
       pending.delete(reply.id)
       if ('error' in reply) waiting?.reject(asError(reply.error.code, reply.error.message))
-      else waiting?.resolve(reply.value)
+      else {
+        waiting?.resolve(reply.value)
+        if (reply.events !== undefined) for (const listener of listeners) listener(reply.events)
+      }
     }
   })
   worker.on('error', (error) => end(new CatalogError('unavailable', 'the catalog thread died', error)))
@@ -60,6 +72,13 @@ export async function openSqliteCatalog(options: DatabaseOptions): Promise<Catal
         outbox.push({ id: lastId, name, args })
       })
     }),
+    keepsEvents: options.keepEvents === true,
+    listen(listener) {
+      // What was called before is not told, what is called from now on is.
+      flush()
+      if (listeners.length === 0) post('listen')
+      listeners.push(listener)
+    },
     async close() {
       flush()
       if (ended === undefined) post('close')

@@ -3,12 +3,14 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { asCatalogError, type DatabaseOptions, openDatabase } from './database.ts'
 import { type OperationReply, type OperationRequest, runGroup } from './group-commit.ts'
 import { sqliteOperations } from './operations.ts'
+import type { EventLog } from './outbox.ts'
 
-export type WorkerMessage = readonly OperationRequest[] | 'close'
+/** `listen`: from now on replies carry the events of their operations. */
+export type WorkerMessage = readonly OperationRequest[] | 'listen' | 'close'
 export type WorkerReply =
   | { readonly kind: 'open' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[] }
+  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[]; readonly seconds: number }
   | { readonly kind: 'closed' }
 
 if (parentPort === null) throw new Error('worker.ts runs as a worker thread only')
@@ -18,18 +20,28 @@ function serve(port: NonNullable<typeof parentPort>, options: DatabaseOptions): 
   const tell = (reply: WorkerReply): void => port.postMessage(reply)
   try {
     const db = openDatabase(options)
-    const operations = sqliteOperations(db)
+    const log: EventLog = { keep: options.keepEvents === true, live: false, told: [] }
+    const operations = sqliteOperations(db, log)
     port.on('message', (first: WorkerMessage) => {
-      let closing = first === 'close'
-      const requests = first === 'close' ? [] : [...first]
+      let closing = false
+      const requests: OperationRequest[] = []
+      const take = (message: WorkerMessage): void => {
+        if (message === 'close') closing = true
+        else if (message === 'listen') log.live = true
+        else requests.push(...message)
+      }
+      take(first)
       // Whatever came while the last commit was under way goes into this one.
       for (;;) {
         const next = receiveMessageOnPort(port) as { message: WorkerMessage } | undefined
         if (next === undefined) break
-        if (next.message === 'close') closing = true
-        else requests.push(...next.message)
+        take(next.message)
       }
-      if (requests.length > 0) tell({ kind: 'replies', replies: runGroup(db, operations, requests) })
+      if (requests.length > 0) {
+        const since = performance.now()
+        const replies = runGroup(db, operations, requests, log)
+        tell({ kind: 'replies', replies, seconds: (performance.now() - since) / 1000 })
+      }
       if (closing) {
         db.close()
         tell({ kind: 'closed' })

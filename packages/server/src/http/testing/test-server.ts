@@ -12,6 +12,8 @@ export interface TestServerOptions {
   /** Off: callers need tokens. */
   readonly dev?: boolean
   readonly parts?: ServerParts
+  /** Contents of pawl.config.ts. */
+  readonly file?: Readonly<Record<string, unknown>>
   /** Kept by the caller; otherwise a temporary one that `close` removes. */
   readonly dataDir?: string
 }
@@ -42,7 +44,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const warn = (message: string): void => {
     throw new Error(message)
   }
-  const server = await createServer(readConfig({ argv, env: {}, warn }), options.parts)
+  const server = await createServer(
+    readConfig({ argv, env: {}, file: options.file ?? {}, warn }),
+    options.parts,
+  )
   const url = await server.listen()
   return {
     url,

@@ -9,10 +9,10 @@ import {
 } from '@pawl/protocol'
 import type { Granted } from '../../access/files-access.ts'
 import type { ObjectHeaders } from '../../objects/object.ts'
-import { UploadError } from '../../uploads/errors.ts'
+import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
+import { MAX_METADATA, objectHeadersFrom } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { isMediaType } from '../media-type.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
@@ -20,8 +20,8 @@ import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
 import type { TusFace } from './tus.ts'
 
-/** HTTP allows more, but nobody needs it, and the catalog keeps every byte. */
-const MAX_METADATA = 16 * 1024
+/** Refusals of the first bytes after which the upload goes too. */
+const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
 
 /** How long a body without bytes may take to end. */
 const EMPTY_BODY_MS = 5000
@@ -52,6 +52,8 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   // Complete at creation: there is no append that would notice a byte too many.
   const empty = declared.kind === 'known' && declared.length === 0
   if (withBody && empty) await refuseBytes(exchange)
+  // Before there is an upload that nobody would go on with.
+  else if (withBody) face.uploads.refuseWhenFull()
   const checksum = withBody ? checksumOf(exchange) : undefined
 
   const upload = await face.uploads.create({
@@ -109,7 +111,7 @@ function readCreation(exchange: Exchange, { principal }: Granted): Creation {
     key: (id) => id,
     precondition: 'absent',
     metadata,
-    headers: objectHeadersFrom(parseUploadMetadata(metadata)),
+    headers: headersFrom(metadata),
     digests: {
       wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
       demanded: Object.fromEntries(
@@ -137,7 +139,7 @@ async function takeFirstBytes(
     })
   } catch (error) {
     // A refused body leaves no upload behind that the client might not know of.
-    if (error instanceof UploadError && (error.code === 'past-end' || error.code === 'too-large')) {
+    if (error instanceof UploadError && UNTOLD.has(error.code)) {
       exchange.res.removeHeader('Location')
       await face.uploads.cancel(upload.id, permit).catch(() => {})
     }
@@ -169,16 +171,11 @@ async function refuseBytes(exchange: Exchange): Promise<void> {
   }
 }
 
-/** The names under which clients send a file's name and type. */
-function objectHeadersFrom(metadata: ReadonlyMap<string, string>): ObjectHeaders {
-  const type = metadata.get('filetype') || metadata.get('contentType') || metadata.get('type')
-  return {
-    contentType: mediaType(type || 'application/octet-stream'),
-    fileName: metadata.get('filename') || metadata.get('name') || undefined,
+/** @throws TusRequestError, MalformedHeader */
+function headersFrom(metadata: string): ObjectHeaders {
+  try {
+    return objectHeadersFrom(parseUploadMetadata(metadata))
+  } catch (error) {
+    throw error instanceof RangeError ? new TusRequestError(400, error.message) : error
   }
-}
-
-function mediaType(text: string): string {
-  if (isMediaType(text)) return text
-  throw new TusRequestError(400, 'the metadata names a content type that is none')
 }

@@ -22,15 +22,28 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   'partial-foreign': 403,
   'partial-unknown': 400,
   complete: 403,
+  'over-quota': 413,
+  // Retried by clients when they create, given up with 429: other uploads of the owner are about to end.
+  'too-many-open': 503,
+  overloaded: 503,
   'no-space': 507,
   unavailable: 503,
   conflict: 409,
   // Ours, not the client's: it looks again, finds the upload gone and begins a new one.
   'bytes-lost': 500,
+  // Unless the hook says which.
+  rejected: 400,
 }
 
 /** The most used client starts from zero after anything else on HEAD, so a passing trouble is always 423. */
-const PASSING: ReadonlySet<UploadErrorCode> = new Set(['finishing', 'no-space', 'unavailable', 'busy'])
+const PASSING: ReadonlySet<UploadErrorCode> = new Set([
+  'finishing',
+  'no-space',
+  'unavailable',
+  'busy',
+  'too-many-open',
+  'overloaded',
+])
 
 export interface TusRefusal {
   readonly status: number
@@ -41,7 +54,7 @@ export interface TusRefusal {
 export function tusRefusal(error: UploadError, method: string): TusRefusal {
   const passing = PASSING.has(error.code)
   return {
-    status: passing && method === 'HEAD' ? 423 : STATUS[error.code],
+    status: passing && method === 'HEAD' ? 423 : (error.status ?? STATUS[error.code]),
     message: error.message,
     headers: {
       ...(passing ? { 'Retry-After': '1' } : {}),

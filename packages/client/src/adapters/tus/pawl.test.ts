@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomBytes, same } from '../../../test/bodies.ts'
+import { scenarios, type World } from '../../../test/scenarios.ts'
+import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
+import { UploadControl } from '../../control.ts'
+import { Files } from '../../files.ts'
+import { type Http, http } from '../../http/http.ts'
+import { tus } from './tus.ts'
+
+const MIB = 2 ** 20
+
+function worldOf(server: PawlServer, parallel: number): World {
+  const created = new Set<string>()
+  // The server does not list uploads to strangers: the ones that were created here are remembered.
+  const watched: Http = async (request, call) => {
+    const response = await http(request, call)
+    const location = response.header('location')
+    if (response.status === 201 && location) created.add(new URL(location, server.endpoint).href)
+    return response
+  }
+  return {
+    adapter: () => tus({ endpoint: server.endpoint, parallel, http: watched }),
+    read: async (_key, url) => {
+      const response = url === undefined ? undefined : await fetch(url)
+      return response?.ok ? new Uint8Array(await response.arrayBuffer()) : undefined
+    },
+    openSessions: async () => {
+      let open = 0
+      for (const url of created) {
+        const { headers } = await fetch(url, { method: 'HEAD', headers: { 'tus-resumable': '1.0.0' } })
+        if (Number(headers.get('upload-offset')) < Number(headers.get('upload-length'))) open++
+      }
+      return open
+    },
+    partSize: MIB,
+  }
+}
+
+describe("tus on Pawl's server", () => {
+  let server: PawlServer
+  beforeAll(async () => {
+    server = await startPawl()
+  }, 60_000)
+  afterAll(() => server?.close())
+  scenarios('one lane', async () => worldOf(server, 1))
+  scenarios('joined lanes', async () => worldOf(server, 3))
+
+  it('goes on by itself after the server was killed and started again', async () => {
+    const body = randomBytes(24 * MIB)
+    const files = new Files({ adapter: tus({ endpoint: server.endpoint }) })
+    const control = new UploadControl()
+    const done = files.upload('a.bin', body, {
+      control,
+      multipart: { partSize: MIB },
+      maxBytesPerSecond: 12 * MIB,
+      retries: { max: 100, backoff: () => 100 },
+    })
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    await server.restart()
+    const { url = '' } = await done
+    expect(same(new Uint8Array(await (await fetch(url)).arrayBuffer()), body)).toBe(true)
+  })
+
+  it('returns the digest that the server computed, and compares it when everything is to be verified', async () => {
+    const body = randomBytes(3 * MIB)
+    const files = new Files({ adapter: tus({ endpoint: server.endpoint }) })
+    const sha256 = createHash('sha256').update(body).digest('base64')
+    const { digest } = await files.upload('a.bin', body, { verify: 'full' })
+    expect(digest).toEqual({ algorithm: 'sha-256', value: sha256 })
+  })
+})

@@ -1,0 +1,62 @@
+/** The transfers under way: how many there may be at a time, and how far they are. */
+import type { SegmentWriter } from '../blobs/blob-store.ts'
+import { UploadError } from './errors.ts'
+import type { Lease } from './lease.ts'
+import type { Observer, TransferOutcome } from './observer.ts'
+
+export class ActiveTransfer {
+  readonly lease: Lease
+  readonly #writer: SegmentWriter
+  readonly #begin: number
+  readonly #startedAt = performance.now()
+
+  constructor(lease: Lease, writer: SegmentWriter) {
+    this.lease = lease
+    this.#writer = writer
+    this.#begin = writer.length
+  }
+
+  /** Bytes written so far; none when they were taken back. */
+  get moved(): number {
+    return Math.max(0, this.#writer.length - this.#begin)
+  }
+
+  /** Since it began. */
+  get seconds(): number {
+    return (performance.now() - this.#startedAt) / 1000
+  }
+}
+
+export class Transfers {
+  readonly #most: number
+  readonly #observer: Observer
+  readonly #active = new Set<ActiveTransfer>()
+
+  /** @param most - transfers at a time */
+  constructor(most: number, observer: Observer) {
+    this.#most = most
+    this.#observer = observer
+  }
+
+  get active(): ReadonlySet<ActiveTransfer> {
+    return this.#active
+  }
+
+  /** @throws UploadError `overloaded`, before anything was read */
+  refuseWhenFull(): void {
+    if (this.#active.size < this.#most) return
+    throw new UploadError('overloaded', 'the server has as many transfers as it may: try again in a moment')
+  }
+
+  /** @throws UploadError `overloaded` */
+  begin(lease: Lease, writer: SegmentWriter): ActiveTransfer {
+    this.refuseWhenFull()
+    const transfer = new ActiveTransfer(lease, writer)
+    this.#active.add(transfer)
+    return transfer
+  }
+
+  end(transfer: ActiveTransfer, outcome: TransferOutcome): void {
+    if (this.#active.delete(transfer)) this.#observer.transferred(transfer.moved, transfer.seconds, outcome)
+  }
+}
