@@ -8,13 +8,13 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { serverEnv } from '../../server/test/process.ts'
 
-export interface Ended {
+interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-export interface Running {
+interface Running {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
   /** Waits until stdout or stderr shows it. */

@@ -37,7 +37,7 @@ export const abort: Command = {
       else process.stderr.write(`${printable(record.file)}: given up\n`)
       return EXIT.done
     } finally {
-      await lock.release()
+      lock.release()
     }
   },
 }

@@ -18,7 +18,7 @@ export interface Row {
   readonly control: Pick<UploadControl, 'loaded' | 'sent' | 'speed' | 'eta' | 'phase'>
 }
 
-export interface Retry {
+interface Retry {
   readonly attempt: number
   readonly delayMs: number
   readonly error: FilesError

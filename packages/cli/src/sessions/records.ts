@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SessionToken } from 'pawl'
-import { type Lock, takeLock } from './lock.ts'
+import { type Lock, locksIn } from './locks.ts'
 
 export interface SessionRecord {
   /** Version of this format. */
@@ -50,6 +50,7 @@ export interface Records {
 
 /** @param folder Made before. */
 export function recordsIn(folder: string): Records {
+  const locks = locksIn(join(folder, 'locks.sqlite'))
   const pathOf = (id: string) => join(folder, `${id}.json`)
   return {
     get: (id) => read(pathOf(id)),
@@ -78,7 +79,7 @@ export function recordsIn(folder: string): Records {
         .filter((record) => record !== undefined)
         .sort((a, b) => a.startedAt - b.startedAt || (a.key < b.key ? -1 : 1))
     },
-    lock: (id) => takeLock(join(folder, `${id}.lock`)),
+    lock: (id) => locks.take(id),
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { sessionsFolder } from './folder.ts'
-import { takeLock } from './lock.ts'
+import { locksIn } from './locks.ts'
 import { recordsIn } from './records.ts'
 
 test('sessions are where each platform keeps state', () => {
@@ -19,21 +20,29 @@ test('sessions are where each platform keeps state', () => {
 
 test('a lock is held by one, free again after its release or the death of its holder', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pawl-lock-'))
-  const path = join(folder, 'a.lock')
-  const takes = await Promise.all(Array.from({ length: 20 }, () => takeLock(path)))
-  const held = takes.filter((lock) => typeof lock !== 'number')
-  expect(held.length).toBe(1)
-  expect(takes.filter((lock) => typeof lock === 'number')).toEqual(Array(19).fill(process.pid))
-  await held[0]?.release()
-  // A number that no process has, and one that another process has by now.
-  for (const dead of ['{"pid":4194304,"started":"1"}', `{"pid":${process.pid},"started":"1"}`, 'torn']) {
-    await writeFile(path, dead)
-    const again = await Promise.all(Array.from({ length: 10 }, () => takeLock(path)))
-    const holders = again.filter((lock) => typeof lock !== 'number')
-    expect(holders.length).toBe(1)
-    await holders[0]?.release()
+  const path = join(folder, 'locks.sqlite')
+  const take = (id: string) =>
+    Promise.all(Array.from({ length: 10 }, () => locksIn(path).take(id))).then((all) => ({
+      held: all.filter((lock) => typeof lock !== 'number'),
+      refused: all.filter((lock) => typeof lock === 'number'),
+    }))
+  const first = await take('a')
+  expect([first.held.length, first.refused]).toEqual([1, Array(9).fill(process.pid)])
+  expect((await take('b')).held.length).toBe(1)
+  first.held[0]?.release()
+  // A number that no process has, and one that another process had before this one.
+  for (const [pid, started] of [
+    [4_194_304, '1'],
+    [process.pid, '1'],
+  ] as const) {
+    const database = new DatabaseSync(path)
+    database.prepare('REPLACE INTO locks (id, pid, started) VALUES (?, ?, ?)').run('a', pid, started)
+    database.close()
+    const again = await take('a')
+    expect([again.held.length, again.refused.length]).toEqual([1, 9])
+    again.held[0]?.release()
   }
-  expect(await readdir(folder)).toEqual([])
+  expect((await stat(path)).mode & 0o777).toBe(0o600)
   await rm(folder, { recursive: true })
 })
 

@@ -3,7 +3,7 @@ import { type Adapter, FilesError, UploadControl, type Verify } from 'pawl'
 import { openPlace } from '../destination.ts'
 import { EXIT } from '../exit.ts'
 import { chooseReporter } from '../report/choose.ts'
-import type { Lock } from '../sessions/lock.ts'
+import type { Lock } from '../sessions/locks.ts'
 import type { Records, SessionRecord } from '../sessions/records.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type Outcome, transferOne } from './one.ts'
@@ -76,7 +76,7 @@ export async function transferAll(
       const { record, lock } = next
       const outcome = interrupt.signal.aborted ? 'paused' : await run(record)
       outcomes.push({ id: record.id, outcome })
-      await lock.release()
+      lock.release()
     }
   }
   await Promise.all(Array.from({ length: side }, work))
@@ -103,7 +103,7 @@ async function lockAll(all: readonly SessionRecord[], records: Records, begin: b
     // Read again under the lock: whoever had it may have sent more since, or all.
     const kept = await records.get(record.id)
     if (kept === undefined && !begin) {
-      await lock.release()
+      lock.release()
       continue
     }
     if (kept === undefined) await records.put(record, false)
