@@ -95,7 +95,10 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
     retry: (row, { error }) => {
       const line = active.get(row.id)
       if (line === undefined) return
-      if (line.trouble === undefined) screen.print(screen.style('yellow', `  ${printable(error.message)}`))
+      if (line.trouble === undefined) {
+        const name = fitted(printable(row.name), Math.floor(screen.columns * 0.3), screen).trimEnd()
+        screen.print(screen.style('yellow', `! ${name}  ${printable(error.message)}`))
+      }
       line.trouble = 'trying again'
     },
     done: (row, _, url) => {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { expect } from 'vitest'
-import { digestOf, setStage, type Tab, test } from './stage.ts'
+import { expect, test as plainTest } from 'vitest'
+import { digestOf, hasChromium, setStage, type Tab } from './stage.ts'
 
 const stage = setStage()
+const test = plainTest.skipIf(!hasChromium)
 const SIZE = 6 * 1024 * 1024
 const SLOW = 1024 * 1024
 const options = { timeout: 60_000 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build, type PreviewServer, preview } from 'vite'
-import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import { startTusServer, type TusServer } from '../servers/tus-node-server.ts'
 
 export interface Stage {
@@ -28,10 +28,8 @@ export interface Tab {
 }
 
 const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
-const hasChromium = existsSync(chromiumPath)
-
-/** A test that needs the browser: skipped on a machine without one. */
-export const test = plainTest.skipIf(!hasChromium)
+/** Tests that need the browser are skipped on a machine without one. */
+export const hasChromium = existsSync(chromiumPath)
 
 /** To be called once in a test file. */
 export function setStage(): Stage {
