@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: PROCESSES,
+          exclude: [...PROCESSES, '**/node_modules/**'],
         },
       },
       {
@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: PROCESSES,
+          exclude: ['**/node_modules/**'],
           fileParallelism: false,
           // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
           testTimeout: 120_000,

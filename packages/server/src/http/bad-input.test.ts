@@ -29,7 +29,8 @@ let before: unknown
 
 beforeAll(async () => {
   const log = pino({ level: 'warn' }, { write: (line: string) => void faults.push(line) })
-  server = await startTestServer({ parts: { log } })
+  // All cases come from one owner, and many of them create an upload.
+  server = await startTestServer({ parts: { log }, args: ['--max-open', '1000000'] })
   witness = await createUpload(server, 10, { 'Upload-Metadata': metadataHeader({ filename: 'witness' }) })
   await patch(witness, 0, 'hello')
   path = new URL(witness).pathname
