@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests with servers, browsers and kills. */
-const PROCESSES = ['packages/{server,web}/test/**/*.test.ts', 'packages/client/test/kill/*.test.ts']
+const PROCESSES = [
+  'packages/{server,web,cli}/test/**/*.test.ts',
+  'packages/client/test/{kill,react}/*.test.ts',
+]
 
 export default defineConfig({
   test: {

@@ -26,7 +26,8 @@ type Manifest = {
   scripts?: unknown
 }
 
-export type Packed = Readonly<{ name: string; folder: string; tarball: string }>
+/** `importable`: it has exports; the command line has none. */
+export type Packed = Readonly<{ name: string; folder: string; tarball: string; importable: boolean }>
 
 /** Builds and packs. Throws with the compiler's output when a package cannot be built. */
 export async function packAll(): Promise<Packed[]> {
@@ -93,7 +94,12 @@ async function packOne(from: string, to: string, manifest: Manifest): Promise<Pa
     shell,
   })
   const [{ filename }] = JSON.parse(listed)
-  return { name: manifest.name, folder: to, tarball: join(to, filename) }
+  return {
+    name: manifest.name,
+    folder: to,
+    tarball: join(to, filename),
+    importable: manifest.exports !== undefined,
+  }
 }
 
 // A worker is started from its file, which no import leads to. Its name says what it is: worker.ts, *-worker.ts.

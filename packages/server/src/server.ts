@@ -4,14 +4,14 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { configuredSecret, configuredTokens } from './access/configured.ts'
 import { DEV_POLICIES, makeDevBuckets } from './access/dev-buckets.ts'
 import { filesAccess } from './access/files-access.ts'
 import { allowsBy } from './access/policies.ts'
-import { secretIn } from './access/secret.ts'
 import { isService } from './access/service-key.ts'
 import { signedUrlsFrom } from './access/signed-urls.ts'
 import { identify, storageJudge } from './access/storage-access.ts'
-import { type Tokens, tokensFrom } from './access/tokens.ts'
+import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
@@ -104,14 +104,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
-    const secret =
-      config.jwtSecret === undefined ? await secretIn(config.data) : Buffer.from(config.jwtSecret)
-    const tokens = tokensFrom({
-      secret,
-      jwksUrl: config.jwksUrl,
-      issuer: config.jwtIssuer,
-      audience: config.jwtAudience,
-    })
+    const secret = await configuredSecret(config)
+    const tokens = configuredTokens(config, secret)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
     const addressOf = clientAddresses(config.trustedProxies)

@@ -76,10 +76,13 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
       result = await (await import('./single.ts')).putWhole(transfer, single, stop)
     } else {
       const course = await courseOf(transfer, { partSize: job.partSize, plan: token?.plan })
-      desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
+      const verified = () => {
+        desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
+      }
+      if (!token) verified()
       result =
         token && session !== undefined
-          ? await goOn(job, transfer, course, token, session, stop)
+          ? await goOn(job, transfer, course, token, session, stop, verified)
           : await finish(transfer, course, await begin(job, transfer, course, stop, keep), stop)
     }
     desk.finish('completed')
@@ -110,7 +113,10 @@ async function gridFor(
   return new Grid(intent.size, token?.body.size === intent.size ? token.body.cells : [])
 }
 
-/** Goes on with a token: the body is proved first, then the provider asked, then what is missing sent. */
+/**
+ * Goes on with a token: the body is proved first, then the provider asked, then what is missing sent.
+ * @param verified Until then the token stays as it was: one made of a wrong body would let that body pass next time.
+ */
 async function goOn(
   job: UploadJob,
   transfer: Transfer,
@@ -118,10 +124,12 @@ async function goOn(
   token: SessionToken,
   session: Json,
   stop: AbortSignal,
+  verified: () => void,
 ): Promise<ProviderResult> {
   transfer.desk.enter('verifying')
   const { verifyBody } = await import('./verify.ts')
   if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
+  verified()
   const found = await course.locate(session, stop, patienceOf(transfer, stop))
   if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
   return finish(transfer, course, session, stop)

@@ -6,13 +6,21 @@ import { join } from 'node:path'
 export const SECRET_BYTES = 32
 const NAME = 'jwt-secret'
 
-export async function secretIn(dataFolder: string): Promise<Uint8Array> {
+/** The secret of a data folder, or undefined if none was made there. */
+export async function existingSecret(dataFolder: string): Promise<Uint8Array | undefined> {
   const path = join(dataFolder, NAME)
   try {
     return check(path, Buffer.from((await readFile(path, 'utf8')).trim(), 'base64'))
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
   }
+}
+
+export async function secretIn(dataFolder: string): Promise<Uint8Array> {
+  const path = join(dataFolder, NAME)
+  const existing = await existingSecret(dataFolder)
+  if (existing !== undefined) return existing
   const secret = randomBytes(SECRET_BYTES)
   // What an interrupted start left behind may have another mode, which opening would keep.
   await rm(`${path}.new`, { force: true })

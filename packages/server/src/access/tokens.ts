@@ -24,6 +24,8 @@ export interface Tokens {
   verify(token: string): Promise<TokenVerdict>
   /** A key for everyone (`anon`) or for the operator (`service_role`): the same each time it is made. */
   apiKey(role: 'anon' | 'service_role'): Promise<string>
+  /** A token for one caller. @param lifetime Seconds from now. */
+  sign(principal: Principal, lifetime: number): Promise<string>
 }
 
 const Claims = z.union([
@@ -47,6 +49,12 @@ export function tokensFrom(options: TokenOptions): Tokens {
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   }
+  const own = (claims: JWTPayload): SignJWT => {
+    const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    if (issuer !== undefined) token.setIssuer(issuer)
+    if (audience !== undefined) token.setAudience(audience)
+    return token
+  }
   return {
     async verify(token) {
       try {
@@ -62,11 +70,13 @@ export function tokensFrom(options: TokenOptions): Tokens {
         return { kind: 'invalid', reason: error instanceof Error ? error.message : 'not a token' }
       }
     },
-    apiKey(role) {
-      const key = new SignJWT({ role }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-      if (issuer !== undefined) key.setIssuer(issuer)
-      if (audience !== undefined) key.setAudience(audience)
-      return key.sign(secret)
+    apiKey: (role) => own({ role }).sign(secret),
+    sign: (principal, lifetime) => {
+      const now = Math.floor(Date.now() / 1000)
+      return own({ ...principal })
+        .setIssuedAt(now)
+        .setExpirationTime(now + lifetime)
+        .sign(secret)
     },
   }
 }

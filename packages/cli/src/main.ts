@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** The program: finds the command, and turns what it throws into a message and an exit code. */
+import { suggestion } from './arguments.ts'
+import { commands } from './commands.ts'
+import { EXIT, UsageError } from './exit.ts'
+import { overview } from './help.ts'
+
+// Who reads the output may stop reading, as `head` does. That is an end, not a fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  throw error
+})
+
+const [name, ...argv] = process.argv.slice(2)
+const code = await pawl(name, argv)
+if (code !== undefined) process.exitCode = code
+
+async function pawl(name: string | undefined, argv: readonly string[]): Promise<number | undefined> {
+  try {
+    if (name === undefined) {
+      process.stderr.write(overview())
+      return EXIT.usage
+    }
+    if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) {
+      process.stdout.write(overview())
+      return EXIT.done
+    }
+    if (name === '--version') {
+      const { version } = (await import('../package.json', { with: { type: 'json' } })).default
+      process.stdout.write(`${version}\n`)
+      return EXIT.done
+    }
+    const asked = name === 'help' ? argv[0] : name
+    const command = commands.find((command) => command.name === asked)
+    if (command === undefined) {
+      const names = commands.map((command) => command.name)
+      throw new UsageError(`there is no command ${asked}${await suggestion(asked ?? '', names)}`)
+    }
+    const end = argv.indexOf('--')
+    const flags = end < 0 ? argv : argv.slice(0, end)
+    if (name === 'help' || flags.includes('--help') || flags.includes('-h')) {
+      process.stdout.write(typeof command.help === 'string' ? command.help : await command.help())
+      return EXIT.done
+    }
+    return await command.run(argv)
+  } catch (error) {
+    process.stderr.write(`pawl: ${error instanceof Error ? error.message : String(error)}\n`)
+    // A wrong setting of the server is wrong usage too; its class is not loaded for the sake of this line.
+    if (error instanceof Error && error.name === 'ConfigError') return EXIT.usage
+    if (!(error instanceof UsageError)) return EXIT.failed
+    const known = commands.some((command) => command.name === name)
+    process.stderr.write(`Run ${known ? `pawl ${name} --help` : 'pawl --help'} to see how.\n`)
+    return EXIT.usage
+  }
+}

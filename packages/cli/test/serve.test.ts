@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { setDesk } from './pawl.ts'
+
+const desk = setDesk()
+
+test('serve runs until a signal; keys, token and check read its data folder', async () => {
+  const data = `${desk.folder}/data`
+  const none = await desk.run(['keys', '--data', data])
+  expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('no server has run on')])
+  const server = desk.start(['serve', '--port', '0', '--data', data])
+  const [, url = ''] = await server.shows(/"url":"([^"]+)".*"listening"/)
+  const keys = await desk.run(['keys', '--data', data, '--json'])
+  const { anon, service_role: service } = JSON.parse(keys.stdout)
+  const token = (await desk.run(['token', '--sub', 'alice', '--data', data])).stdout.trim()
+  const create = async (bearer: string) => {
+    const headers = { authorization: `Bearer ${bearer}`, 'tus-resumable': '1.0.0', 'upload-length': '5' }
+    return (await fetch(`${url}/files/`, { method: 'POST', headers })).status
+  }
+  expect([await create(token), await create(service), await create(anon)]).toEqual([201, 201, 403])
+  const [, payload = ''] = token.split('.')
+  const { iat, exp, ...claims } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  expect([claims, exp - iat]).toEqual([{ role: 'authenticated', sub: 'alice' }, 3600])
+  // SQLite is locked by the server that runs.
+  expect((await desk.run(['check', '--data', data])).code).toBe(2)
+  server.child.kill('SIGTERM')
+  expect((await server.ended).code).toBe(0)
+  const checked = await desk.run(['check', '--data', data, '--digests'])
+  expect([checked.code, checked.stdout]).toEqual([0, '0 objects, 2 unfinished uploads, 0 findings\n'])
+})

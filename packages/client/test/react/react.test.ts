@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { expect, test as plainTest } from 'vitest'
+import { digestOf, hasChromium, setStage, type Tab } from './stage.ts'
+
+const stage = setStage()
+const test = plainTest.skipIf(!hasChromium)
+const SIZE = 6 * 1024 * 1024
+const SLOW = 1024 * 1024
+const options = { timeout: 60_000 }
+
+async function digestStored({ page }: Tab): Promise<string> {
+  const url = (await page.getByRole('link', { name: 'stored' }).getAttribute('href')) ?? ''
+  return digestOf((await stage.server.read(url)) ?? new Uint8Array())
+}
+
+/** Waits until so many bytes are acknowledged. */
+async function reaches(tab: Tab, bytes: number): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while ((await tab.number('loaded')) < bytes) {
+    if (Date.now() > deadline) throw new Error(`it did not reach ${bytes}`)
+    await tab.page.waitForTimeout(50)
+  }
+}
+
+/** Bodies of PATCH requests that began, as a measure of what is sent. */
+function creations(): number {
+  return stage.server.requests.filter((request) => request.startsWith('POST')).length
+}
+
+test('uploads, pauses and resumes', options, async () => {
+  const tab = await stage.open()
+  const { path, digest } = await stage.file('a.bin', SIZE)
+  await tab.shows('status', 'idle')
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+  await reaches(tab, 512 * 1024)
+  await tab.page.getByRole('button', { name: 'pause' }).click()
+  await tab.shows('status', 'paused')
+  await tab.page.waitForTimeout(1500)
+  const still = await tab.number('loaded')
+  await tab.page.waitForTimeout(1000)
+  expect(await tab.number('loaded')).toBe(still)
+  expect(still).toBeLessThan(SIZE)
+  await tab.throttle(0)
+  await tab.page.getByRole('button', { name: 'resume' }).click()
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+  await tab.page.getByRole('button', { name: 'reset' }).click()
+  await tab.shows('status', 'idle')
+  expect(tab.complaints).toEqual([])
+})
+
+test('after a reload the file is picked again, and another file is refused', options, async () => {
+  const tab = await stage.open()
+  const { path, digest } = await stage.file('b.bin', SIZE)
+  const wrong = await stage.file('b.bin', SIZE)
+  const before = creations()
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+  await reaches(tab, 1024 * 1024)
+  await tab.page.waitForTimeout(1200)
+  await tab.page.reload()
+  await tab.shows('status', 'interrupted')
+  await tab.shows('needs', 'file')
+  expect(await tab.number('loaded')).toBeGreaterThan(512 * 1024)
+  await tab.throttle(0)
+  const requests = stage.server.requests.length
+  await tab.page.getByLabel('again').setInputFiles(wrong.path)
+  await tab.shows('error', 'BodyChanged')
+  await tab.page.getByLabel('again').setInputFiles((await stage.file('b.bin', 1000)).path)
+  await tab.page.waitForTimeout(500)
+  await tab.shows('error', 'BodyChanged')
+  expect(stage.server.requests.slice(requests).filter((request) => request.startsWith('PATCH'))).toEqual([])
+  await tab.page.getByLabel('again').setInputFiles(path)
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+  expect(creations() - before).toBe(1)
+  await tab.page.reload()
+  await tab.shows('status', 'idle')
+})
+
+test('after a reload a file handle goes on by itself, without the file picked again', options, async () => {
+  const tab = await stage.open()
+  await tab.throttle(SLOW)
+  const digest = await tab.page.evaluate(async (size) => {
+    // A file of the origin's own: its handles are the ones that pages get from the file picker.
+    const root = await navigator.storage.getDirectory()
+    const handle = await root.getFileHandle('c.bin', { create: true })
+    const bytes = new Uint8Array(size)
+    for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536))
+    const out = await handle.createWritable()
+    await out.write(bytes)
+    await out.close()
+    Object.assign(window, { showOpenFilePicker: async () => [handle] })
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+    return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  }, SIZE)
+  await tab.page.getByRole('button', { name: 'pick' }).click()
+  await reaches(tab, 1024 * 1024)
+  await tab.page.waitForTimeout(1200)
+  await tab.page.reload()
+  await tab.shows('status', 'interrupted')
+  await tab.shows('needs', 'nothing')
+  await tab.throttle(0)
+  await tab.page.getByRole('button', { name: 'resume' }).click()
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+})
+
+test('a component that goes away cuts its upload, and the next one goes on', options, async () => {
+  const tab = await stage.open()
+  const { path, digest } = await stage.file('d.bin', SIZE)
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+  await reaches(tab, 1024 * 1024)
+  await tab.page.getByRole('button', { name: 'toggle' }).click()
+  await tab.page.waitForTimeout(1500)
+  const patches = stage.server.requests.length
+  await tab.page.waitForTimeout(1000)
+  expect(stage.server.requests.length).toBe(patches)
+  await tab.page.getByRole('button', { name: 'toggle' }).click()
+  await tab.shows('status', 'interrupted')
+  await tab.throttle(0)
+  await tab.page.getByLabel('again').setInputFiles(path)
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+  expect(tab.complaints).toEqual([])
+})
+
+test('abort removes the upload from the server, also after a reload without the file', options, async () => {
+  const tab = await stage.open()
+  const before = await stage.server.unfinished()
+  for (const reload of [false, true]) {
+    await tab.throttle(SLOW)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('e.bin', SIZE)).path)
+    await reaches(tab, 512 * 1024)
+    expect(await stage.server.unfinished()).toBe(before + 1)
+    if (reload) {
+      await tab.page.waitForTimeout(1200)
+      await tab.page.reload()
+      await tab.shows('status', 'interrupted')
+    }
+    await tab.page.getByRole('button', { name: 'abort' }).click()
+    await tab.shows('status', 'aborted')
+    expect(await stage.server.unfinished()).toBe(before)
+    await tab.page.reload()
+    await tab.shows('status', 'idle')
+  }
+})
+
+test('several files at once, and another tab does not take what this one sends', options, async () => {
+  const tab = await stage.open('list')
+  const one = await stage.file('one.bin', SIZE)
+  const two = await stage.file('two.bin', 100)
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles([one.path, two.path])
+  await tab.page.getByText('2 uploads').waitFor()
+  const row = tab.page.getByRole('listitem').filter({ hasText: 'two.bin' })
+  await row.getByText('completed').waitFor()
+  await tab.page.waitForTimeout(1500)
+  const other = await stage.open('list', tab.context)
+  await other.page.getByText('0 uploads').waitFor()
+  await tab.throttle(0)
+  await tab.page.getByRole('listitem').filter({ hasText: 'one.bin' }).getByText('completed').waitFor()
+  expect(tab.complaints).toEqual([])
+})
+
+test('a refusal is told, and tried again on request', options, async () => {
+  const tab = await stage.open()
+  const { path, digest } = await stage.file('f.bin', 1000)
+  let refuse = true
+  await tab.page.route('**/files', (route) =>
+    refuse && route.request().method() === 'POST' ? route.fulfill({ status: 413 }) : route.continue(),
+  )
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+  await tab.shows('status', 'error')
+  refuse = false
+  await tab.page.getByRole('button', { name: 'resume' }).click()
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+  await writeFile(path, randomBytes(1000))
+})
