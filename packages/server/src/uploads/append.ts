@@ -1,32 +1,17 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
-import type { SegmentWriter } from '../blobs/blob-store.ts'
-import type { DigestAlgorithm } from '../blobs/digests.ts'
-import { maxSizeOf, refuseTooLarge } from './create.ts'
-import {
-  asUploadError,
-  beforeTelling,
-  type Engine,
-  expiryOf,
-  findPermitted,
-  type Permit,
-  reach,
-} from './engine.ts'
+import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { refuseExpired, slide } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import { refuseDenied } from './judge.ts'
 import type { Lease } from './lease.ts'
+import { past, refusePastEnd, withLength } from './length.ts'
 import { limited } from './limited.ts'
-import { type Growth, overQuota } from './quota.ts'
-import { type TransferEnd, transfer } from './transfer.ts'
+import { overQuota } from './quota.ts'
+import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
+import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
-
-/** What the bytes of one request must hash to. */
-export interface Checksum {
-  readonly algorithm: DigestAlgorithm
-  /** Lower-case hex. */
-  readonly digest: string
-}
 
 export interface AppendRequest {
   /** Where the client believes the upload stands. */
@@ -144,8 +129,8 @@ async function appendHolding(
     upload = await withLength(engine, found, request, begin)
     end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
       request.checksum === undefined
-        ? plain(engine, upload, request, lease, writer, growth)
-        : checksummed(engine, upload, request, lease, writer, growth, request.checksum),
+        ? takePlain(engine, upload, request, lease, writer, growth)
+        : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
     )
   } finally {
     await reach(() => writer.close())
@@ -169,100 +154,6 @@ async function appendHolding(
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
 }
 
-/** Every byte that arrives counts, at once. */
-async function plain(
-  engine: Engine,
-  upload: UploadRecord,
-  request: AppendRequest,
-  lease: Lease,
-  writer: SegmentWriter,
-  growth: Growth,
-): Promise<TransferEnd> {
-  const begin = writer.length
-  const end = await transfer({
-    source: request.open(),
-    writer,
-    lease,
-    budget: engine.budget,
-    limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
-    holdLast: request.declared === undefined,
-    onWritten: (length) => {
-      lease.offset = length
-      growth.note(length)
-      engine.durability.note(upload, length)
-      engine.digests.note(upload, length)
-      engine.progress.note(upload, length)
-    },
-  })
-  if (end.kind === 'overflow') {
-    await takeBack(engine, upload, writer, begin)
-    throw past(upload, maxSizeOf(upload, engine.limits))
-  }
-  return end
-}
-
-/** The bytes count all together once they have the checksum, or not at all. */
-async function checksummed(
-  engine: Engine,
-  upload: UploadRecord,
-  request: AppendRequest,
-  lease: Lease,
-  writer: SegmentWriter,
-  growth: Growth,
-  checksum: () => Checksum,
-): Promise<TransferEnd> {
-  const begin = writer.length
-  await reach(() => engine.catalog.setRollback(upload.id, begin))
-  let kept = false
-  try {
-    const end = await transfer({
-      source: request.open(),
-      writer,
-      lease,
-      budget: engine.budget,
-      limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
-      holdLast: false,
-      onWritten: (length) => growth.note(length),
-    })
-    if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
-    if (end.kind !== 'ended') return end
-    const { algorithm, digest } = checksum()
-    const following = engine.blobs.follow(upload.segment, begin, [algorithm])
-    const actual = (await reach(() => following.finish(writer.length)))[algorithm]
-    if (actual !== digest) {
-      throw new UploadError(
-        'checksum-mismatch',
-        `the body does not have the ${algorithm} that it names: send it again`,
-      )
-    }
-    await reach(() => engine.catalog.setRollback(upload.id, undefined))
-    kept = true
-    lease.offset = writer.length
-    engine.durability.note(upload, writer.length)
-    engine.digests.note(upload, writer.length)
-    engine.progress.note(upload, writer.length)
-    return end
-  } finally {
-    if (!kept) await takeBack(engine, upload, writer, begin)
-  }
-}
-
-/** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
-async function takeBack(
-  engine: Engine,
-  upload: UploadRecord,
-  writer: SegmentWriter,
-  begin: number,
-): Promise<void> {
-  await reach(async () => {
-    engine.digests.forget(upload.id)
-    await engine.durability.forget(upload.id)
-    await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
-    await writer.truncate(begin)
-    await engine.catalog.setRollback(upload.id, undefined)
-  })
-}
-
 /** What a request meets at an upload that takes no more bytes: the outcome, if it repeats the last one. */
 async function atTheEnd(
   engine: Engine,
@@ -284,71 +175,8 @@ async function atTheEnd(
   return { kind: 'finished', upload, offset: length, finished }
 }
 
-/** The sweep may not have come by yet; the upload is gone all the same, at the time that was promised. */
-async function refuseExpired({ blobs, limits, now }: Engine, upload: UploadRecord): Promise<void> {
-  if (upload.expiresAt > now()) return
-  const segment = await reach(() => blobs.inspect(upload.segment))
-  if (expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl) <= now()) {
-    throw new UploadError('gone', 'the upload expired')
-  }
-}
-
-/** Before the length is set or a byte is read: a body that says it is too long leaves nothing behind. */
-function refusePastEnd(upload: UploadRecord, { offset, declared, length }: AppendRequest): void {
-  const end = upload.length ?? length
-  if (end === undefined || declared === undefined || declared === 0) return
-  if (offset + declared > end) throw past({ ...upload, length: end }, end)
-}
-
-async function withLength(
-  engine: Engine,
-  upload: UploadRecord,
-  request: AppendRequest,
-  begin: number,
-): Promise<UploadRecord> {
-  const { length } = request
-  if (length === undefined) {
-    if (request.declared !== undefined)
-      refuseTooLarge(begin + request.declared, maxSizeOf(upload, engine.limits))
-    return upload
-  }
-  if (upload.length !== undefined && upload.length !== length) {
-    throw new UploadError(
-      'length-conflict',
-      `the upload has ${upload.length} bytes, which cannot become ${length}`,
-    )
-  }
-  if (length < begin) {
-    throw new UploadError(
-      'length-conflict',
-      `${begin} bytes are there already: the upload cannot have ${length}`,
-    )
-  }
-  refuseTooLarge(length, maxSizeOf(upload, engine.limits))
-  if (upload.length === undefined) {
-    await engine.quota.declare(upload, length)
-    await reach(() => engine.catalog.setLength(upload.id, length))
-  }
-  return { ...upload, length }
-}
-
-async function slide(engine: Engine, upload: UploadRecord): Promise<number> {
-  const expiresAt = engine.now() + engine.limits.ttl
-  // The file's own time of change carries the expiry through a restart; the catalog follows in larger steps.
-  if (expiresAt - upload.expiresAt > engine.limits.ttl / 20) {
-    await reach(() => engine.catalog.advance(upload.id, { expiresAt }))
-  }
-  return expiresAt
-}
-
 function mismatch(offset: number, actual: number): UploadError {
   return new UploadError('offset-mismatch', `the upload stands at ${actual}, not at ${offset}`, {
     offset: actual,
   })
-}
-
-function past(upload: UploadRecord, end: number): UploadError {
-  return upload.length === undefined
-    ? new UploadError('too-large', `an upload may have ${end} bytes here`, { limit: end })
-    : new UploadError('past-end', `the body would go past the end of the upload at ${upload.length} bytes`)
 }

@@ -1,6 +1,7 @@
 /** Gives an upload up: a transfer under way is ended first, then its bytes are released. */
 import { type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { refuseExpired } from './expiry.ts'
 import type { UploadId } from './upload.ts'
 
 /**
@@ -21,6 +22,7 @@ export async function cancelUpload(
     throw new UploadError('finishing', 'the upload is being finished: it can no longer be cancelled')
   }
   if (state.kind !== 'open' && state.kind !== 'sealed') throw new UploadError('gone', 'the upload has ended')
+  if (state.kind === 'open') await refuseExpired(engine, upload)
   const lease = await engine.leases.acquire(id, 'at-once', signal)
   try {
     const cancelled = await reach(() =>

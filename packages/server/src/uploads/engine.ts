@@ -55,11 +55,6 @@ export async function findPermitted(engine: Engine, id: UploadId, permit: Permit
   return upload
 }
 
-/** When an open upload expires: its last byte slides that, and the file's own time knows when that was. */
-export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number): number {
-  return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
-}
-
 /** Before an offset is told: with every-ack durability a power cut must not take what an answer named. */
 export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
   const { limits, durability } = engine

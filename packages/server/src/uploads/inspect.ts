@@ -1,6 +1,7 @@
 /** Where an upload stands, as HEAD shows it. */
-import { beforeTelling, type Engine, expiryOf, findPermitted, type Permit, reach } from './engine.ts'
+import { beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
+import { expiryOf } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Lease } from './lease.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'

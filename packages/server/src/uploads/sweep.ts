@@ -4,7 +4,8 @@
  */
 import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
-import { type Engine, expiryOf } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { expiryOf } from './expiry.ts'
 import { acceptedLength, type UploadRecord } from './upload.ts'
 
 const BATCH = 100

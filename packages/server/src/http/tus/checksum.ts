@@ -1,7 +1,7 @@
 /** `Upload-Checksum`: what the bytes of one request must hash to, before them or behind them. */
 import { type ChecksumAlgorithm, MalformedHeader, parseUploadChecksum } from '@pawl/protocol'
 import type { DigestAlgorithm } from '../../blobs/digests.ts'
-import type { Checksum } from '../../uploads/append.ts'
+import type { Checksum } from '../../uploads/take-body.ts'
 import type { Exchange } from '../exchange.ts'
 
 const HEADER = 'Upload-Checksum'

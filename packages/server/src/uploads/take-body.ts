@@ -1,0 +1,113 @@
+/** The two ways in which a body becomes part of an upload: byte by byte, or all together once it is verified. */
+import type { SegmentWriter } from '../blobs/blob-store.ts'
+import type { DigestAlgorithm } from '../blobs/digests.ts'
+import type { AppendRequest } from './append.ts'
+import { maxSizeOf } from './create.ts'
+import { type Engine, reach } from './engine.ts'
+import { UploadError } from './errors.ts'
+import type { Lease } from './lease.ts'
+import { past } from './length.ts'
+import type { Growth } from './quota.ts'
+import { type TransferEnd, transfer } from './transfer.ts'
+import type { UploadRecord } from './upload.ts'
+
+/** What the bytes of one request must hash to. */
+export interface Checksum {
+  readonly algorithm: DigestAlgorithm
+  /** Lower-case hex. */
+  readonly digest: string
+}
+
+/** Every byte that arrives counts, at once. */
+export async function takePlain(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+  growth: Growth,
+): Promise<TransferEnd> {
+  const begin = writer.length
+  const end = await transfer({
+    source: request.open(),
+    writer,
+    lease,
+    budget: engine.budget,
+    limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
+    holdLast: request.declared === undefined,
+    onWritten: (length) => {
+      lease.offset = length
+      growth.note(length)
+      engine.durability.note(upload, length)
+      engine.digests.note(upload, length)
+      engine.progress.note(upload, length)
+    },
+  })
+  if (end.kind === 'overflow') {
+    await takeBack(engine, upload, writer, begin)
+    throw past(upload, maxSizeOf(upload, engine.limits))
+  }
+  return end
+}
+
+/** The bytes count all together once they have the checksum, or not at all. */
+export async function takeChecksummed(
+  engine: Engine,
+  upload: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+  growth: Growth,
+  checksum: () => Checksum,
+): Promise<TransferEnd> {
+  const begin = writer.length
+  await reach(() => engine.catalog.setRollback(upload.id, begin))
+  let kept = false
+  try {
+    const end = await transfer({
+      source: request.open(),
+      writer,
+      lease,
+      budget: engine.budget,
+      limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
+      holdLast: false,
+      onWritten: (length) => growth.note(length),
+    })
+    if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
+    if (end.kind !== 'ended') return end
+    const { algorithm, digest } = checksum()
+    const following = engine.blobs.follow(upload.segment, begin, [algorithm])
+    const actual = (await reach(() => following.finish(writer.length)))[algorithm]
+    if (actual !== digest) {
+      throw new UploadError(
+        'checksum-mismatch',
+        `the body does not have the ${algorithm} that it names: send it again`,
+      )
+    }
+    await reach(() => engine.catalog.setRollback(upload.id, undefined))
+    kept = true
+    lease.offset = writer.length
+    engine.durability.note(upload, writer.length)
+    engine.digests.note(upload, writer.length)
+    engine.progress.note(upload, writer.length)
+    return end
+  } finally {
+    if (!kept) await takeBack(engine, upload, writer, begin)
+  }
+}
+
+/** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
+export async function takeBack(
+  engine: Engine,
+  upload: UploadRecord,
+  writer: SegmentWriter,
+  begin: number,
+): Promise<void> {
+  await reach(async () => {
+    engine.digests.forget(upload.id)
+    await engine.durability.forget(upload.id)
+    await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+    await writer.truncate(begin)
+    await engine.catalog.setRollback(upload.id, undefined)
+  })
+}
