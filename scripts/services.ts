@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 interface Service {
   /** Where a test finds the path of `binary`. */
   readonly variable?: string
-  /** There when this is. */
+  /** There when this is: a command, or a file by its whole path. */
   readonly binary: string
   readonly packages: readonly string[]
   readonly why: string
@@ -21,6 +21,12 @@ const services: readonly Service[] = [
   },
   { variable: 'PAWL_TEST_NGINX', binary: 'nginx', packages: ['nginx-light'], why: 'tests behind a proxy' },
   { variable: 'PAWL_TEST_HAPROXY', binary: 'haproxy', packages: ['haproxy'], why: 'tests behind a proxy' },
+  {
+    variable: 'PAWL_TEST_TUSPY',
+    binary: '/usr/lib/python3/dist-packages/tusclient/client.py',
+    packages: ['python3-tuspy'],
+    why: 'tests of the example in Python',
+  },
   {
     binary: 'radosgw',
     packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],
@@ -59,6 +65,7 @@ function provided({ variable, binary }: Service): boolean {
 
 function find(binary: string): string {
   if (process.platform === 'win32') return ''
+  if (binary.startsWith('/')) return existsSync(binary) ? binary : ''
   try {
     return execFileSync('/bin/sh', ['-c', `command -v ${binary}`], { encoding: 'utf8' }).trim()
   } catch {

@@ -1,5 +1,6 @@
 /** What a setting's value may be: each reader takes text, or the value itself from a config file. */
 import { isIPv4, isIPv6 } from 'node:net'
+import { type Policies, PolicyRules } from './access/policies.ts'
 import { ConfigError } from './config-error.ts'
 import { parseWebhookSecret } from './events/webhook/secret.ts'
 
@@ -101,6 +102,25 @@ export const addresses: Reader<readonly string[]> = (given, source) => {
 export const baseUrl: Reader<string> = (given, source) => {
   const url = httpUrl(given, source)
   return /[?#]/.test(url) ? wrong(source, given, 'a URL without ? and #') : url
+}
+
+/** A path that other paths stand below: begins with a slash, does not end with one. */
+export const mountPath: Reader<string> = (given, source) => {
+  const path = typeof given === 'string' ? given.replace(/\/$/, '') : ''
+  const taken = /^\/(files|uploads|site-media|admin|health|ready|metrics|assets)(\/|$)/.test(path)
+  return /^(\/[\w.~-]+)+$/.test(path) && !taken && !/\/\.{1,2}(\/|$)/.test(path)
+    ? path
+    : wrong(source, given, 'a path such as /storage/v1 that is not used for something else')
+}
+
+/** Who may do what: rules or a function, which only a config file can hold. */
+export const policies: Reader<Policies> = (given, source) => {
+  if (typeof given === 'function') return given as Policies
+  const rules = PolicyRules.safeParse(given)
+  if (rules.success) return rules.data
+  const [issue] = rules.error.issues
+  const at = issue === undefined ? '' : ` (${[...issue.path, issue.message].join(': ')})`
+  throw new ConfigError(`${source} must be a list of rules or a function, in pawl.config.ts${at}`)
 }
 
 /** Origins as browsers send them, or `*` for all; one with a path or a slash at its end would match none. */

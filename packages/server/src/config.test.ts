@@ -49,6 +49,14 @@ const SETTINGS: readonly [
     ['up.example', 'javascript:alert(1)', 'https://up.example/?a=b', 'https://up.example/#a'],
   ],
   [
+    'storage-prefix',
+    'PAWL_STORAGE_PREFIX',
+    'storagePrefix',
+    '/api/storage/',
+    '/api/storage',
+    ['storage', '/', '/a/../b', '/files', '/admin/x', '/a b', ''],
+  ],
+  [
     'upload-ttl',
     'PAWL_UPLOAD_TTL',
     'uploadTtl',
@@ -95,7 +103,7 @@ const SETTINGS: readonly [
 ]
 
 /** What cannot stand in the table: a URL that needs a secret beside it, and functions. See config-events.test.ts. */
-const ELSEWHERE: readonly (keyof Config)[] = ['webhookUrl', 'webhookSecret', 'hooks']
+const ELSEWHERE: readonly (keyof Config)[] = ['webhookUrl', 'webhookSecret', 'hooks', 'policies']
 
 describe.each(SETTINGS)('The setting --%s', (flag, variable, key, text, meaning, wrong) => {
   test('comes from a flag, as two arguments or as one', () => {
@@ -159,6 +167,8 @@ describe('Settings', () => {
       webhookUrl: undefined,
       webhookSecret: undefined,
       hooks: { timeout: 10_000 },
+      storagePrefix: '/storage/v1',
+      policies: undefined,
       corsOrigins: ['*'],
       dev: false,
       log: 'info',
@@ -301,7 +311,6 @@ describe('A setting that is named in the contract and not there yet', () => {
   test.each([
     'databaseUrl',
     'blobsUrl',
-    'storagePrefix',
     'trustedProxies',
     'quotaOwner',
     'quotaBucket',

@@ -1,12 +1,14 @@
 /** Types for `pawl.config.ts`. */
+import type { Policies } from './access/policies.ts'
 import type { Config } from './config.ts'
 import type { Hooks } from './uploads/hooks.ts'
 
 /** Every setting by its name in camel case, as a value or as the text that its environment variable takes. */
 export type ConfigFile = {
-  readonly [N in Exclude<keyof Config, 'hooks' | 'webhookSecret'>]?: Config[N] | string
+  readonly [N in Exclude<keyof Config, 'hooks' | 'policies' | 'webhookSecret'>]?: Config[N] | string
 } & {
   readonly webhookSecret?: string
+  readonly policies?: Policies
   readonly hooks?: Omit<Hooks, 'timeout'> & {
     /** How long a hook may take: milliseconds, or text such as `5s`. 10 s unless given. */
     readonly timeout?: number | string

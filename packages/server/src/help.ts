@@ -9,8 +9,8 @@ interface SettingHelp {
   readonly meaning: string
 }
 
-/** Complete by type. Hooks are functions: they stand in `pawl.config.ts` only. */
-export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks'>, SettingHelp>> = {
+/** Complete by type. Hooks and policies are code: they stand in `pawl.config.ts` only. */
+export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks' | 'policies'>, SettingHelp>> = {
   host: { value: 'address', default: '127.0.0.1', meaning: 'where to listen' },
   port: { value: 'number', default: '8080', meaning: '0 picks a free one' },
   data: { value: 'folder', default: './data', meaning: 'bytes, catalog and the generated secret' },
@@ -63,6 +63,7 @@ export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks'>, Setti
     default: 'complete',
     meaning: 'what a power cut cannot take: finished objects, or every byte that was acknowledged',
   },
+  storagePrefix: { value: 'path', default: '/storage/v1', meaning: 'where Supabase Storage is spoken' },
   corsOrigins: { value: 'list', default: '*', meaning: 'origins whose pages may use the upload endpoints' },
   webhookUrl: { value: 'url', default: undefined, meaning: 'where events are sent' },
   webhookSecret: { value: 'text', default: undefined, meaning: 'signs events (whsec_…)' },

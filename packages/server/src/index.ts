@@ -1,4 +1,5 @@
 export { tokensOf } from './access/configured.ts'
+export type { Policies, PolicyRequest, PolicyRule } from './access/policies.ts'
 export type { Principal } from './access/principal.ts'
 export type { Tokens } from './access/tokens.ts'
 export { MemoryStore, type MemoryStoreOptions } from './blobs/memory/memory-store.ts'

@@ -1,5 +1,6 @@
 /** The server as a process: settings in, keys and URL out, signals obeyed. */
 import { pathToFileURL } from 'node:url'
+import { PRIVATE_BUCKET, PUBLIC_BUCKET } from './access/dev-buckets.ts'
 import { readConfig, readConfigFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { helpText } from './help.ts'
@@ -34,7 +35,7 @@ export async function main(
     const url = await server.listen()
     // Before anyone is told that it runs: whoever is told may end it in the same moment.
     obeySignals(server)
-    if (config.dev) await greet(server, url)
+    if (config.dev) await greet(server, url, config.storagePrefix)
     server.log.info({ url }, 'listening')
   } catch (error) {
     console.error(`pawl: ${error instanceof Error ? error.message : String(error)}`)
@@ -44,12 +45,13 @@ export async function main(
   }
 }
 
-async function greet({ tokens }: PawlServer, url: string): Promise<void> {
+async function greet({ tokens }: PawlServer, url: string, storage: string): Promise<void> {
   console.log(`
 Pawl is running in development mode: anyone on this machine may upload.
 
   Page         ${url}/
   Endpoint     ${url}/files/
+  Storage      ${url}${storage} (Supabase Storage: buckets ${PUBLIC_BUCKET}, public, and ${PRIVATE_BUCKET}, private)
   anon key     ${await tokens.apiKey('anon')}
   service key  ${await tokens.apiKey('service_role')}
 

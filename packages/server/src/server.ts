@@ -4,9 +4,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { configuredTokens } from './access/configured.ts'
+import { configuredSecret, configuredTokens } from './access/configured.ts'
+import { DEV_POLICIES, makeDevBuckets } from './access/dev-buckets.ts'
 import { filesAccess } from './access/files-access.ts'
+import { allowsBy } from './access/policies.ts'
 import { isService } from './access/service-key.ts'
+import { signedUrlsFrom } from './access/signed-urls.ts'
+import { identify, storageJudge } from './access/storage-access.ts'
 import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
@@ -19,11 +23,15 @@ import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { filesTus } from './http/files-tus.ts'
 import { createJson } from './http/json.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
+import type { StorageFace } from './http/storage/face.ts'
+import { registerStorage } from './http/storage/json-routes.ts'
 import { createLog, type Logger, redactId } from './log.ts'
 import { createMetrics } from './metrics/metrics.ts'
+import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
@@ -61,7 +69,7 @@ const LOCK_TIMEOUT_MS = 15_000
 /** @throws CatalogError, StoreError, ConfigError when it cannot start; nothing is left open then */
 export async function createServer(config: Config, parts: ServerParts = {}): Promise<PawlServer> {
   const log = parts.log ?? createLog(config.log)
-  const now = Date.now
+  const now = (): number => Date.now()
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const metrics = createMetrics()
   const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
@@ -74,6 +82,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     ))
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
+    const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
     const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
     const webhook = webhookFrom(config, catalog, log, now)
     const { uploads, objects, ...engine } = await startEngine({
@@ -81,6 +90,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       blobs,
       log,
       now,
+      judge: storageJudge(allows, (id) => catalog.findBucket(id)),
       idleTimeout: config.idleTimeout,
       allowance: {
         ownerBytes: config.quotaOwner,
@@ -94,7 +104,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       listeners: events,
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
-    const tokens = await configuredTokens(config)
+    const secret = await configuredSecret(config)
+    const tokens = configuredTokens(config, secret)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
     const addressOf = clientAddresses(config.trustedProxies)
@@ -105,16 +116,34 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       return wait
     }
 
-    const onError = (error: unknown, exchange: { method: string; path: string }): void => {
-      const at = exchange.path.replace(/[0-9a-f]{32}/, redactId)
-      log.error({ err: error, method: exchange.method, path: at }, 'a request met a fault')
+    const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
+      const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
+      log.error({ err: error, method: exchange?.method, path: at }, 'a request met a fault')
     }
-    const tus = { uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError }
+    const cors = corsFor(config.corsOrigins)
+    const buckets = bucketsOver(catalog, now)
+    if (config.dev) await makeDevBuckets(buckets)
+    const storage: StorageFace = {
+      prefix: config.storagePrefix,
+      urlPrefix: config.publicUrl ?? '',
+      uploads,
+      objects,
+      buckets,
+      signed: signedUrlsFrom(secret, now),
+      allows,
+      cors,
+      identify: (credentials, late) => identify(tokens, credentials, now(), late),
+      pace,
+      onError,
+    }
+    const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
     const { handler, server } = createApp({
-      files: { tus, cors: corsFor(config.corsOrigins), objects, access, pace },
+      files: { tus, cors, objects, access, pace },
+      storage,
       pace,
       json: await createJson({
         pageDir: parts.pageDir,
+        register: [(routes) => registerStorage(routes, storage)],
         admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {

@@ -6,7 +6,7 @@ import type { Tokens } from './tokens.ts'
 
 type Access = Granted | Refused
 
-export interface Granted {
+interface Granted {
   readonly kind: 'granted'
   readonly principal: Principal
   readonly permit: (upload: UploadRecord) => boolean
@@ -19,7 +19,7 @@ interface Refused {
   readonly message: string
 }
 
-export type FilesAction = 'create' | 'look' | 'change' | 'read'
+type FilesAction = 'create' | 'look' | 'change' | 'read'
 
 /** A look with a token that expired a moment ago is allowed: a refusal makes clients throw the upload away. */
 const LATE_LOOK_MS = 24 * 60 * 60 * 1000

@@ -354,7 +354,7 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       const catalog = await open()
       const upload = await uploadIn(catalog, 'finishing')
       const object = sampleObject(upload)
-      const answer = { version: object.version, publishedAt: object.createdAt }
+      const answer = { version: object.version, object: object.id, publishedAt: object.createdAt }
       expect(await catalog.findObject(upload.bucket, upload.key)).toBeUndefined()
       expect(await catalog.publish(upload.id, object)).toEqual({ kind: 'published', answer })
       expect(await catalog.findObject(upload.bucket, upload.key)).toEqual(object)
@@ -371,7 +371,7 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       const again = await catalog.publish(upload.id, sampleObject(upload, { createdAt: 9000 }))
       expect(again).toEqual({
         kind: 'complete',
-        answer: { version: object.version, publishedAt: object.createdAt },
+        answer: { version: object.version, object: object.id, publishedAt: object.createdAt },
       })
       expect(await catalog.findObject(upload.bucket, upload.key)).toEqual(object)
       expect(await refsOf(catalog, upload.segment)).toBe(1)
@@ -399,10 +399,13 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       const catalog = await open()
       const first = await uploadIn(catalog, 'complete', { key: 'k' })
       const second = await uploadIn(catalog, 'finishing', { key: 'k', precondition: 'none' })
-      const object = sampleObject(second, { createdAt: 7000 })
+      const object = sampleObject(second, { createdAt: 7000, since: 7000 })
+      const before = await catalog.findObject(first.bucket, 'k')
       expect(await catalog.publish(second.id, object)).toMatchObject({ kind: 'published' })
-      expect(await catalog.findObject(second.bucket, 'k')).toEqual(object)
-      expect(await catalog.objects(undefined, 10)).toEqual([object])
+      // What points to the object from elsewhere goes on pointing to it.
+      const { id = '', since = 0 } = before ?? {}
+      expect(await catalog.findObject(second.bucket, 'k')).toEqual({ ...object, id, since })
+      expect(await catalog.objects(undefined, 10)).toEqual([{ ...object, id, since }])
       expect(await refsOf(catalog, first.segment)).toBe(0)
       expect(await released(catalog, 6999)).toEqual([])
       expect(await released(catalog, 7000)).toEqual([first.segment])

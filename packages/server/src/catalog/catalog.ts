@@ -7,7 +7,7 @@
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`,
  *   `open | sealed → cancelled | expired`.
- * - The methods that create, publish and end uploads tell events (events/event.ts). With `keepsEvents` they are
+ * - The methods that create, publish and end uploads, and those that change objects, tell events (events/event.ts). With `keepsEvents` they are
  *   written to the outbox in the same transaction.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
@@ -15,11 +15,15 @@ import type { Digests } from '../blobs/digests.ts'
 import type { StoredEvent } from '../events/event.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
+import type { Verdict } from '../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
+import type { BucketRecords } from './bucket-records.ts'
+import type { Listing } from './listing.ts'
+import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox {
+export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**
@@ -33,6 +37,8 @@ export interface Catalog extends Outbox {
 
   /** Adds an open upload and its segment; nothing is added when the allowance does not cover it. */
   insertUpload(upload: UploadRecord, allowance?: Allowance): Promise<Exceeded | undefined>
+  /** Changes what an open upload's object will say of itself, where a client tells that behind the bytes. */
+  describeUpload(id: UploadId, details: UploadDetails): Promise<void>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
   setLength(id: UploadId, length: number): Promise<number | undefined>
@@ -55,10 +61,10 @@ export interface Catalog extends Outbox {
   beginFinish(id: UploadId, length: number): Promise<boolean>
   /**
    * `finishing → complete`: makes the object visible and stores the answer. A replaced object's segments are
-   * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`.
-   * `metadata` takes the place of the upload's, where a hook changed it.
+   * released. With precondition `absent` and a taken key nothing changes and the result is `conflict`; `denied`
+   * when `may` does not allow what it takes, or the bucket is gone. What replaces an object takes on its id.
    */
-  publish(id: UploadId, object: ObjectRecord, metadata?: string): Promise<PublishResult>
+  publish(id: UploadId, object: ObjectRecord, terms?: PublishTerms): Promise<PublishResult>
   /** `finishing → sealed` for a partial upload; true when it is sealed now, also if it was before. */
   seal(id: UploadId): Promise<boolean>
   /**
@@ -108,11 +114,21 @@ export interface Catalog extends Outbox {
   close(): Promise<void>
 }
 
+export type UploadDetails = Pick<UploadRecord, 'headers' | 'userMetadata'>
+
+interface PublishTerms {
+  /** What publishing may do to the key; everything, when it is left out. */
+  readonly may?: Verdict
+  /** Takes the place of the upload's, where a hook changed it. */
+  readonly metadata?: string
+}
+
 export type PublishResult =
   | { readonly kind: 'published'; readonly answer: Answer }
   /** It was published before: the stored answer. */
   | { readonly kind: 'complete'; readonly answer: Answer }
   | { readonly kind: 'conflict' }
+  | { readonly kind: 'denied'; readonly why: string }
   /** It is neither finishing nor complete. */
   | { readonly kind: 'ended' }
 

@@ -147,7 +147,7 @@ export function outboxContract(open: (keepEvents: boolean) => Promise<Catalog>):
       const upload = sampleUpload()
       await catalog.insertUpload(upload)
       await catalog.beginFinish(upload.id, 100)
-      await catalog.publish(upload.id, sampleObject(upload), 'a Yg==')
+      await catalog.publish(upload.id, sampleObject(upload), { metadata: 'a Yg==' })
       expect((await catalog.findUpload(upload.id))?.metadata).toBe('a Yg==')
       const [, completed] = await drain(catalog)
       expect(completed?.data).toMatchObject({ metadata: { a: 'b' } })

@@ -1,7 +1,7 @@
 /** Records for tests: whole, and told apart by what a test says of them. */
 import { ANON } from '../access/principal.ts'
 import { newSegmentId } from '../blobs/blob-store.ts'
-import { newVersion, type ObjectRecord } from '../objects/object.ts'
+import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
 import { newUploadId, type UploadRecord } from '../uploads/upload.ts'
 
 export function sampleUpload(given: Partial<UploadRecord> = {}): UploadRecord {
@@ -31,6 +31,7 @@ export function sampleUpload(given: Partial<UploadRecord> = {}): UploadRecord {
 /** The object that `upload` becomes. */
 export function sampleObject(upload: UploadRecord, given: Partial<ObjectRecord> = {}): ObjectRecord {
   return {
+    id: newObjectId(),
     bucket: upload.bucket,
     key: upload.key,
     version: newVersion(),
@@ -38,6 +39,7 @@ export function sampleObject(upload: UploadRecord, given: Partial<ObjectRecord> 
     headers: upload.headers,
     owner: upload.owner,
     createdAt: 3000,
+    since: 3000,
     wanted: ['sha-256'],
     digests: {},
     segments: [{ segment: upload.segment, length: upload.length ?? 0 }],

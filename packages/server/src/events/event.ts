@@ -41,7 +41,8 @@ export type StoredEvent =
   | Told<'upload.cancelled', UploadData>
   | Told<'upload.expired', UploadData>
   | Told<'upload.failed', UploadData & { readonly failure: UploadFailure }>
-  | Told<'object.created', UploadData & ObjectData>
+  /** By an upload, or as a copy or under a new name of another object: then nothing of an upload is told. */
+  | Told<'object.created', ObjectData & Partial<UploadData>>
   /** Deleted, or replaced by a newer version. */
   | Told<'object.removed', ObjectData>
 
@@ -103,7 +104,19 @@ export function uploadProgressed(upload: UploadRecord, offset: number, at: numbe
   return silent(upload) ? [] : [told('upload.progressed', at, { ...uploadData(upload), offset })]
 }
 
-function objectRemoved(object: ObjectRecord, at: number): StoredEvent {
+/** An object came without an upload, and took the place of `replaced`. */
+export function objectCopied(
+  object: ObjectRecord,
+  replaced: ObjectRecord | undefined,
+  at: number,
+): StoredEvent[] {
+  return [
+    ...(replaced === undefined ? [] : [objectRemoved(replaced, at)]),
+    told('object.created', at, objectData(object)),
+  ]
+}
+
+export function objectRemoved(object: ObjectRecord, at: number): StoredEvent {
   return told('object.removed', at, objectData(object))
 }
 

@@ -10,10 +10,13 @@ import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
 import { malformation } from './message-rules.ts'
+import type { StorageFace } from './storage/face.ts'
+import { isUnder, serveStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
 
 export interface AppOptions {
   readonly files: FilesFace
+  readonly storage: StorageFace
   readonly json: FastifyInstance
   readonly dev: boolean
   /** Seconds a request has to wait because its client makes too many; 0 to go on. */
@@ -83,13 +86,17 @@ export function createApp(options: AppOptions): App {
 /** Asked by machines of whoever runs the server, all from one address. */
 const UNPACED = ['/health', '/ready', '/metrics']
 
-async function serve({ files, json, dev, pace }: AppOptions, exchange: Exchange): Promise<void> {
+async function serve({ files, storage, json, dev, pace }: AppOptions, exchange: Exchange): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
-  const wait = UNPACED.includes(exchange.path) ? 0 : pace(exchange.req)
-  if (wait > 0)
-    return exchange.refuse(429, 'too many requests: wait a moment', { 'Retry-After': String(wait) })
+  if (isUnder(storage.prefix, exchange.path)) {
+    if (await serveStorage(storage, exchange)) return
+  } else {
+    const wait = UNPACED.includes(exchange.path) ? 0 : pace(exchange.req)
+    if (wait > 0)
+      return exchange.refuse(429, 'too many requests: wait a moment', { 'Retry-After': String(wait) })
+  }
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     return exchange.refuse(413, `a body may have ${MAX_JSON_BYTES} bytes here`)
   }

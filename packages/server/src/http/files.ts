@@ -8,7 +8,8 @@ import { parseUploadId } from '../uploads/upload.ts'
 import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { sendObject } from './object-response.ts'
-import { serveTus, type TusFace } from './tus/tus.ts'
+import type { TusFace } from './tus/face.ts'
+import { serveTus } from './tus/tus.ts'
 
 export interface FilesFace {
   readonly tus: TusFace

@@ -7,6 +7,8 @@ import { type OperationsOptions, registerOperations } from './operations.ts'
 export interface JsonOptions extends OperationsOptions {
   /** The built page; without it `/` says what this server is. */
   readonly pageDir: string | undefined
+  /** Registers the JSON routes of a face. */
+  readonly register: readonly ((json: FastifyInstance) => Promise<void>)[]
   readonly admin: AdminOptions
 }
 
@@ -42,6 +44,7 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
     reply.code(404).send({ error: 'there is nothing at this address' }),
   )
   registerOperations(json, options)
+  for (const register of options.register) await register(json)
   await registerAdmin(json, options.admin)
   if (options.pageDir !== undefined) {
     await json.register(fastifyStatic, {

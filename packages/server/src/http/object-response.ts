@@ -23,6 +23,10 @@ export interface ObjectSource {
   readonly object: ObjectRecord
   /** Bytes `start` to `end`, exclusive. */
   read(start: number, end: number): Readable
+  /** Offered for saving, under this name, whatever it is. */
+  readonly saveAs?: string | undefined
+  /** How this face says no. */
+  readonly refuse?: (status: number, message: string, headers: OutgoingHttpHeaders) => void
 }
 
 /** On every answer that carries stored content, whatever the face: what a browser may not do with it. */
@@ -32,8 +36,10 @@ const HARMLESS: OutgoingHttpHeaders = {
   'Cross-Origin-Resource-Policy': 'cross-origin',
 }
 
-export async function sendObject(exchange: Exchange, { object, read }: ObjectSource): Promise<void> {
+export async function sendObject(exchange: Exchange, source: ObjectSource): Promise<void> {
   const { req } = exchange
+  const { object, read, saveAs } = source
+  const refuse = source.refuse ?? exchange.refuse.bind(exchange)
   const current = { etag: `"${object.version}"`, lastModified: new Date(object.createdAt) }
   const headers: OutgoingHttpHeaders = {
     ...HARMLESS,
@@ -41,9 +47,12 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
     'Last-Modified': formatHttpDate(current.lastModified),
     'Accept-Ranges': 'bytes',
     // The version may be replaced at any time; the validator makes asking again cheap.
-    'Cache-Control': 'no-cache',
+    'Cache-Control': object.headers.cacheControl ?? 'no-cache',
+    'Content-Encoding': object.headers.contentEncoding,
     'Content-Type': object.headers.contentType,
-    'Content-Disposition': contentDisposition(object.headers.fileName, { type: dispositionType(object) }),
+    'Content-Disposition': contentDisposition(saveAs ?? object.headers.fileName, {
+      type: saveAs === undefined ? dispositionType(object) : 'attachment',
+    }),
     ...reprDigest(object.digests),
   }
   const conditions = {
@@ -57,7 +66,7 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
     case 'not-modified':
       return exchange.answer(304, headers)
     case 'failed':
-      return exchange.refuse(412, 'the object is not the one that the request asks for', {
+      return refuse(412, 'the object is not the one that the request asks for', {
         ...HARMLESS,
         ETag: current.etag,
       })
@@ -69,7 +78,7 @@ export async function sendObject(exchange: Exchange, { object, read }: ObjectSou
       : ({ kind: 'whole' } as const)
   switch (wanted.kind) {
     case 'unsatisfiable':
-      return exchange.refuse(416, `the object has ${object.size} bytes`, {
+      return refuse(416, `the object has ${object.size} bytes`, {
         ...HARMLESS,
         'Content-Range': formatUnsatisfiedRange(object.size),
       })
@@ -99,7 +108,9 @@ async function send(
   headers: OutgoingHttpHeaders,
   open: () => Readable,
 ): Promise<void> {
-  res.writeHead(status, headers)
+  // A header without a value would be sent as one.
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value)
+  res.writeHead(status)
   if (method === 'HEAD') {
     res.end()
     return

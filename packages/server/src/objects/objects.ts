@@ -2,21 +2,51 @@
 import type { Readable } from 'node:stream'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { ListPage, ListRequest } from '../catalog/listing.ts'
+import type { CopyResult, MoveResult } from '../catalog/object-changes.ts'
+import type { Allowance } from '../catalog/usage.ts'
 import { reach } from '../uploads/engine.ts'
-import type { ObjectRecord } from './object.ts'
+import type { Verdict } from '../uploads/judge.ts'
+import { newObjectId, newVersion, type ObjectRecord } from './object.ts'
 import { readObject } from './read.ts'
 import type { Readers } from './readers.ts'
 
+/** Every method throws UploadError `unavailable` while the catalog is out of reach. */
 export interface Objects {
-  /** @throws UploadError `unavailable` */
   find(bucket: string, key: string): Promise<ObjectRecord | undefined>
+  list(request: ListRequest): Promise<ListPage>
   /** Bytes `start` to `end`, exclusive; the object stays whole for this reader whatever happens to it. */
   read(object: ObjectRecord, start: number, end: number): Readable
+  /** Resolves to those that were removed; one that was replaced since it was found is not. */
+  remove(objects: readonly ObjectRecord[]): Promise<ObjectRecord[]>
+  /** A new object of the same bytes, none of which is copied. */
+  copy(source: ObjectRecord, to: CopyTarget, may: Verdict): Promise<CopyResult>
+  move(object: ObjectRecord, to: { readonly bucket: string; readonly key: string }): Promise<MoveResult>
 }
 
-export function objectsOver(catalog: Catalog, blobs: BlobStore, readers: Readers): Objects {
+type CopyTarget = Pick<ObjectRecord, 'bucket' | 'key' | 'owner' | 'headers' | 'userMetadata'>
+
+export function objectsOver(
+  catalog: Catalog,
+  blobs: BlobStore,
+  readers: Readers,
+  now: () => number,
+  allowance: Allowance = {},
+): Objects {
   return {
     find: (bucket, key) => reach(() => catalog.findObject(bucket, key)),
+    list: (request) => reach(() => catalog.listObjects(request)),
     read: (object, start, end) => readObject(blobs, readers, object, start, end),
+    async remove(objects) {
+      const versions = objects.map(({ version }) => version)
+      const gone = new Set(await reach(() => catalog.removeObjects(versions, now())))
+      return objects.filter(({ version }) => gone.has(version))
+    },
+    copy(source, to, may) {
+      const at = now()
+      const copy = { ...source, ...to, id: newObjectId(), version: newVersion(), createdAt: at, since: at }
+      return reach(() => catalog.copyObject(source.version, copy, may, allowance))
+    },
+    move: (object, to) => reach(() => catalog.moveObject(object.version, to, now(), allowance)),
   }
 }

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
-import { refuseTooLarge } from './create.ts'
+import { maxSizeOf, refuseTooLarge } from './create.ts'
 import {
   asUploadError,
   beforeTelling,
@@ -14,6 +14,7 @@ import {
 } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Finished, finishedOf } from './finish.ts'
+import { refuseDenied } from './judge.ts'
 import type { Lease } from './lease.ts'
 import { limited } from './limited.ts'
 import { type Growth, overQuota } from './quota.ts'
@@ -34,6 +35,11 @@ export interface AppendRequest {
   readonly declared: number | undefined
   /** The upload's length, where this request is the one to tell it. */
   readonly length: number | undefined
+  /**
+   * The protocol's word that the end of this body is the end of the upload; without it the end is where the
+   * offset reaches the length. A body that broke off ends nothing.
+   */
+  readonly ends: boolean
   /** Present when the request names a checksum; it may come after the body, so it is asked for at the end. */
   readonly checksum: (() => Checksum) | undefined
   /** Begins reading: called once, after everything that can be refused was. */
@@ -60,8 +66,8 @@ export type AppendOutcome =
 
 /**
  * @throws UploadError `not-found`, `gone`, `final`, `offset-mismatch`, `busy`, `past-end`, `too-large`,
- *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `bytes-lost`, `digest-mismatch`,
- *   `over-quota`, `overloaded`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
+ *   `length-conflict`, `checksum-mismatch`, `finishing`, `conflict`, `not-permitted`, `bytes-lost`,
+ *   `digest-mismatch`, `over-quota`, `overloaded`, `rejected`, `no-space`, `unavailable`; and what `checksum` throws
  */
 export async function append(
   engine: Engine,
@@ -91,7 +97,8 @@ export async function append(
       return await atTheEnd(engine, found, request)
     }
     await refuseExpired(engine, found)
-    return await appendHolding(engine, found, request, lease)
+    await reach(() => refuseDenied(engine.judge, found))
+    return await appendHolding(engine, found, permit, request, lease)
   } finally {
     lease.release()
   }
@@ -115,6 +122,7 @@ async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: Abo
 async function appendHolding(
   engine: Engine,
   found: UploadRecord,
+  permit: Permit,
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
@@ -143,6 +151,10 @@ async function appendHolding(
     await reach(() => writer.close())
   }
   const offset = writer.length
+  if (request.ends && end.kind === 'ended' && upload.length === undefined) {
+    // Read again: what a form says behind its file came while the bytes did.
+    upload = { ...(await findPermitted(engine, upload.id, permit)), length: offset }
+  }
   if (offset === upload.length) {
     engine.progress.forget(upload.id)
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
@@ -172,7 +184,7 @@ async function plain(
     writer,
     lease,
     budget: engine.budget,
-    limit: (upload.length ?? engine.limits.maxSize) - begin,
+    limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
     holdLast: request.declared === undefined,
     onWritten: (length) => {
       lease.offset = length
@@ -184,7 +196,7 @@ async function plain(
   })
   if (end.kind === 'overflow') {
     await takeBack(engine, upload, writer, begin)
-    throw past(upload, engine.limits.maxSize)
+    throw past(upload, maxSizeOf(upload, engine.limits))
   }
   return end
 }
@@ -208,11 +220,11 @@ async function checksummed(
       writer,
       lease,
       budget: engine.budget,
-      limit: (upload.length ?? engine.limits.maxSize) - begin,
+      limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
       holdLast: false,
       onWritten: (length) => growth.note(length),
     })
-    if (end.kind === 'overflow') throw past(upload, engine.limits.maxSize)
+    if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
     if (end.kind !== 'ended') return end
     const { algorithm, digest } = checksum()
     const following = engine.blobs.follow(upload.segment, begin, [algorithm])
@@ -296,7 +308,8 @@ async function withLength(
 ): Promise<UploadRecord> {
   const { length } = request
   if (length === undefined) {
-    if (request.declared !== undefined) refuseTooLarge(begin + request.declared, engine.limits.maxSize)
+    if (request.declared !== undefined)
+      refuseTooLarge(begin + request.declared, maxSizeOf(upload, engine.limits))
     return upload
   }
   if (upload.length !== undefined && upload.length !== length) {
@@ -311,7 +324,7 @@ async function withLength(
       `${begin} bytes are there already: the upload cannot have ${length}`,
     )
   }
-  refuseTooLarge(length, engine.limits.maxSize)
+  refuseTooLarge(length, maxSizeOf(upload, engine.limits))
   if (upload.length === undefined) {
     await engine.quota.declare(upload, length)
     await reach(() => engine.catalog.setLength(upload.id, length))

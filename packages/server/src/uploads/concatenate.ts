@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { newSegmentId, type SegmentPiece } from '../blobs/blob-store.ts'
-import { askBeforeCreate, type CreateRequest, refuseTooLarge } from './create.ts'
+import { askBeforeCreate, type CreateRequest, maxSizeOf, refuseTooLarge } from './create.ts'
 import { asUploadError, type Engine, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refusalOf } from './quota.ts'
@@ -32,7 +32,7 @@ export async function concatenate(
   for (;;) {
     const pieces = await piecesFrom(engine, request, permit)
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    refuseTooLarge(length, limits.maxSize)
+    refuseTooLarge(length, maxSizeOf(request, limits))
     const id = newUploadId()
     const { bucket, owner } = request
     const key = request.key(id)
@@ -48,6 +48,9 @@ export async function concatenate(
       length,
       metadata: described.metadata,
       headers: described.headers,
+      userMetadata: request.userMetadata,
+      maxSize: request.maxSize,
+      capability: request.capability,
       segment: newSegmentId(),
       concat: { kind: 'final', list: request.list, pieces },
       digests: request.digests,
@@ -109,8 +112,10 @@ function partialOf(
   return upload
 }
 
-function signatureOf({ face, owner, bucket, partials }: ConcatenateRequest): string {
+function signatureOf({ face, owner, bucket, key, partials }: ConcatenateRequest): string {
+  // Of the same partials several objects can be made; where a key is only an id, it says nothing here.
+  const name = key('' as UploadId)
   return createHash('sha256')
-    .update(JSON.stringify([face, owner, bucket, partials]))
+    .update(JSON.stringify([face, owner, bucket, name, partials]))
     .digest('hex')
 }

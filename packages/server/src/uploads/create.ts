@@ -1,8 +1,8 @@
 /** A new upload: one row, then one empty segment. */
 import type { Principal } from '../access/principal.ts'
 import { newSegmentId } from '../blobs/blob-store.ts'
-import type { ObjectHeaders } from '../objects/object.ts'
-import { type Engine, reach } from './engine.ts'
+import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
+import { type Engine, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
 import type { HookSubject } from './hooks.ts'
 import { refusalOf } from './quota.ts'
@@ -31,6 +31,11 @@ export interface CreateRequest {
   /** A partial upload becomes no object by itself. */
   readonly concat: 'whole' | 'partial'
   readonly digests: DigestWishes
+  readonly userMetadata?: UserMetadata | undefined
+  /** Bytes it may have, where that is less than the server allows. */
+  readonly maxSize?: number | undefined
+  /** The sha-256 of the signed token that allows it. */
+  readonly capability?: string | undefined
 }
 
 /**
@@ -41,7 +46,7 @@ export interface CreateRequest {
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
   const { catalog, blobs, limits, quota, now, finisher } = engine
   if (request.length !== undefined) {
-    refuseTooLarge(request.length, limits.maxSize)
+    refuseTooLarge(request.length, maxSizeOf(request, limits))
     const free = await reach(() => blobs.freeBytes())
     if (free !== undefined && request.length > free) {
       throw new UploadError('no-space', `the server has no space for ${request.length} bytes`)
@@ -63,6 +68,9 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     length: request.length,
     metadata: described.metadata,
     headers: described.headers,
+    userMetadata: request.userMetadata,
+    maxSize: request.maxSize,
+    capability: request.capability,
     segment: newSegmentId(),
     concat: { kind: request.concat },
     digests: request.digests,
@@ -88,6 +96,11 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
       finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }
     return { ...upload, state }
   })
+}
+
+/** Bytes an upload may have: its own limit where there is a smaller one. */
+export function maxSizeOf({ maxSize }: { maxSize?: number | undefined }, limits: UploadLimits): number {
+  return Math.min(maxSize ?? limits.maxSize, limits.maxSize)
 }
 
 /** The metadata and headers the upload is to have. @throws UploadError `rejected`, `unavailable` */

@@ -8,6 +8,7 @@ import { UploadError } from './errors.ts'
 import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { HookRunner } from './hooks.ts'
+import type { Judge } from './judge.ts'
 import type { Leases } from './lease.ts'
 import type { Observer } from './observer.ts'
 import type { Quota } from './quota.ts'
@@ -35,6 +36,7 @@ export interface Engine {
   readonly durability: Durability
   readonly digests: UploadDigests
   readonly finisher: Finisher
+  readonly judge: Judge
   readonly hooks: HookRunner
   readonly progress: Progress
   readonly limits: UploadLimits

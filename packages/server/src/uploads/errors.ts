@@ -5,7 +5,10 @@
 
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
 export type UploadFailure =
-  | { readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch'; readonly message: string }
+  | {
+      readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted'
+      readonly message: string
+    }
   /** A hook of the operator said no; `status` is 400 to 499. */
   | { readonly code: 'rejected'; readonly status: number; readonly message: string }
 

@@ -6,10 +6,11 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { newVersion, type ObjectRecord } from '../objects/object.ts'
+import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
+import type { Judge } from './judge.ts'
 import type { Observer } from './observer.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
@@ -21,6 +22,8 @@ export interface FinisherOptions {
   readonly digests: UploadDigests
   readonly hooks: HookRunner
   readonly now: () => number
+  /** Asked before anything is published. */
+  readonly judge: Judge
   /** An object was published; `digests` are still to be recorded unless it has them. */
   readonly onPublished: (object: ObjectRecord, digests: Promise<Digests>) => void
   readonly observer?: Observer
@@ -160,7 +163,8 @@ export class Finisher {
   }
 
   async #publish(upload: UploadRecord, length: number, begun: ComingDigests | undefined): Promise<Finished> {
-    const { catalog, digests, hooks, now, onPublished } = this.#options
+    const { catalog, digests, hooks, judge, now, onPublished } = this.#options
+    const may = await judge(upload, length)
     const demands = Object.keys(upload.digests.demanded).length > 0
     let computed = begun ?? (demands ? coming(digests.finish(upload, length)) : undefined)
     const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed.promise))
@@ -171,6 +175,7 @@ export class Finisher {
     }
     computed ??= coming(digests.finish(upload, length))
     const object: ObjectRecord = {
+      id: newObjectId(),
       bucket: upload.bucket,
       key: upload.key,
       version: newVersion(),
@@ -178,12 +183,14 @@ export class Finisher {
       headers: verdict.headers,
       owner: upload.owner,
       createdAt: now(),
+      since: now(),
+      userMetadata: upload.userMetadata,
       wanted: algorithmsOf(upload),
       // Those of large bodies follow after the answer.
       digests: computed.known ?? {},
       segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
     }
-    const result = await catalog.publish(upload.id, object, verdict.metadata)
+    const result = await catalog.publish(upload.id, object, { may, metadata: verdict.metadata })
     switch (result.kind) {
       case 'published':
         onPublished(object, computed.promise)
@@ -192,6 +199,8 @@ export class Finisher {
         return { kind: 'published', answer: result.answer }
       case 'conflict':
         return this.#fail(upload, { code: 'conflict', message: 'another upload to this key finished first' })
+      case 'denied':
+        return this.#fail(upload, { code: 'not-permitted', message: result.why })
       case 'ended':
         return this.#outcome(upload.id)
     }

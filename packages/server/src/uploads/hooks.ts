@@ -116,7 +116,8 @@ export function hookRunner(hooks: Hooks): HookRunner {
         if ('reject' in result) return { kind: 'rejected', ...result.reject }
         const changed = writeMetadata(result.metadata)
         const described = objectHeadersFrom(new Map(Object.entries(result.metadata)))
-        return { kind: 'go-on', metadata: changed, headers: described }
+        // What metadata does not speak of here stays as it was.
+        return { kind: 'go-on', metadata: changed, headers: { ...headers, ...described } }
       } catch (cause) {
         throw new UploadError(
           'unavailable',

@@ -92,7 +92,14 @@ async function outcome(engine: Engine, upload: UploadRecord, length: number): Pr
 }
 
 function isFinal({ code }: UploadError): boolean {
-  return code === 'conflict' || code === 'bytes-lost' || code === 'digest-mismatch' || code === 'rejected'
+  const ends: readonly UploadError['code'][] = [
+    'conflict',
+    'bytes-lost',
+    'digest-mismatch',
+    'not-permitted',
+    'rejected',
+  ]
+  return ends.includes(code)
 }
 
 function failed(why: string): UploadError {

@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
 import { hookRunner, NO_HOOKS } from './hooks.ts'
+import { PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
 import { UNOBSERVED } from './observer.ts'
 import { Quota } from './quota.ts'
@@ -50,9 +51,11 @@ export function sampleEngine(
       digests,
       hooks,
       now,
+      judge: PERMIT_ALL,
       onPublished,
       onLateError: () => {},
     }),
+    judge: PERMIT_ALL,
     hooks,
     progress: new Progress(new Listeners(createLog('silent'), () => {}), now),
     limits: { maxSize: 1_000_000, ttl, everyAck: false },

@@ -14,6 +14,7 @@ import type { Engine, UploadLimits } from './engine.ts'
 import { Finisher } from './finish.ts'
 import { GatherBudget } from './gather-budget.ts'
 import { type Hooks, hookRunner, NO_HOOKS } from './hooks.ts'
+import { type Judge, PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
 import { type Observer, UNOBSERVED } from './observer.ts'
 import { Quota } from './quota.ts'
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly blobs: BlobStore
   readonly log: Logger
   readonly now: () => number
+  /** Everything is permitted when it is left out. */
+  readonly judge?: Judge
   readonly limits: UploadLimits
   /** Milliseconds of silence after which a transfer is ended, its bytes kept. */
   readonly idleTimeout: number
@@ -60,7 +63,7 @@ const GATHER_CAP = 64 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const { catalog, blobs, log, now, limits, idleTimeout, observer = UNOBSERVED } = options
+  const { catalog, blobs, log, now, judge = PERMIT_ALL, limits, idleTimeout, observer = UNOBSERVED } = options
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
@@ -82,6 +85,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     digests,
     hooks,
     now,
+    judge,
     onPublished: (object, ready) => digester.add(object, ready),
     observer,
     onLateError: (upload, error) =>
@@ -104,6 +108,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     durability,
     digests,
     finisher,
+    judge,
     hooks,
     progress: new Progress(options.listeners ?? new Listeners(log, () => {}), now),
     limits,
@@ -121,7 +126,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers),
+    objects: objectsOver(catalog, blobs, readers, now, options.allowance),
     transfers,
     closeTransfers() {
       slow?.stop()

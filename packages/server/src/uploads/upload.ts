@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
 import type { SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
-import type { ObjectHeaders } from '../objects/object.ts'
+import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
 import type { UploadFailure } from './errors.ts'
 
 declare const uploadId: unique symbol
@@ -13,7 +13,7 @@ declare const uploadId: unique symbol
 export type UploadId = string & { readonly [uploadId]: true }
 
 /** The HTTP protocol that created an upload; its checks and its final answer apply to the end. */
-export type FaceName = 'files'
+export type FaceName = 'files' | 'storage'
 
 /** What publishing demands of the target key: that it is free, or nothing (the last to finish wins). */
 export type Precondition = 'absent' | 'none'
@@ -22,6 +22,8 @@ export type Precondition = 'absent' | 'none'
 export interface Answer {
   /** Version of the published object; its `ETag`. */
   readonly version: string
+  /** The object's id; an answer of before there were ids has none. */
+  readonly object?: string | undefined
   /** Milliseconds since 1970. */
   readonly publishedAt: number
 }
@@ -64,6 +66,12 @@ export interface UploadRecord {
   readonly metadata: string
   /** What the object's answers will say of it. */
   readonly headers: ObjectHeaders
+  /** Kept with the object. */
+  readonly userMetadata?: UserMetadata | undefined
+  /** Bytes it may have, where its bucket allows fewer than the server. */
+  readonly maxSize?: number | undefined
+  /** The sha-256 of the signed token that it was created with: whoever has that token may go on. */
+  readonly capability?: string | undefined
   /** Where its bytes are gathered; a final upload has no bytes of its own. */
   readonly segment: SegmentId
   readonly concat: Concat

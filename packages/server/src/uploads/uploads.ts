@@ -1,9 +1,11 @@
 /** The upload engine as the faces see it: six verbs over one state machine. See docs/design/uploads.md. */
+
+import type { UploadDetails } from '../catalog/catalog.ts'
 import { type AppendOutcome, type AppendRequest, append } from './append.ts'
 import { cancelUpload } from './cancel.ts'
 import { type ConcatenateRequest, concatenate } from './concatenate.ts'
 import { type CreateRequest, createUpload } from './create.ts'
-import type { Engine, Permit, UploadLimits } from './engine.ts'
+import { type Engine, type Permit, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type Inspection, inspectUpload } from './inspect.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
@@ -17,6 +19,8 @@ export interface Uploads {
   /** @throws UploadError `overloaded` when no transfer may begin now */
   refuseWhenFull(): void
   cancel(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<void>
+  /** Changes what the object will say of itself, until the upload ends. @throws UploadError `unavailable` */
+  describe(id: UploadId, details: UploadDetails): Promise<void>
 }
 
 export function uploadsOver(engine: Engine): Uploads {
@@ -33,6 +37,7 @@ export function uploadsOver(engine: Engine): Uploads {
     concatenate: (request, permit) => counted(() => concatenate(engine, request, permit)),
     inspect: (id, permit, signal) => inspectUpload(engine, id, permit, signal),
     append: (id, permit, request) => counted(() => append(engine, id, permit, request)),
+    describe: (id, details) => reach(() => engine.catalog.describeUpload(id, details)),
     refuseWhenFull() {
       try {
         engine.transfers.refuseWhenFull()

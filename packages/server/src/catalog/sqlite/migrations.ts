@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
+import { STORAGE_SCHEMA } from './storage.ts'
 import { USAGE_STEP } from './usage.ts'
 
 const STEPS: readonly string[] = [
@@ -99,6 +100,7 @@ const STEPS: readonly string[] = [
   CREATE INDEX outbox_state ON outbox (state, position);
   `,
   USAGE_STEP,
+  STORAGE_SCHEMA,
 ]
 
 export interface MigrateOptions {

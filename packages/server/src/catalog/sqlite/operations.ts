@@ -6,6 +6,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
+import type { Verdict } from '../../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 
 import type {
@@ -17,6 +18,7 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
+import { listingOperations } from './listing.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import {
   type Columns,
@@ -27,6 +29,7 @@ import {
   uploadColumns,
   uploadFromRow,
 } from './rows.ts'
+import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
@@ -88,6 +91,19 @@ export function sqliteOperations(
       reference(segment)
     }
   }
+  const objectOf = (version: string): ObjectRecord | undefined => {
+    const row = one('SELECT * FROM objects WHERE version = ?', version)
+    return row && object(row)
+  }
+  /** What replaces an object takes on its id, so that records elsewhere that name it stay true. */
+  const place = (added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict' => {
+    const standing = findObject(added.bucket, added.key)
+    if (standing === undefined ? !may.insert : !may.replace) return 'conflict'
+    const placed = standing === undefined ? added : { ...added, id: standing.id, since: standing.since }
+    if (standing !== undefined) removeObject(standing, added.createdAt)
+    insertObject(placed)
+    return placed
+  }
   const releaseUpload = (upload: UploadRecord, at: number): void => {
     const { concat } = upload
     if (concat.kind === 'final') for (const { segment } of concat.pieces) release(segment, at)
@@ -102,7 +118,22 @@ export function sqliteOperations(
     return row && object(row)
   }
 
+  const iterate = (text: string, ...values: SqlValue[]): Iterable<Row> => sql(text).iterate(...values)
+  const storage = storageOperations({
+    run,
+    one,
+    all,
+    objectOf,
+    findObject,
+    removeObject,
+    place,
+    tell,
+    exceeds: usage.exceeds,
+  })
+
   return {
+    ...storage,
+    ...listingOperations({ iterate, objectOf }),
     ...outbox,
 
     pairWith(storeIdentity) {
@@ -137,6 +168,20 @@ export function sqliteOperations(
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
       tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
+    },
+
+    describeUpload(id, details) {
+      const upload = findUpload(id)
+      if (upload?.state.kind !== 'open') return
+      const columns = uploadColumns({ ...upload, ...details })
+      const { content_type, file_name, details: more } = columns
+      run(
+        'UPDATE uploads SET content_type = ?, file_name = ?, details = ? WHERE id = ?',
+        content_type ?? null,
+        file_name ?? null,
+        more ?? null,
+        id,
+      )
     },
 
     findUpload,
@@ -186,18 +231,21 @@ export function sqliteOperations(
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added, metadata): PublishResult {
+    publish(id, added, { may = { insert: true, replace: true }, metadata } = {}): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
-      const standing = findObject(added.bucket, added.key)
-      if (standing !== undefined) {
-        if (upload.precondition === 'absent') return { kind: 'conflict' }
-        removeObject(standing, added.createdAt)
+      if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
+        return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
       }
-      insertObject(added)
+      const standing = findObject(added.bucket, added.key)
+      if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }
+      const placed = place(added, may)
+      if (placed === 'conflict') {
+        return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
+      }
       releaseUpload(upload, added.createdAt)
-      const answer: Answer = { version: added.version, publishedAt: added.createdAt }
+      const answer: Answer = { version: added.version, object: placed.id, publishedAt: added.createdAt }
       run(
         "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",
         added.createdAt,
@@ -206,7 +254,7 @@ export function sqliteOperations(
         id,
       )
       const published = { ...upload, metadata: metadata ?? upload.metadata }
-      tell(() => uploadPublished(published, added, standing))
+      tell(() => uploadPublished(published, placed, standing))
       return { kind: 'published', answer }
     },
 

@@ -10,7 +10,7 @@ import { CatalogError } from '../catalog.ts'
 export type SqlValue = string | number | null
 export type Row = Readonly<Record<string, unknown>>
 
-const Owner = {
+export const Owner = {
   owner_role: z.enum(['anon', 'authenticated', 'service_role']),
   owner_sub: z.string().nullable(),
 }
@@ -18,7 +18,7 @@ const Owner = {
 const UploadRow = z.object({
   ...Owner,
   id: z.string(),
-  face: z.enum(['files']),
+  face: z.enum(['files', 'storage']),
   bucket: z.string(),
   key: z.string(),
   precondition: z.enum(['absent', 'none']),
@@ -36,10 +36,12 @@ const UploadRow = z.object({
   expires_at: z.number(),
   state: z.enum(['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired', 'failed']),
   outcome: z.string().nullable(),
+  details: z.string(),
 })
 
 const ObjectRow = z.object({
   ...Owner,
+  id: z.string(),
   version: z.string(),
   bucket: z.string(),
   key: z.string(),
@@ -49,21 +51,39 @@ const ObjectRow = z.object({
   created_at: z.number(),
   wanted: z.string(),
   digests: z.string().nullable(),
+  since: z.number(),
+  details: z.string(),
 })
 
 const SegmentRow = z.object({ segment: z.string(), length: z.number() })
 const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c'])
 const DigestsJson = z.partialRecord(Algorithm, z.string()) as z.ZodType<Digests>
 const WishesJson = z.object({ wanted: z.array(Algorithm), demanded: DigestsJson })
-const AnswerJson = z.object({ version: z.string(), publishedAt: z.number() })
+const AnswerJson = z.object({
+  version: z.string(),
+  object: z.string().optional(),
+  publishedAt: z.number(),
+})
+const DetailsJson = z.object({
+  cacheControl: z.string().optional(),
+  contentEncoding: z.string().optional(),
+  userMetadata: z.record(z.string(), z.unknown()).optional(),
+  maxSize: z.number().optional(),
+  capability: z.string().optional(),
+})
 const FailureJson = z.union([
-  z.object({ code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch']), message: z.string() }),
+  z.object({
+    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted']),
+    message: z.string(),
+  }),
   z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
 ])
 
 export function uploadFromRow(row: Row): UploadRecord {
   const r = parse(UploadRow, row)
+  const { cacheControl, contentEncoding, ...details } = parse(DetailsJson, JSON.parse(r.details))
   return {
+    ...details,
     id: r.id as UploadId,
     face: r.face,
     owner: ownerFromRow(r),
@@ -72,7 +92,12 @@ export function uploadFromRow(row: Row): UploadRecord {
     precondition: r.precondition,
     length: r.length ?? undefined,
     metadata: r.metadata,
-    headers: { contentType: r.content_type, fileName: r.file_name ?? undefined },
+    headers: {
+      contentType: r.content_type,
+      fileName: r.file_name ?? undefined,
+      cacheControl,
+      contentEncoding,
+    },
     segment: r.segment as SegmentId,
     concat: concatFromRow(r.concat, r.pieces),
     digests: parse(WishesJson, JSON.parse(r.digests)),
@@ -86,14 +111,23 @@ export function uploadFromRow(row: Row): UploadRecord {
 
 export function objectFromRow(row: Row, segments: readonly Row[]): ObjectRecord {
   const r = parse(ObjectRow, row)
+  const { cacheControl, contentEncoding, userMetadata } = parse(DetailsJson, JSON.parse(r.details))
   return {
+    id: r.id,
     bucket: r.bucket,
     key: r.key,
     version: r.version,
     size: r.size,
-    headers: { contentType: r.content_type, fileName: r.file_name ?? undefined },
+    headers: {
+      contentType: r.content_type,
+      fileName: r.file_name ?? undefined,
+      cacheControl,
+      contentEncoding,
+    },
     owner: ownerFromRow(r),
     createdAt: r.created_at,
+    since: r.since,
+    userMetadata,
     wanted: parse(z.array(Algorithm), JSON.parse(r.wanted)),
     digests: r.digests === null ? {} : parse(DigestsJson, JSON.parse(r.digests)),
     segments: segments.map((s): SegmentPiece => {
@@ -137,11 +171,20 @@ export function uploadColumns(upload: UploadRecord): Columns {
     created_at: upload.createdAt,
     expires_at: upload.expiresAt,
     state: upload.state.kind,
+    details: JSON.stringify({
+      cacheControl: upload.headers.cacheControl,
+      contentEncoding: upload.headers.contentEncoding,
+      userMetadata: upload.userMetadata,
+      maxSize: upload.maxSize,
+      capability: upload.capability,
+    }),
   }
 }
 
 export function objectColumns(object: ObjectRecord): Columns {
+  const { cacheControl, contentEncoding } = object.headers
   return {
+    id: object.id,
     version: object.version,
     bucket: object.bucket,
     key: object.key,
@@ -150,16 +193,18 @@ export function objectColumns(object: ObjectRecord): Columns {
     file_name: object.headers.fileName ?? null,
     ...ownerColumns(object.owner),
     created_at: object.createdAt,
+    since: object.since,
+    details: JSON.stringify({ cacheControl, contentEncoding, userMetadata: object.userMetadata }),
     wanted: JSON.stringify(object.wanted),
     digests: object.digests['sha-256'] === undefined ? null : JSON.stringify(object.digests),
   }
 }
 
-function ownerColumns(owner: Principal): { owner_role: string; owner_sub: string | null } {
+export function ownerColumns(owner: Principal): { owner_role: string; owner_sub: string | null } {
   return { owner_role: owner.role, owner_sub: owner.role === 'authenticated' ? owner.sub : null }
 }
 
-function ownerFromRow(row: { owner_role: Principal['role']; owner_sub: string | null }): Principal {
+export function ownerFromRow(row: { owner_role: Principal['role']; owner_sub: string | null }): Principal {
   return row.owner_role === 'authenticated'
     ? { role: 'authenticated', sub: row.owner_sub ?? '' }
     : { role: row.owner_role }
@@ -176,7 +221,7 @@ function stateFromRow(kind: UploadState['kind'], outcome: string | null): Upload
   }
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw new CatalogError(

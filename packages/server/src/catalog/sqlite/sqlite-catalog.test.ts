@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { catalogContract } from '../catalog.contract.ts'
 import type { Catalog } from '../catalog.ts'
 import { sampleObject, sampleUpload } from '../sample-records.ts'
+import { storageContract } from '../storage.contract.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
 
 const cleanups: (() => Promise<void>)[] = []
@@ -27,6 +28,7 @@ async function open(path: string, lockTimeout = 100): Promise<Catalog> {
 
 describe('the catalog in a SQLite file', () => {
   catalogContract(async () => open(await newPath()))
+  storageContract(async () => open(await newPath()))
 
   test('keeps everything when it is closed and opened again', async () => {
     const path = await newPath()
@@ -46,7 +48,7 @@ describe('the catalog in a SQLite file', () => {
     expect(await second.findUpload(running.id)).toEqual(running)
     expect((await second.findUpload(done.id))?.state).toEqual({
       kind: 'complete',
-      answer: { version: object.version, publishedAt: object.createdAt },
+      answer: { version: object.version, object: object.id, publishedAt: object.createdAt },
     })
     expect(await second.findObject(done.bucket, done.key)).toEqual(object)
     expect(await second.counts()).toEqual(counts)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Principal } from '../../access/principal.ts'
 import { newSegmentId } from '../../blobs/blob-store.ts'
-import { newVersion } from '../../objects/object.ts'
+import { newObjectId, newVersion } from '../../objects/object.ts'
 import { newUploadId, type UploadRecord } from '../../uploads/upload.ts'
 import { openDatabase } from './database.ts'
 import { type SqliteOperations, sqliteOperations } from './operations.ts'
@@ -44,6 +44,8 @@ function upload(given: Partial<UploadRecord> = {}): UploadRecord {
 function publish(catalog: SqliteOperations, of: UploadRecord, length = of.length ?? 0): void {
   catalog.beginFinish(of.id, length)
   catalog.publish(of.id, {
+    id: newObjectId(),
+    since: 0,
     bucket: of.bucket,
     key: of.key,
     version: newVersion(),

@@ -41,6 +41,8 @@ const TRIGGERS: Readonly<Record<string, string>> = {
   usage_upload_removed: `AFTER DELETE ON uploads WHEN ${COUNTED('old')} <> 0
     BEGIN ${add('old', `-(${COUNTED('old')})`)} END`,
   usage_object_added: `AFTER INSERT ON objects WHEN new.size <> 0 BEGIN ${add('new', 'new.size')} END`,
+  usage_object_moved: `AFTER UPDATE OF bucket ON objects WHEN new.bucket <> old.bucket AND new.size <> 0
+    BEGIN ${add('old', '-old.size')} ${add('new', 'new.size')} END`,
   usage_object_removed: `AFTER DELETE ON objects WHEN old.size <> 0 BEGIN ${add('old', '-old.size')} END`,
 }
 

@@ -7,18 +7,17 @@ import {
   parseUploadMetadata,
   parseWantReprDigest,
 } from '@pawl/protocol'
-import type { Granted } from '../../access/files-access.ts'
-import type { ObjectHeaders } from '../../objects/object.ts'
+import type { Permit } from '../../uploads/engine.ts'
 import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
-import { MAX_METADATA, objectHeadersFrom } from '../../uploads/metadata.ts'
+import { MAX_METADATA } from '../../uploads/metadata.ts'
 import type { DigestWishes, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { checksumOf } from './checksum.ts'
 import { createFinal } from './create-final.ts'
 import { TusRequestError } from './errors.ts'
+import type { Admission, Target, TusFace } from './face.ts'
 import { requireChunk } from './patch.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
-import type { TusFace } from './tus.ts'
 
 /** Refusals of the first bytes after which the upload goes too. */
 const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', 'over-quota', 'overloaded'])
@@ -26,23 +25,25 @@ const UNTOLD: ReadonlySet<UploadErrorCode> = new Set(['past-end', 'too-large', '
 /** How long a body without bytes may take to end. */
 const EMPTY_BODY_MS = 5000
 
-/** What every creation on this endpoint says, whatever its bytes. */
-export interface Creation {
-  readonly face: 'files'
-  readonly owner: UploadRecord['owner']
-  readonly bucket: 'files'
-  readonly key: (id: string) => string
-  readonly precondition: 'absent'
+/** What every creation says, whatever its bytes. */
+export type Creation = Target & {
   readonly metadata: string
-  readonly headers: ObjectHeaders
   readonly digests: DigestWishes
 }
 
-export async function create(face: TusFace, exchange: Exchange, granted: Granted): Promise<void> {
+export async function create(
+  face: TusFace,
+  exchange: Exchange,
+  admission: Admission,
+  mount: string,
+): Promise<void> {
   const concat = parseUploadConcat(exchange.header('upload-concat'))
-  const creation = readCreation(exchange, granted)
-  if (concat?.kind === 'final') return createFinal(face, exchange, granted, creation, concat.uploads)
-
+  const { metadata, pairs, digests } = readCreation(exchange)
+  if (concat?.kind === 'final') {
+    const target = await admission.target({ concat: 'final', length: undefined, metadata: pairs })
+    const creation = { ...target, metadata, digests }
+    return createFinal(face, exchange, admission, creation, { mount, urls: concat.uploads })
+  }
   const declared = parseDeclaredLength({
     uploadLength: exchange.header('upload-length'),
     uploadDeferLength: exchange.header('upload-defer-length'),
@@ -56,12 +57,11 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   else if (withBody) face.uploads.refuseWhenFull()
   const checksum = withBody ? checksumOf(exchange) : undefined
 
-  const upload = await face.uploads.create({
-    ...creation,
-    concat: concat?.kind ?? 'whole',
-    length: declared.kind === 'known' ? declared.length : undefined,
-  })
-  const location = { Location: urlOf(face, upload) }
+  const kind = concat?.kind ?? 'whole'
+  const length = declared.kind === 'known' ? declared.length : undefined
+  const target = await admission.target({ concat: kind, length, metadata: pairs })
+  const upload = await face.uploads.create({ ...target, metadata, digests, concat: kind, length })
+  const location = { Location: urlOf(face, mount, upload) }
   if (upload.state.kind === 'complete' || upload.state.kind === 'sealed') {
     const finished =
       upload.state.kind === 'complete'
@@ -76,7 +76,7 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   }
   // The upload exists: whatever becomes of the body, the client is told where to go on.
   exchange.res.setHeader('Location', location.Location)
-  const outcome = await takeFirstBytes(face, exchange, upload, granted.permit, checksum)
+  const outcome = await takeFirstBytes(face, exchange, upload, admission.permit, checksum)
   switch (outcome.kind) {
     case 'cut':
       return exchange.cut()
@@ -93,11 +93,15 @@ export async function create(face: TusFace, exchange: Exchange, granted: Granted
   }
 }
 
-export function urlOf({ urlPrefix }: TusFace, upload: UploadRecord): string {
-  return `${urlPrefix}/files/${upload.id}`
+export function urlOf({ urlPrefix }: TusFace, mount: string, upload: UploadRecord): string {
+  return `${urlPrefix}${mount}/${upload.id}`
 }
 
-function readCreation(exchange: Exchange, { principal }: Granted): Creation {
+function readCreation(exchange: Exchange): {
+  metadata: string
+  pairs: ReadonlyMap<string, string>
+  digests: DigestWishes
+} {
   const metadata = exchange.header('upload-metadata')?.trim() ?? ''
   if (metadata.length > MAX_METADATA) {
     throw new TusRequestError(400, `Upload-Metadata may have ${MAX_METADATA} bytes`)
@@ -105,13 +109,8 @@ function readCreation(exchange: Exchange, { principal }: Granted): Creation {
   const digests = exchange.header('repr-digest')
   const demanded = digests === undefined ? [] : parseReprDigest('Repr-Digest', digests)
   return {
-    face: 'files',
-    owner: principal,
-    bucket: 'files',
-    key: (id) => id,
-    precondition: 'absent',
     metadata,
-    headers: headersFrom(metadata),
+    pairs: parseUploadMetadata(metadata),
     digests: {
       wanted: parseWantReprDigest(exchange.header('want-repr-digest') ?? ''),
       demanded: Object.fromEntries(
@@ -125,7 +124,7 @@ async function takeFirstBytes(
   face: TusFace,
   exchange: Exchange,
   upload: UploadRecord,
-  permit: Granted['permit'],
+  permit: Permit,
   checksum: ReturnType<typeof checksumOf>,
 ) {
   try {
@@ -133,6 +132,7 @@ async function takeFirstBytes(
       offset: 0,
       declared: exchange.declaredBytes,
       length: undefined,
+      ends: false,
       checksum,
       open: () => exchange.openBody(),
       signal: exchange.gone,
@@ -168,14 +168,5 @@ async function refuseBytes(exchange: Exchange): Promise<void> {
     }
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** @throws TusRequestError, MalformedHeader */
-function headersFrom(metadata: string): ObjectHeaders {
-  try {
-    return objectHeadersFrom(parseUploadMetadata(metadata))
-  } catch (error) {
-    throw error instanceof RangeError ? new TusRequestError(400, error.message) : error
   }
 }

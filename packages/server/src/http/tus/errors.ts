@@ -1,6 +1,8 @@
 /** What each thing that can go wrong with an upload is on the tus wire: one table. */
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { UploadError, UploadErrorCode } from '../../uploads/errors.ts'
+import { MalformedHeader } from '@pawl/protocol'
+import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
+import type { TusRefusal } from './face.ts'
 
 /**
  * Chosen by what clients do with them: on PATCH they come back after 409, 423, 503 and 507 and give up for
@@ -29,6 +31,7 @@ const STATUS: Readonly<Record<UploadErrorCode, number>> = {
   'no-space': 507,
   unavailable: 503,
   conflict: 409,
+  'not-permitted': 403,
   // Ours, not the client's: it looks again, finds the upload gone and begins a new one.
   'bytes-lost': 500,
   // Unless the hook says which.
@@ -45,13 +48,17 @@ const PASSING: ReadonlySet<UploadErrorCode> = new Set([
   'overloaded',
 ])
 
-export interface TusRefusal {
+/** What an error is on the tus wire, before a face puts it into its own words; undefined for an error of ours. */
+export interface TusProblem {
   readonly status: number
   readonly message: string
   readonly headers: OutgoingHttpHeaders
 }
 
-export function tusRefusal(error: UploadError, method: string): TusRefusal {
+export function tusProblem(error: unknown, method: string): TusProblem | undefined {
+  if (error instanceof TusRequestError) return error
+  if (error instanceof MalformedHeader) return { status: 400, message: error.message, headers: {} }
+  if (!(error instanceof UploadError)) return undefined
   const passing = PASSING.has(error.code)
   return {
     status: passing && method === 'HEAD' ? 423 : (error.status ?? STATUS[error.code]),
@@ -62,6 +69,18 @@ export function tusRefusal(error: UploadError, method: string): TusRefusal {
       ...(error.limit === undefined ? {} : { 'Tus-Max-Size': String(error.limit) }),
     },
   }
+}
+
+/** On the plain endpoint: a sentence that says what is wrong. */
+export function filesRefusal(error: unknown, method: string): TusRefusal | undefined {
+  const problem = tusProblem(error, method)
+  return (
+    problem && {
+      status: problem.status,
+      headers: { 'Content-Type': 'text/plain; charset=utf-8', ...problem.headers },
+      body: `${problem.message}\n`,
+    }
+  )
 }
 
 /** A request that breaks a rule of the protocol; what was asked of the engine did not begin. */

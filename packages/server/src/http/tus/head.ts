@@ -1,17 +1,16 @@
 /** HEAD: where the upload stands. For one that exists: 200, or 423 to wait, and nothing else. */
 
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { Granted } from '../../access/files-access.ts'
 import type { UploadId, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Admission, TusFace } from './face.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
-import type { TusFace } from './tus.ts'
 
 export async function head(
   face: TusFace,
   exchange: Exchange,
   id: UploadId,
-  { permit }: Granted,
+  { permit }: Admission,
 ): Promise<void> {
   const found = await face.uploads.inspect(id, permit, exchange.gone)
   const { upload, offset } = found

@@ -1,7 +1,7 @@
 /** OPTIONS: what this server can do. */
 import { CHECKSUM_ALGORITHMS, TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
-import type { TusFace } from './tus.ts'
+import type { TusFace } from './face.ts'
 
 const EXTENSIONS = [
   'creation',

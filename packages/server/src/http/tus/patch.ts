@@ -1,12 +1,11 @@
 /** PATCH: more bytes, at the offset where the upload stands. */
 import { parseByteCount, parseUploadOffset } from '@pawl/protocol'
-import type { Granted } from '../../access/files-access.ts'
 import type { UploadId } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { checksumOf } from './checksum.ts'
 import { TusRequestError } from './errors.ts'
+import type { Admission, TusFace } from './face.ts'
 import { expiresHeader, outcomeHeaders } from './render.ts'
-import type { TusFace } from './tus.ts'
 
 const CHUNK_TYPE = 'application/offset+octet-stream'
 
@@ -14,7 +13,7 @@ export async function patch(
   face: TusFace,
   exchange: Exchange,
   id: UploadId,
-  { permit }: Granted,
+  { permit }: Admission,
 ): Promise<void> {
   requireChunk(exchange)
   const offset = parseUploadOffset(exchange.header('upload-offset'))
@@ -23,6 +22,7 @@ export async function patch(
     offset,
     declared: exchange.declaredBytes,
     length: length === undefined ? undefined : parseByteCount('Upload-Length', length),
+    ends: false,
     checksum: checksumOf(exchange),
     open: () => exchange.openBody(),
     signal: exchange.gone,

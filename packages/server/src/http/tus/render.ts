@@ -5,7 +5,7 @@ import type { ObjectRecord } from '../../objects/object.ts'
 import type { Finished } from '../../uploads/finish.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import { reprDigest } from '../repr-digest.ts'
-import type { TusFace } from './tus.ts'
+import type { TusFace } from './face.ts'
 
 export function expiresHeader(expiresAt: number): OutgoingHttpHeaders {
   return { 'Upload-Expires': formatHttpDate(new Date(expiresAt)) }
@@ -13,7 +13,7 @@ export function expiresHeader(expiresAt: number): OutgoingHttpHeaders {
 
 /** What the last answer says of what became of the upload, now and at every repeat. */
 export async function outcomeHeaders(
-  { objects }: TusFace,
+  face: TusFace,
   upload: UploadRecord,
   finished: Finished,
 ): Promise<OutgoingHttpHeaders> {
@@ -22,9 +22,9 @@ export async function outcomeHeaders(
   return {
     'Tus-Complete': '1',
     ETag: `"${version}"`,
-    'Pawl-Object-Id': upload.key,
+    'Pawl-Object-Id': face.objectId(upload, finished.answer),
     'Pawl-Object-Version': version,
-    ...reprDigest(digestsOf(await objects.find(upload.bucket, upload.key), version)),
+    ...reprDigest(digestsOf(await face.objects.find(upload.bucket, upload.key), version)),
   }
 }
 

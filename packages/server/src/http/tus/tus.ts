@@ -1,30 +1,18 @@
 /**
- * The tus 1.0 door on `/files/`: parses a request into a call, calls the engine, renders the result. The
+ * The tus 1.0 door: parses a request into a call, calls the engine, renders the result. The
  * specification's rules that leave room are decided in its tests, by name.
  */
-import { MalformedHeader, TUS_VERSION } from '@pawl/protocol'
-import type { FilesAccess, FilesAction } from '../../access/files-access.ts'
-import type { Objects } from '../../objects/objects.ts'
+import { TUS_VERSION } from '@pawl/protocol'
 import { UploadError } from '../../uploads/errors.ts'
 import { parseUploadId } from '../../uploads/upload.ts'
-import type { Uploads } from '../../uploads/uploads.ts'
 import type { Exchange } from '../exchange.ts'
 import { create } from './create.ts'
-import { TusRequestError, tusRefusal } from './errors.ts'
+import { TusRequestError } from './errors.ts'
+import { locate, type TusFace } from './face.ts'
 import { head } from './head.ts'
 import { options } from './options.ts'
 import { patch } from './patch.ts'
 import { terminate } from './terminate.ts'
-
-export interface TusFace {
-  readonly uploads: Uploads
-  readonly objects: Objects
-  readonly access: FilesAccess
-  /** What stands before `/files/…` in an upload's URL: empty, or the public URL. */
-  readonly urlPrefix: string
-  /** Something went wrong that is not the client's doing. */
-  readonly onError: (error: unknown, exchange: Exchange) => void
-}
 
 export async function serveTus(face: TusFace, exchange: Exchange): Promise<void> {
   exchange.res.setHeader('Tus-Resumable', TUS_VERSION)
@@ -39,19 +27,20 @@ export async function serveTus(face: TusFace, exchange: Exchange): Promise<void>
 }
 
 async function route(face: TusFace, exchange: Exchange, method: string): Promise<void> {
-  if (/^\/files\/?$/.test(exchange.path)) {
+  const { mount, rest } = locate(face, exchange.path) ?? { mount: '', rest: '-' }
+  if (rest === '') {
     if (method !== 'POST') throw notAllowed(method, 'POST, OPTIONS')
-    return create(face, exchange, await admit(face, exchange, 'create'))
+    return create(face, exchange, await face.admit(exchange, 'create'), mount)
   }
-  const id = parseUploadId(exchange.path.slice('/files/'.length))
+  const id = parseUploadId(rest)
   if (id === undefined) throw new TusRequestError(404, 'there is no such upload')
   switch (method) {
     case 'HEAD':
-      return head(face, exchange, id, await admit(face, exchange, 'look'))
+      return head(face, exchange, id, await face.admit(exchange, 'look'))
     case 'PATCH':
-      return patch(face, exchange, id, await admit(face, exchange, 'change'))
+      return patch(face, exchange, id, await face.admit(exchange, 'change'))
     case 'DELETE':
-      return terminate(face, exchange, id, await admit(face, exchange, 'change'))
+      return terminate(face, exchange, id, await face.admit(exchange, 'change'))
     default:
       throw notAllowed(method, 'GET, HEAD, PATCH, DELETE, OPTIONS')
   }
@@ -75,13 +64,6 @@ function requireVersion(exchange: Exchange): void {
   )
 }
 
-async function admit(face: TusFace, exchange: Exchange, action: FilesAction) {
-  const access = await face.access.judge(exchange.header('authorization'), action)
-  if (access.kind === 'granted') return access
-  const headers = access.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
-  throw new TusRequestError(access.status, access.message, headers)
-}
-
 function notAllowed(method: string, allowed: string): TusRequestError {
   return new TusRequestError(405, `${method} is not possible here`, { Allow: allowed })
 }
@@ -90,15 +72,17 @@ function refuse(face: TusFace, exchange: Exchange, method: string, error: unknow
   if (exchange.gone.aborted) return exchange.cut()
   // The body turned out to be no HTTP meanwhile, and that was answered.
   if (exchange.res.headersSent) return
-  if (error instanceof TusRequestError) return exchange.refuse(error.status, error.message, error.headers)
-  if (error instanceof MalformedHeader) return exchange.refuse(400, error.message)
-  if (error instanceof UploadError) {
-    if (error.cause !== undefined) face.onError(error, exchange)
-    const refusal = tusRefusal(error, method)
-    return exchange.refuse(refusal.status, refusal.message, refusal.headers)
-  }
-  face.onError(error, exchange)
-  // An error of ours: on HEAD a 500 would make clients start from zero.
-  if (method === 'HEAD') exchange.refuse(423, 'the server has a problem: try again', { 'Retry-After': '5' })
-  else exchange.refuse(500, 'the server has a problem: nothing that was accepted is lost, try again')
+  if (error instanceof UploadError && error.cause !== undefined) face.onError(error, exchange)
+  const known = face.refusal(error, method)
+  if (known === undefined) face.onError(error, exchange)
+  const refusal = known ?? face.refusal(ours(method), method)
+  if (refusal === undefined) return exchange.cut()
+  exchange.answer(refusal.status, refusal.headers, refusal.body)
+}
+
+/** An error of ours: on HEAD a 500 would make clients start from zero. */
+function ours(method: string): TusRequestError {
+  if (method === 'HEAD')
+    return new TusRequestError(423, 'the server has a problem: try again', { 'Retry-After': '5' })
+  return new TusRequestError(500, 'the server has a problem: nothing that was accepted is lost, try again')
 }

@@ -1,0 +1,139 @@
+/** Every example, as its command runs it, against a server in development mode with only URL and key given. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { contentOf, MIB } from './content.ts'
+import { freePort, type Pawl, startPawl } from './process.ts'
+import { until } from './until.ts'
+
+const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
+const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
+const python = '/usr/bin/python3'
+const run = promisify(execFile)
+// More than one chunk of 6 MiB.
+const SIZE = 7 * MIB
+const bytes = contentOf('examples').bytes(0, SIZE)
+
+let pawl: Pawl
+let folder: string
+let anon: string
+let service: string
+
+beforeAll(async () => {
+  if (!existsSync(join(examples, 'node_modules')))
+    await run('npm', ['ci', '--loglevel=error'], { cwd: examples })
+  pawl = await startPawl()
+  const key = (name: string): string => new RegExp(`${name} key +(\\S+)`).exec(pawl.output)?.[1] ?? ''
+  anon = key('anon')
+  service = key('service')
+  folder = await mkdtemp(join(tmpdir(), 'pawl-examples-'))
+}, 180_000)
+afterAll(async () => {
+  await pawl?.stop()
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+})
+
+describe('in a terminal', () => {
+  test.each(['tus-js-client', 'storage-js'])('%s uploads', { timeout: 60_000 }, async (name) => {
+    const file = await fileNamed(`${name}.bin`)
+    await run(process.execPath, [`${name}/upload.js`, file], { cwd: examples, env: environment() })
+    expect((await objectAt(`photos/${name}.bin`)).equals(bytes)).toBe(true)
+  })
+
+  test.skipIf(!hasTuspy())('python uploads with tuspy', { timeout: 60_000 }, async () => {
+    const file = await fileNamed('python.bin')
+    await run(python, ['python/upload.py', file], { cwd: examples, env: environment() })
+    expect((await objectAt('photos/python.bin')).equals(bytes)).toBe(true)
+  })
+})
+
+describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
+  let browser: Browser
+  let vite: ChildProcess | undefined
+  beforeAll(async () => {
+    const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking']
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--headless=new', ...flags] })
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    vite?.kill()
+  })
+
+  test.each([
+    ['uppy', 'photos/uppy'],
+    ['uppy-react', 'photos/react'],
+    ['uppy-signed', 'documents/signed'],
+  ])('%s uploads a file that is dropped on it', { timeout: 120_000 }, async (name, place) => {
+    const port = await freePort()
+    const command = join(examples, 'node_modules/vite/bin/vite.js')
+    vite = spawn(
+      process.execPath,
+      [command, name, '--port', String(port), '--strictPort', '--host', '127.0.0.1'],
+      {
+        cwd: examples,
+        env: environment(),
+        stdio: 'ignore',
+      },
+    )
+    const exited = once(vite, 'exit')
+    const page = await browser.newPage()
+    try {
+      const url = `http://127.0.0.1:${port}/`
+      await until(
+        'the example answers',
+        () =>
+          fetch(url).then(
+            ({ ok }) => ok,
+            () => false,
+          ),
+        60_000,
+      )
+      await page.goto(url)
+      const input = page.locator('input.uppy-Dashboard-input').first()
+      await input.waitFor({ state: 'attached', timeout: 60_000 })
+      await input.setInputFiles({ name: 'naïve 😀.bin', mimeType: 'image/png', buffer: bytes })
+      await page.locator('.uppy-StatusBar-actionBtn--upload').click()
+      await page.locator('.uppy-StatusBar.is-complete').waitFor({ timeout: 60_000 })
+      const object = await objectAt(`${place}/${encodeURIComponent('naïve 😀.bin')}`)
+      expect(object.equals(bytes)).toBe(true)
+    } finally {
+      await page.close()
+      vite.kill()
+      await exited
+    }
+  })
+})
+
+function environment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    NODE_ENV: 'development',
+    PAWL_URL: pawl.url,
+    PAWL_KEY: anon,
+    PAWL_SERVICE_KEY: service,
+  }
+}
+
+async function fileNamed(name: string): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, bytes)
+  return path
+}
+
+async function objectAt(path: string): Promise<Buffer> {
+  const headers = { Authorization: `Bearer ${service}` }
+  const response = await fetch(`${pawl.url}/storage/v1/object/${path}`, { headers })
+  if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`)
+  return Buffer.from(await response.arrayBuffer())
+}
+
+function hasTuspy(): boolean {
+  return existsSync(process.env.PAWL_TEST_TUSPY || '/usr/lib/python3/dist-packages/tusclient/client.py')
+}
