@@ -146,20 +146,6 @@ describe('what is wrong with a request', () => {
     )
     expect([reply.status, JSON.parse(reply.text).code]).toEqual([413, 'EntityTooLarge'])
   })
-
-  test('a fault of ours says nothing of the inside', async () => {
-    const broken = await startStorage()
-    try {
-      await broken.server.close()
-    } finally {
-      await broken.close()
-    }
-    expect(await failure(server.admin.from('names').download('none'))).toMatchObject({
-      message: 'Object not found',
-    })
-    const reply = await send(`${server.base}/object/names/none`, 'GET', auth())
-    expect(reply.text).not.toContain(server.dataDir)
-  })
 })
 
 test('the OpenAPI document names every route that clients call', async () => {
