@@ -60,16 +60,16 @@ describe('Files', () => {
     await files.upload('a', 'x')
     const only = files.readonly()
     const writes = [
-      only.upload('b', 'x'),
-      only.upload([{ key: 'b', body: 'x' }]),
-      only.delete('a'),
-      only.delete(['a']),
-      only.copy('a', 'b'),
-      only.move('a', 'b'),
-      only.signedUploadUrl('a', { expiresIn: 1 }),
-      only.file('a').upload('x'),
+      () => only.upload('b', 'x'),
+      () => only.upload([{ key: 'b', body: 'x' }]),
+      () => only.delete('a'),
+      () => only.delete(['a']),
+      () => only.copy('a', 'b'),
+      () => only.move('a', 'b'),
+      () => only.signedUploadUrl('a', { expiresIn: 1 }),
+      () => only.file('a').upload('x'),
     ]
-    for (const write of writes) await expect(write).rejects.toMatchObject({ code: 'ReadOnly' })
+    for (const write of writes) await expect(write()).rejects.toMatchObject({ code: 'ReadOnly' })
     expect(await (await only.download('a')).text()).toBe('x')
   })
 

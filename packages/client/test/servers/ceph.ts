@@ -12,7 +12,21 @@ export function hasCeph(): Promise<boolean> {
   return installed('ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'ceph', 'monmaptool')
 }
 
+/** Now and then an OSD does not find its place in time on a busy machine; a new cluster then does. */
+const TRIES = 3
+const OSD_SECONDS = 30
+
 export async function startCeph(): Promise<S3Server> {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await startCluster()
+    } catch (error) {
+      if (left === 1) throw error
+    }
+  }
+}
+
+async function startCluster(): Promise<S3Server> {
   const home = await mkdtemp(join(tmpdir(), 'pawl-ceph-'))
   const at = (name: string) => join(home, name)
   for (const folder of ['mon', 'osd', 'rgw', 'run', 'log']) await mkdir(at(folder))
@@ -49,7 +63,11 @@ export async function startCeph(): Promise<S3Server> {
     serve('ceph-osd', '-i', id, '-f', ...root)
     // The OSD places itself when it starts; which of the two comes first does not matter.
     await call('ceph', 'osd', 'crush', 'add', `osd.${id}`, '1.0', 'root=default').catch(() => {})
-    await until('the OSD', async () => String((await call('ceph', 'osd', 'stat')).stdout).includes('1 up'))
+    await until(
+      'the OSD',
+      async () => String((await call('ceph', 'osd', 'stat')).stdout).includes('1 up'),
+      OSD_SECONDS,
+    )
     const user = [
       'user',
       'create',

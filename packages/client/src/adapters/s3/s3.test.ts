@@ -38,7 +38,7 @@ function suite(name: string, start: () => Promise<S3Server>, conditions: boolean
     let server: S3Server
     beforeAll(async () => {
       server = await start()
-    }, 120_000)
+    }, 240_000)
     afterAll(() => server?.close())
     scenarios(`s3 on ${name}`, () => worldOf(server, 'scenarios', conditions))
     operations(`s3 on ${name}`, () => worldOf(server, 'operations', conditions))
