@@ -67,7 +67,9 @@ function find(binary: string): string {
   if (process.platform === 'win32') return ''
   if (binary.startsWith('/')) return existsSync(binary) ? binary : ''
   try {
-    return execFileSync('/bin/sh', ['-c', `command -v ${binary}`], { encoding: 'utf8' }).trim()
+    // Servers lie where only root's PATH looks.
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
+    return execFileSync('/bin/sh', ['-c', `command -v ${binary}`], { encoding: 'utf8', env }).trim()
   } catch {
     return ''
   }

@@ -64,6 +64,8 @@ export function setStage(): Stage {
     folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
     browser = await chromium.launch({
       executablePath: chromiumPath,
+      // In the C locale it cannot open files whose names are not ASCII.
+      env: { ...process.env, LANG: 'C.UTF-8' },
       args: [
         '--headless=new',
         '--no-sandbox',
