@@ -33,8 +33,6 @@ export default defineConfig({
           // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          // A browser may lose an event of its own on a busy machine. What fails twice is a failure.
-          retry: process.env.CI ? 1 : 0,
           sequence: { groupOrder: 1 },
         },
       },
