@@ -5,6 +5,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
+import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Verdict } from '../../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -19,6 +20,7 @@ import type {
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
 import { listingOperations } from './listing.ts'
+import { mediaOperations } from './media.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import {
   type Columns,
@@ -130,10 +132,12 @@ export function sqliteOperations(
     tell,
     exceeds: usage.exceeds,
   })
+  const { hasBytes, ...media } = mediaOperations({ run, one, all, findObject, removeObject, tell })
 
   return {
     ...storage,
     ...listingOperations({ iterate, objectOf }),
+    ...media,
     ...outbox,
 
     pairWith(storeIdentity) {
@@ -237,6 +241,9 @@ export function sqliteOperations(
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
+      }
+      if (added.bucket === MEDIA_BUCKET && hasBytes(added.key)) {
+        return { kind: 'denied', why: 'the file of this token was finalized before' }
       }
       const standing = findObject(added.bucket, added.key)
       if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }
