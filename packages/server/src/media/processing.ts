@@ -9,7 +9,7 @@ import type { Uploads } from '../uploads/uploads.ts'
 import { mediaEvent } from './event-of.ts'
 import type { Inspection } from './inspect/inspection.ts'
 import { Inspector } from './inspect/inspector.ts'
-import { MEDIA_BUCKET, type MediaFile } from './media-file.ts'
+import { MEDIA_BUCKET, type MediaFile, thumbnailKey } from './media-file.ts'
 import { Settlements } from './settlements.ts'
 import { storeThumbnail } from './thumbnail.ts'
 
@@ -122,6 +122,11 @@ export class Processing {
     const at = now()
     if (await catalog.settleMedia(file.id, settled, at, this.#event(file, settled, at))) {
       this.settlements.settled(file.id)
+    } else if (kept) {
+      // The file was removed meanwhile, and what lay beside it then.
+      const left = await objects.find(MEDIA_BUCKET, thumbnailKey(file.id))
+      const [standing] = await catalog.findMedia([file.id])
+      if (left !== undefined && standing === undefined) await objects.remove([left])
     }
   }
 

@@ -16,8 +16,8 @@ export interface Attempting {
   readonly onProgress: (id: string, received: number, total: number | undefined) => void
 }
 
-/** `moved`: bytes came, but not all. */
-export type Attempt = 'whole' | 'moved'
+/** Where it ended: all bytes are there, or so many. */
+type Attempt = 'whole' | number
 
 /** This file cannot be imported, whatever is tried. */
 export class ImportRefused extends Error {
@@ -145,9 +145,7 @@ async function take(
       signal,
     }),
   )
-  if (outcome.kind === 'finished') return 'whole'
-  if (received > offset) return 'moved'
-  throw new Error('the source sent no byte')
+  return outcome.kind === 'finished' ? 'whole' : received
 }
 
 /** What the engine refuses for good is refused for good here; the rest may go better another time. */

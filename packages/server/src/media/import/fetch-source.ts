@@ -45,8 +45,9 @@ export async function fetchSource(rules: AddressRules, request: SourceRequest): 
     if (!REDIRECTS.has(status) || location === undefined) return answerOf(status, body)
     body.destroy()
     if (redirects === MAX_REDIRECTS) throw new ForbiddenAddress('the source redirects too often')
-    if (!URL.canParse(location, url)) throw new ForbiddenAddress('the source redirects to what is no URL')
-    url = parsedUrl(new URL(location, url).href)
+    if (!URL.canParse(location, url.href))
+      throw new ForbiddenAddress('the source redirects to what is no URL')
+    url = parsedUrl(new URL(location, url.href).href)
   }
 }
 

@@ -3,12 +3,14 @@
  * to be fetched stands in the catalog: a restart goes on with it.
  */
 
+import type { Objects } from '../../objects/objects.ts'
 import type { ImportProgress } from '../descriptor.ts'
 import { mediaEvent } from '../event-of.ts'
-import type { MediaFailure, MediaFile } from '../media-file.ts'
+import { MEDIA_BUCKET, type MediaFailure, type MediaFile } from '../media-file.ts'
 import { type Attempting, attemptImport, ImportRefused } from './attempt.ts'
 
 export interface ImporterOptions extends Omit<Attempting, 'onProgress'> {
+  readonly objects: Objects
   readonly now: () => number
   /** What stands before the path of URLs in events: empty, or the public URL. */
   readonly base: string
@@ -23,7 +25,7 @@ export interface ImporterOptions extends Omit<Attempting, 'onProgress'> {
 export interface ImportLimits {
   /** Milliseconds before each next attempt; the last one before all that follow. */
   readonly pauses: readonly number[]
-  /** Attempts in a row that bring no byte. */
+  /** Attempts in a row that come no further than one before. */
   readonly fruitless: number
   /** Milliseconds from the wish to the last byte. */
   readonly time: number
@@ -100,6 +102,7 @@ export class Importer {
     const { pauses, fruitless, time } = this.#limits
     const { now } = this.#options
     let failures = 0
+    let furthest = 0
     for (let attempt = 0; ; attempt += 1) {
       const [file] = await this.#options.catalog.findMedia([id])
       if (file?.status !== 'PENDING' || file.version !== undefined || file.importing === undefined) return
@@ -109,7 +112,8 @@ export class Importer {
       try {
         const outcome = await this.#attempt(file, late)
         if (outcome === 'whole') return await this.#arrived(file)
-        failures = 0
+        failures = outcome > furthest ? 0 : failures + 1
+        furthest = Math.max(furthest, outcome)
       } catch (error) {
         if (this.#closing.signal.aborted) throw error
         if (error instanceof ImportRefused) {
@@ -117,18 +121,16 @@ export class Importer {
         }
         failures += 1
         this.#options.onError(id, error)
-        if (failures >= fruitless) {
-          return this.#fail(file, {
-            code: 'IMPORT_FAILED',
-            description: 'the source does not give its bytes',
-          })
-        }
+      }
+      if (failures >= fruitless) {
+        const description = 'the source does not give its bytes'
+        return this.#fail(file, { code: 'IMPORT_FAILED', description })
       }
       await this.#pause(pauses[Math.min(attempt, pauses.length - 1)] ?? 0)
     }
   }
 
-  async #attempt(file: MediaFile, late: number): Promise<'whole' | 'moved'> {
+  async #attempt(file: MediaFile, late: number): Promise<'whole' | number> {
     const { importing, sourceUrl } = file
     if (importing === undefined || sourceUrl === undefined) throw new Error('it is not imported')
     const ending = new AbortController()
@@ -151,11 +153,12 @@ export class Importer {
   }
 
   async #arrived(file: MediaFile): Promise<void> {
-    const { catalog, now, onArrived } = this.#options
+    const { catalog, objects, now, onArrived } = this.#options
     const arrived = await catalog.mediaArrived(file.id, now())
     if (arrived !== undefined) return onArrived(file.id)
-    // Somebody removed the object while it was being made, or another upload of its key was refused.
-    await this.#fail(file, { code: 'IMPORT_FAILED', description: 'its bytes were removed' })
+    // The file was removed while its last bytes came: nobody will ask for them.
+    const object = await objects.find(MEDIA_BUCKET, file.id)
+    if (object !== undefined) await objects.remove([object])
   }
 
   async #fail(file: MediaFile, failure: MediaFailure): Promise<void> {
