@@ -20,8 +20,11 @@ export interface MediaRecords {
   findGrant(fingerprint: string): Promise<GrantRecord | undefined>
   /** Uploads to a media file's key that have not ended. */
   openMediaUploads(id: string): Promise<UploadRecord[]>
-  /** Adds the file of a grant whose bytes are all there, and marks the grant as used. */
-  finalizeGrant(fingerprint: string, name: string, at: number): Promise<FinalizeResult>
+  /**
+   * Adds the file of a grant whose bytes are all there, and marks the grant as used. Without a name it has the
+   * one of the grant, or of the upload.
+   */
+  finalizeGrant(fingerprint: string, name: string | undefined, at: number): Promise<FinalizeResult>
   /**
    * Drops grants that expired at or before `before` and have no upload that goes on, with the bytes that
    * nobody made a file of; resolves to how many.

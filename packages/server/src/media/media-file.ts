@@ -4,7 +4,7 @@ import type { Principal } from '../access/principal.ts'
 import type { UploadId } from '../uploads/upload.ts'
 
 /** Holds the bytes of media files under their ids, and thumbnails under `<id>/thumbnail`; it is always there. */
-export const MEDIA_BUCKET = 'media'
+export const MEDIA_BUCKET = 'site-media'
 
 /** The folder that everything else lies in. */
 export const ROOT_FOLDER = 'media-root'

@@ -62,7 +62,7 @@ export interface Media extends Records {
   /** Ends uploads of a token that are open: the next one takes their place. @throws UploadError `busy` */
   replaceUploads(grant: GrantRecord): Promise<void>
   /** Makes a file of what a token was used for, and has it looked at. */
-  finalize(token: string, name: (grant: GrantRecord) => string): Promise<FinalizeResult>
+  finalize(token: string, name: string | undefined): Promise<FinalizeResult>
   /** A file that is fetched from now on. */
   importFrom(wish: ImportWish): Promise<MediaFile>
   progressOf(id: string): ImportProgress | undefined
@@ -152,10 +152,7 @@ export async function startMedia(options: MediaOptions): Promise<RunningMedia> {
     },
 
     async finalize(token, name) {
-      const fingerprint = tokenFingerprint(token)
-      const grant = await reach(() => catalog.findGrant(fingerprint))
-      if (grant === undefined) return { kind: 'unknown' }
-      const result = await reach(() => catalog.finalizeGrant(fingerprint, name(grant), now()))
+      const result = await reach(() => catalog.finalizeGrant(tokenFingerprint(token), name, now()))
       if (result.kind === 'finalized') processing.add(result.file.id)
       return result
     },

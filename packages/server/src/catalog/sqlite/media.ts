@@ -21,7 +21,7 @@ export interface MediaStatements {
 
 /** What the schema of these operations adds to those before. */
 export const MEDIA_SCHEMA = `
-  INSERT OR IGNORE INTO buckets VALUES ('media', 0, NULL, NULL, 'service_role', NULL, 0, 0);
+  INSERT OR IGNORE INTO buckets VALUES ('site-media', 0, NULL, NULL, 'service_role', NULL, 0, 0);
   CREATE INDEX uploads_media ON uploads (key) WHERE face = 'media';
 
   CREATE TABLE media_grants (
@@ -192,7 +192,7 @@ export function mediaOperations(statements: MediaStatements): MediaOperations {
       const file = put({
         ...terms,
         id,
-        name,
+        name: name ?? grant.name ?? object.headers.fileName ?? id,
         folder: folderAt(folderOr(grant.folder), path, at),
         status: 'PENDING',
         deleted: false,

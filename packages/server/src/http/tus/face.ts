@@ -1,5 +1,6 @@
 /** What the tus door asks of the place where it is mounted. */
 import type { OutgoingHttpHeaders } from 'node:http'
+import type { DigestAlgorithm } from '../../blobs/digests.ts'
 import type { Objects } from '../../objects/objects.ts'
 import type { CreateRequest } from '../../uploads/create.ts'
 import type { Permit } from '../../uploads/engine.ts'
@@ -53,7 +54,12 @@ export interface CreationWish {
 export type Target = Pick<
   CreateRequest,
   'face' | 'owner' | 'bucket' | 'key' | 'precondition' | 'headers' | 'userMetadata' | 'maxSize' | 'capability'
->
+> & {
+  /** What is kept instead of the client's metadata, where that holds a secret. */
+  readonly metadata?: string
+  /** Digests that the object is to have besides those that the client wants. */
+  readonly wanted?: readonly DigestAlgorithm[]
+}
 
 /** The mount that a path lies on, and what follows it. */
 export function locate(face: TusFace, path: string): { mount: string; rest: string } | undefined {
