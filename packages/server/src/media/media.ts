@@ -1,7 +1,7 @@
 /** Media files as the media face sees them. Every method throws UploadError `unavailable` without its catalog. */
 import type { Principal } from '../access/principal.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { FinalizeResult } from '../catalog/media-records.ts'
+import type { FinalizeResult, FolderChanges, MediaChanges } from '../catalog/media-records.ts'
 import type { Objects } from '../objects/objects.ts'
 import { asUploadError, reach } from '../uploads/engine.ts'
 import { UploadError } from '../uploads/errors.ts'
@@ -10,7 +10,13 @@ import type { Uploads } from '../uploads/uploads.ts'
 import type { ImportProgress } from './descriptor.ts'
 import type { AddressRules } from './import/addresses.ts'
 import { Importer, type ImportLimits } from './import/importer.ts'
-import { type GrantRecord, type MediaFile, type MediaTerms, newMediaId } from './media-file.ts'
+import {
+  type GrantRecord,
+  type MediaFile,
+  type MediaFolder,
+  type MediaTerms,
+  newMediaId,
+} from './media-file.ts'
 import { Processing } from './processing.ts'
 import { newToken, tokenFingerprint } from './token.ts'
 
@@ -39,18 +45,7 @@ export type ImportWish = MediaTerms & {
 }
 
 /** What changes nothing but a record: straight to the catalog. */
-type Records = Pick<
-  Catalog,
-  | 'listMedia'
-  | 'updateMedia'
-  | 'trashMedia'
-  | 'removeMedia'
-  | 'insertFolder'
-  | 'findFolders'
-  | 'listFolders'
-  | 'updateFolder'
-  | 'trashFolders'
->
+type Records = Pick<Catalog, 'listMedia' | 'findFolders' | 'listFolders'>
 
 export interface Media extends Records {
   find(id: string): Promise<MediaFile | undefined>
@@ -68,6 +63,18 @@ export interface Media extends Records {
   progressOf(id: string): ImportProgress | undefined
   /** The file once it is READY or FAILED, or as it is after `ms`. */
   settled(file: MediaFile, ms: number): Promise<MediaFile>
+  /** Undefined when there is no such file, or the folder is none. */
+  update(id: string, changes: MediaChanges): Promise<MediaFile | undefined>
+  /** Moves files into the trash or out of it. */
+  trash(ids: readonly string[], deleted: boolean): Promise<void>
+  /** Removes files with their bytes, in the trash or not. */
+  remove(ids: readonly string[]): Promise<void>
+  /** Undefined when the parent is no folder. */
+  addFolder(name: string, parent: string): Promise<MediaFolder | undefined>
+  /** `missing` when there is none, or no such parent; `cycle` when it would lie in itself. */
+  updateFolder(id: string, changes: FolderChanges): Promise<MediaFolder | 'missing' | 'cycle'>
+  /** Moves folders with everything below them into the trash or out of it. */
+  trashFolders(ids: readonly string[], deleted: boolean): Promise<void>
   /** Removes folders and everything below them, a batch at a time. */
   removeFolders(ids: readonly string[]): Promise<void>
 }
@@ -110,14 +117,18 @@ export async function startMedia(options: MediaOptions): Promise<RunningMedia> {
     find,
     findSeveral,
     listMedia: (request) => reach(() => catalog.listMedia(request)),
-    updateMedia: (...args) => reach(() => catalog.updateMedia(...args)),
-    trashMedia: (...args) => reach(() => catalog.trashMedia(...args)),
-    removeMedia: (...args) => reach(() => catalog.removeMedia(...args)),
-    insertFolder: (folder) => reach(() => catalog.insertFolder(folder)),
     findFolders: (ids) => reach(() => catalog.findFolders(ids)),
     listFolders: (request) => reach(() => catalog.listFolders(request)),
-    updateFolder: (...args) => reach(() => catalog.updateFolder(...args)),
-    trashFolders: (...args) => reach(() => catalog.trashFolders(...args)),
+    update: (id, changes) => reach(() => catalog.updateMedia(id, changes, now())),
+    trash: async (ids, deleted) => void (await reach(() => catalog.trashMedia(ids, deleted, now()))),
+    remove: async (ids) => void (await reach(() => catalog.removeMedia(ids, now()))),
+    async addFolder(name, parent) {
+      const at = now()
+      const folder = { id: newMediaId(), name, parent, deleted: false, createdAt: at, updatedAt: at }
+      return (await reach(() => catalog.insertFolder(folder))) ? folder : undefined
+    },
+    updateFolder: (id, changes) => reach(() => catalog.updateFolder(id, changes, now())),
+    trashFolders: async (ids, deleted) => void (await reach(() => catalog.trashFolders(ids, deleted, now()))),
     async removeFolders(ids) {
       while (!(await reach(() => catalog.removeFolders(ids, BATCH, now())))) {}
     },

@@ -139,7 +139,7 @@ export const FILE_ROUTES = [
         throw against('FIELD_MASK_IS_EMPTY_OR_MISSING', 'file', 'nothing is to be changed')
       }
       const { id } = await fileFor(face, body.file.id, 'file.id')
-      const file = await face.media.updateMedia(id, changes, Date.now())
+      const file = await face.media.update(id, changes)
       if (file === undefined)
         throw against('RESOURCE_NOT_FOUND', 'file.parentFolderId', 'there is no such folder')
       return { file: describe(face, req, file) }
@@ -187,8 +187,8 @@ export const FILE_ROUTES = [
     reply: Nothing,
     async run({ face, body }) {
       const ids = body.fileIds.map(idFrom)
-      if (body.permanent === true) await face.media.removeMedia(ids, Date.now())
-      else await face.media.trashMedia(ids, true, Date.now())
+      if (body.permanent === true) await face.media.remove(ids)
+      else await face.media.trash(ids, true)
       return {}
     },
   }),
@@ -200,7 +200,7 @@ export const FILE_ROUTES = [
     body: z.object({ fileIds: Ids.max(1000) }),
     reply: Nothing,
     async run({ face, body }) {
-      await face.media.trashMedia(body.fileIds.map(idFrom), false, Date.now())
+      await face.media.trash(body.fileIds.map(idFrom), false)
       return {}
     },
   }),

@@ -1,7 +1,7 @@
 /** Folders of media files. */
 import { z } from 'zod'
 import { folderDescriptorOf } from '../../media/descriptor.ts'
-import { type MediaFolder, newMediaId, ROOT_FOLDER } from '../../media/media-file.ts'
+import { type MediaFolder, ROOT_FOLDER } from '../../media/media-file.ts'
 import { invalid, MediaError } from './errors.ts'
 import { type MediaCall, route } from './json-route.ts'
 import {
@@ -60,16 +60,9 @@ export const FOLDER_ROUTES = [
     body: z.object({ displayName: z.string().max(1000), parentFolderId: z.string().max(100).nullish() }),
     reply: OneFolder,
     async run({ face, body }) {
-      const at = Date.now()
-      const folder = {
-        id: newMediaId(),
-        name: nameFrom(body.displayName, 'displayName'),
-        parent: body.parentFolderId || ROOT_FOLDER,
-        deleted: false,
-        createdAt: at,
-        updatedAt: at,
-      }
-      if (!(await face.media.insertFolder(folder))) throw noFolder()
+      const name = nameFrom(body.displayName, 'displayName')
+      const folder = await face.media.addFolder(name, body.parentFolderId || ROOT_FOLDER)
+      if (folder === undefined) throw noFolder()
       return { folder: folderDescriptorOf(folder) }
     },
   }),
@@ -103,7 +96,7 @@ export const FOLDER_ROUTES = [
         name: displayName ? nameFrom(displayName, 'folder.displayName') : undefined,
         parent: parentFolderId || undefined,
       }
-      const folder = await face.media.updateFolder(params.id ?? '', changes, Date.now())
+      const folder = await face.media.updateFolder(params.id ?? '', changes)
       if (folder === 'missing') throw noFolder()
       if (folder === 'cycle') throw invalid('folder.parentFolderId', 'lies inside of the folder')
       return { folder: folderDescriptorOf(folder) }
@@ -118,7 +111,7 @@ export const FOLDER_ROUTES = [
     reply: Nothing,
     async run({ face, body }) {
       if (body.permanent === true) await face.media.removeFolders(body.folderIds)
-      else await face.media.trashFolders(body.folderIds, true, Date.now())
+      else await face.media.trashFolders(body.folderIds, true)
       return {}
     },
   }),
@@ -130,7 +123,7 @@ export const FOLDER_ROUTES = [
     body: z.object({ folderIds: Ids }),
     reply: Nothing,
     async run({ face, body }) {
-      await face.media.trashFolders(body.folderIds, false, Date.now())
+      await face.media.trashFolders(body.folderIds, false)
       return {}
     },
   }),

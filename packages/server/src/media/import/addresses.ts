@@ -35,7 +35,7 @@ export class AddressRules {
   }
 
   allows(text: string): boolean {
-    if (!ipaddr.isValid(text)) return false
+    if (isIP(text) === 0 || !ipaddr.isValid(text)) return false
     // ::ffff:127.0.0.1 is 127.0.0.1.
     const address = ipaddr.process(text)
     const inside = (range: [ipaddr.IPv4 | ipaddr.IPv6, number]): boolean =>

@@ -1,5 +1,5 @@
 /** One attempt to fetch a file, from where the last one ended: one request, one upload of the engine. */
-import { PassThrough } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import type { UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -127,13 +127,13 @@ async function take(
   const total = answer.range?.total ?? (answer.length === undefined ? undefined : offset + answer.length)
   let received = offset
   onProgress(file, received, total)
-  const body = new PassThrough()
-  answer.body.on('data', (chunk: Buffer) => {
-    received += chunk.byteLength
-    onProgress(file, received, total)
-  })
-  answer.body.on('error', (error) => body.destroy(error))
-  answer.body.pipe(body)
+  // The engine listens too; until then, and after it, nobody else would.
+  answer.body.on('error', () => {})
+  const open = (): Readable =>
+    answer.body.on('data', (chunk: Buffer) => {
+      received += chunk.byteLength
+      onProgress(file, received, total)
+    })
   const outcome = await refusing(() =>
     uploads.append(id, own(id), {
       offset,
@@ -141,7 +141,7 @@ async function take(
       length: undefined,
       ends: true,
       checksum: undefined,
-      open: () => body,
+      open,
       signal,
     }),
   )
