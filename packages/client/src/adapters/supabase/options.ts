@@ -19,7 +19,10 @@ export interface SupabaseOptions {
   readonly signature?: string | ((key: string) => Promise<string> | string)
   /** Everybody may read the bucket: `url()` gives URLs that last. Default false. */
   readonly public?: boolean
-  /** Whether uploads and copies take the place of an object that is there. Default true. */
+  /**
+   * Whether uploads and copies take the place of an object that is there. Default true. Supabase then asks its
+   * policies for `select` and `update` too: pass false where only `insert` is allowed.
+   */
   readonly upsert?: boolean
   /** Sizes of the chunks. Default: 6 MiB each, as Supabase demands. Pawl's server takes any: `{}`. */
   readonly chunk?: TusOptions['chunk']
