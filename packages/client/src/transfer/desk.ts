@@ -32,7 +32,7 @@ export class Desk {
   readonly #abort = new AbortController()
   #wake: (() => void)[] = []
   readonly #settled = Promise.withResolvers<void>()
-  readonly #listeners = new Map<DeskEvent, Set<() => void>>()
+  readonly #listeners = new Map<DeskEvent, Map<unknown, () => void>>()
 
   phase: UploadPhase | undefined
   meter: Meter | undefined
@@ -136,14 +136,18 @@ export class Desk {
     this.tell('progress')
   }
 
-  listen(event: DeskEvent, listener: () => void): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(listener))
-    return () => listeners.delete(listener)
+  /** @param key Who listens: once for each event. */
+  listen(event: DeskEvent, listener: () => void, key: unknown = listener): void {
+    const listeners = this.#listeners.get(event) ?? new Map<unknown, () => void>()
+    this.#listeners.set(event, listeners.set(key, listener))
+  }
+
+  unlisten(event: DeskEvent, key: unknown): void {
+    this.#listeners.get(event)?.delete(key)
   }
 
   tell(event: DeskEvent): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const listener of [...(this.#listeners.get(event)?.values() ?? [])]) {
       try {
         listener()
       } catch {
