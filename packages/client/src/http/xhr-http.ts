@@ -44,13 +44,17 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
     })
   }
   const { status, responseText } = xhr
+  // Asked for one by one, those that the server hides would be complained about in the console.
+  const answered = new Headers(
+    [...xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  )
   return {
     status,
-    header: (name) => xhr.getResponseHeader(name) ?? undefined,
-    headers: () =>
-      [...xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm)].map(
-        ([, name = '', value = '']) => [name, value] as const,
-      ),
+    header: (name) => answered.get(name) ?? undefined,
+    headers: () => [...answered],
     text: async () => responseText,
   }
 }
