@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('a signed download URL', () => {
-  test('reads one object without a key, also under another name', async () => {
+  test('sign: a URL that reads one object without a key, also under another name', async () => {
     const { signedUrl } = await ok(bucket().createSignedUrl('ada/read.txt', 60))
     expect(await (await fetch(signedUrl)).text()).toBe('read me')
     const named = await ok(bucket().createSignedUrl('ada/read.txt', 60, { download: 'a name.txt' }))
