@@ -13,7 +13,15 @@ const ErrorBody = z.object({
 export function openApi(prefix: string, routes: readonly JsonRoute[]): object {
   const paths: Record<string, Record<string, object>> = {}
   const add = (path: string, method: string, operation: object, query?: z.ZodType): void => {
-    paths[path] = { ...paths[path], [method]: { ...operation, parameters: parametersOf(path, query) } }
+    const parameters = parametersOf(path, query)
+    paths[path] = { ...paths[path], [method]: { ...operation, parameters } }
+    if (method !== 'get') return
+    const head = {
+      summary: 'The headers of the same GET',
+      parameters,
+      responses: { '2XX': { description: 'there' } },
+    }
+    paths[path] = { ...paths[path], head }
   }
   for (const route of routes) {
     add(pathOf(route.url), route.method.toLowerCase(), operationOf(route), route.query)

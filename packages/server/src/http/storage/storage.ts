@@ -68,7 +68,7 @@ function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait
 async function serveBytes(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
   const { method } = exchange
   const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : undefined
-  if (rest !== undefined && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
+  if (rest?.includes('/') && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
     await download(face, exchange, rest)
     return true
   }
