@@ -29,6 +29,12 @@ export function cacheControlFrom(seconds: string | undefined): string {
   return /^\d{1,10}$/.test(seconds) ? `max-age=${seconds}` : 'no-cache'
 }
 
+/** As a whole header; what cannot be one is not cached. @throws StorageError `InvalidRequest` */
+export function cacheControlHeaderFrom(header: string | undefined): string {
+  if (header !== undefined && /=\s*-\d/.test(header)) throw negativeAge()
+  return header !== undefined && /^[ -~]{1,255}$/.test(header) ? header : 'no-cache'
+}
+
 /** @throws StorageError `InvalidRequest` */
 export function userMetadataFrom(json: string | undefined): UserMetadata | undefined {
   if (json === undefined || json === '') return undefined
@@ -49,14 +55,11 @@ function isShallow(value: unknown, levels = MAX_LEVELS): boolean {
 
 /** What stands in the headers of a request whose body is the object. @throws StorageError `InvalidRequest` */
 export function detailsFromHeaders(exchange: Exchange): ObjectDetails {
-  const cacheControl = exchange.header('cache-control')
-  if (cacheControl !== undefined && /=\s*-\d/.test(cacheControl)) throw negativeAge()
-  const printable = cacheControl !== undefined && /^[ -~]{1,255}$/.test(cacheControl)
   return {
     headers: {
       contentType: contentTypeFrom(exchange.header('content-type')),
       fileName: undefined,
-      cacheControl: printable ? cacheControl : 'no-cache',
+      cacheControl: cacheControlHeaderFrom(exchange.header('cache-control')),
       contentEncoding: contentEncodingFrom(exchange.header('content-encoding')),
     },
     userMetadata: metadataHeader(exchange),

@@ -13,6 +13,9 @@ const MAX_ENTRIES = 10_000
 /** The same for list-v2, whose clients go on by a cursor. */
 const MAX_PAGE = 1000
 
+/** No key is longer. */
+const Prefix = z.string().max(1024).default('')
+
 const SORTS = {
   name: 'name',
   created_at: 'created',
@@ -26,7 +29,7 @@ export const LIST_ROUTES = [
     url: '/object/list/:bucket',
     summary: 'What lies in a folder',
     body: z.object({
-      prefix: z.string().default(''),
+      prefix: Prefix,
       limit: z.number().int().min(1).default(100),
       offset: z.number().int().min(0).default(0),
       search: z.string().nullish(),
@@ -66,7 +69,7 @@ export const LIST_ROUTES = [
     url: '/object/list-v2/:bucket',
     summary: 'Objects whose key begins with a prefix, with a cursor',
     body: z.object({
-      prefix: z.string().default(''),
+      prefix: Prefix,
       limit: z.number().int().min(1).default(1000),
       cursor: z.string().max(4096).nullish(),
       with_delimiter: z.boolean().nullish(),
