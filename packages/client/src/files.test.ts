@@ -269,6 +269,19 @@ describe('upload({ resume: store })', () => {
     expect(await (await files.download('a')).text()).toBe('a new version')
   })
 
+  it('begins one session only when the store fails, and keeps it for whoever has the control', async () => {
+    const { store } = mapStore()
+    const adapter = memory()
+    const files = new Files({ adapter, retries: { max: 3, backoff: () => 1 } })
+    const control = new UploadControl()
+    const body = randomBytes(10 * MIB)
+    const full = { ...store, set: () => Promise.reject(new Error('the disk is full')) }
+    await expect(files.upload('a', body, { resume: full, control })).rejects.toThrow('the disk is full')
+    expect(adapter.raw.sessions.size).toBe(1)
+    await files.upload('a', body, { control: UploadControl.from(JSON.stringify(control)) })
+    expect(adapter.raw.sessions.size).toBe(0)
+  })
+
   it('clears the token when the upload is aborted for good', async () => {
     const { tokens, store } = mapStore()
     const control = new UploadControl()

@@ -276,9 +276,10 @@ describe('supabase', () => {
   })
 
   it('refuses keys that a URL would change, and buckets that are none', async () => {
-    for (const key of ['../a', 'a/./b', 'a//b', '/a', '\ud800', 'a\\b'])
-      for (const call of [filesOf().upload(key, 'x'), filesOf().head(key)])
-        await expect(call).rejects.toMatchObject({ code: 'InvalidKey' })
+    for (const key of ['../a', 'a/./b', 'a//b', '/a', '\ud800', 'a\\b']) {
+      await expect(filesOf().upload(key, 'x')).rejects.toMatchObject({ code: 'InvalidKey' })
+      await expect(filesOf().head(key)).rejects.toMatchObject({ code: 'InvalidKey' })
+    }
     for (const bucket of ['', '..', 'a/b']) expect(() => adapter({ bucket })).toThrow('no bucket name')
   })
 })
