@@ -56,7 +56,7 @@ describe('speed and time left', () => {
           // The buffer is emptied and filled again with each request.
           expect(progress.speed).toBeLessThanOrEqual(line.bytesPerSecond * 1.01)
           expect(progress.speed).toBeGreaterThanOrEqual(line.bytesPerSecond * 0.99)
-          expect(progress.eta).toBeCloseTo((total - progress.loaded) / progress.speed, 5)
+          expect(progress.eta).toBeCloseTo((total - progress.sent) / progress.speed, 5)
         })
       }),
     )

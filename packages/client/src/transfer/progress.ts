@@ -73,7 +73,8 @@ export class Progress implements Meter {
 
   get eta(): number | undefined {
     const { speed } = this
-    return speed > 0 ? (this.total - this.loaded) / speed : undefined
+    // Of the same bytes as the speed: acknowledgements come in large steps.
+    return speed > 0 ? (this.total - this.sent) / speed : undefined
   }
 
   #moved(always: boolean): void {
