@@ -249,7 +249,8 @@ describe('supabase', () => {
     await expect(aborted).rejects.toBeInstanceOf(FilesError)
     expect(wire.requests).toEqual([])
 
-    for (const session of [other.session, elsewhere.session])
+    const longer = await half(randomBytes(15 * MIB), 'mine.bin')
+    for (const session of [other.session, elsewhere.session, longer.session])
       await expect(tryWith({ ...token, session })).rejects.toMatchObject({ code: 'Conflict' })
     await expect(tryWith({ ...token, key: 'theirs.bin' })).rejects.toMatchObject({ code: 'Conflict' })
     await expect(tryWith(elsewhere)).rejects.toMatchObject({ code: 'Conflict' })
