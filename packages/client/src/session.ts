@@ -153,7 +153,5 @@ export function wrongPlace(what: string, theirs: string, ours: string): FilesErr
   return new FilesError(
     'Conflict',
     `the session token is for ${what} ${JSON.stringify(theirs)}, this upload is for ${JSON.stringify(ours)}`,
-    undefined,
-    { retryable: false },
   )
 }

@@ -74,8 +74,6 @@ export class Desk {
       throw new FilesError(
         'Conflict',
         'this UploadControl already drives an upload; make a new one, or UploadControl.from(control.toJSON()) to go on',
-        undefined,
-        { retryable: false },
       )
     }
     this.#claimed = true

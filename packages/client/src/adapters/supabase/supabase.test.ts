@@ -250,7 +250,10 @@ describe('supabase', () => {
     expect(wire.requests).toEqual([])
 
     const longer = await half(randomBytes(15 * MIB), 'mine.bin')
-    for (const session of [other.session, elsewhere.session, longer.session])
+    await expect(tryWith({ ...token, session: longer.session })).rejects.toMatchObject({
+      code: 'SessionGone',
+    })
+    for (const session of [other.session, elsewhere.session])
       await expect(tryWith({ ...token, session })).rejects.toMatchObject({ code: 'Conflict' })
     await expect(tryWith({ ...token, key: 'theirs.bin' })).rejects.toMatchObject({ code: 'Conflict' })
     await expect(tryWith(elsewhere)).rejects.toMatchObject({ code: 'Conflict' })

@@ -48,7 +48,7 @@ export function tusDriver(
     if (location === undefined) {
       throw new FilesError(
         'Provider',
-        'the answer to the creation has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
+        'the answer has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
         undefined,
         { retryable: false },
       )
@@ -103,9 +103,13 @@ export function tusDriver(
 
     probe: async (session, _intent, lanes, _body, call): Promise<OffsetState> => {
       const offsets: number[] = []
-      for (const [index, { start }] of lanes.entries()) {
+      for (const [index, { start, end }] of lanes.entries()) {
         const response = await look(urlOf(session, index), call)
         if (response.status === 404 || response.status === 410) return { state: 'gone' }
+        // It would end elsewhere than our body: not the upload that was begun.
+        const length = response.header('upload-length') ?? end - start
+        if (Number(length) !== end - start)
+          throw new FilesError('SessionGone', `the upload has ${length} bytes`)
         offsets.push(start + offsetOf(response))
         if (lanes.length === 1) last = response
       }
@@ -181,9 +185,5 @@ function checkSize(size: number, offer: Offer | undefined): void {
   throw new FilesError(
     'QuotaExceeded',
     `the server takes at most ${offer.maxSize} bytes, the body has ${size}`,
-    undefined,
-    {
-      retryable: false,
-    },
   )
 }
