@@ -41,8 +41,13 @@ export interface BodyReader {
 export interface Payload {
   readonly start: number
   readonly size: number
-  /** The whole piece in memory. Only for pieces that the driver limited in size. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /**
+   * The whole piece in memory. Only for pieces that the driver limited in size. They count as sent at once, or,
+   * with `told`, as far as {@link left} is told.
+   */
+  bytes(options?: { readonly told: boolean }): Promise<Uint8Array<ArrayBuffer>>
+  /** So many more bytes have left. Ignored if they count already. */
+  left(count: number): void
   /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
   read(): AsyncIterable<Uint8Array<ArrayBuffer>>
   /**

@@ -3,17 +3,21 @@ import type { ProviderResult } from '../driver.ts'
 import { FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Course } from './course.ts'
-import { patienceOf, type Transfer } from './transfer.ts'
-import { unhurried } from './unhurried.ts'
+import { patienceOf, type Transfer, unhurried } from './transfer.ts'
 
-/** Sends what is missing and has the provider complete the object, until it says so. */
+/**
+ * Sends what is missing and has the provider complete the object, until it says so.
+ * @param found The result, if the provider is known to have completed it already.
+ */
 export async function finish(
   transfer: Transfer,
   course: Course,
   session: Json,
   stop: AbortSignal,
+  found: ProviderResult | undefined,
 ): Promise<ProviderResult> {
   const { desk } = transfer
+  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
   const patience = patienceOf(transfer, stop)
   for (;;) {
     stop.throwIfAborted()
@@ -31,19 +35,19 @@ export async function finish(
       await patience.after(error, stop)
     }
     // Whether it completed is unknown, and what it missed too: ask, then send or complete again.
-    const found = await course.locate(session, stop, patience)
-    if (found) return proved(transfer, found, digest, stop)
+    const completed = await course.locate(session, stop, patience)
+    if (completed) return proved(transfer, completed, digest, stop)
   }
 }
 
 /** The digest that the provider will report, if it is one that was computed while sending. */
-export async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
+async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
   if (driver.digest === undefined || grid === undefined) return undefined
   return (await import('./whole.ts')).crc32Of(source, grid)
 }
 
 /** Compares what the provider holds with the body, where both are known. */
-export async function proved(
+async function proved(
   { verify, source }: Transfer,
   result: ProviderResult,
   known: Digest | undefined,

@@ -18,7 +18,8 @@ export interface Road {
   readonly grid: Grid | undefined
   readonly pace: Pace
   readonly progress: Progress
-  readonly memory: Budget
+  /** Absent where the pieces in flight stay below the limit anyway. */
+  readonly memory: Budget | undefined
 }
 
 /** A payload for one attempt. `land` takes its bytes out of the count of those on their way. */
@@ -30,6 +31,7 @@ export function payloadFor(
 ): { payload: Payload; land: () => void } {
   let flying = 0
   let held = 0
+  let counted = false
   const fly = (bytes: number) => {
     flying += bytes
     road.progress.flying(bytes)
@@ -38,14 +40,18 @@ export function payloadFor(
   const payload: Payload = {
     start,
     size,
-    bytes: async () => {
+    left: (count) => {
+      if (!counted) fly(count)
+    },
+    bytes: async ({ told } = { told: false }) => {
       if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
-      await road.memory.take(size, call)
+      await road.memory?.take(size, call)
       held += size
       const bytes = await road.source.read(start, start + size)
       road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
-      fly(size)
+      counted = !told
+      if (counted) fly(size)
       return bytes
     },
     read: async function* () {
@@ -63,7 +69,7 @@ export function payloadFor(
     land: () => {
       road.progress.flying(-flying)
       flying = 0
-      road.memory.give(held)
+      road.memory?.give(held)
       held = 0
     },
   }
@@ -73,9 +79,16 @@ export function payloadFor(
 export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {
   return {
     ...payload,
-    bytes: async () => bytes,
+    bytes: async ({ told } = { told: false }) => {
+      if (!told) payload.left(bytes.length)
+      return bytes
+    },
     blocks: async function* () {
-      for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE)
+      for (let at = 0; at < bytes.length; at += SLICE) {
+        const slice = bytes.subarray(at, at + SLICE)
+        yield slice
+        payload.left(slice.length)
+      }
     },
   }
 }

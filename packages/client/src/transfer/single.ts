@@ -1,7 +1,6 @@
 import type { PartsDriver, ProviderResult } from '../driver.ts'
 import { payloadFor } from './payload.ts'
-import { patienceOf, type Transfer } from './transfer.ts'
-import { unhurried } from './unhurried.ts'
+import { patienceOf, type Transfer, unhurried } from './transfer.ts'
 
 /** A small body in one request, where the provider takes it so. There is no session to keep or to leak. */
 export async function putWhole(

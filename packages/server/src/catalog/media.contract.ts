@@ -10,6 +10,7 @@ import {
 } from '../media/media-file.ts'
 import type { UploadRecord } from '../uploads/upload.ts'
 import type { Catalog } from './catalog.ts'
+import type { MediaOutcome } from './media-records.ts'
 import { sampleObject, sampleUpload } from './sample-records.ts'
 
 const DAY = 86_400_000
@@ -59,10 +60,14 @@ const fileOf = (given: Partial<MediaFile> = {}): MediaFile => ({
   ...given,
 })
 
-const ready = {
-  ...{ kind: 'ready', type: 'text/plain', mediaType: 'DOCUMENT', md5: 'm', sha256: 's' },
+const ready: MediaOutcome = {
+  kind: 'ready',
+  type: 'text/plain',
+  mediaType: 'DOCUMENT',
+  md5: 'm',
+  sha256: 's',
   facts: { width: 1, height: 2, orientation: 6, duration: 1.5, bitrate: 3, format: 'f', thumbnail: true },
-} as const
+}
 const event = (key: string) =>
   mediaReady({ bucket: MEDIA_BUCKET, key, type: 'text/plain', owner, size: 5, file: { id: key } }, 9)
 

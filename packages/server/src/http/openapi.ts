@@ -30,7 +30,15 @@ export function openApi({ title, prefix, routes, byteRoutes, problem }: Describe
   const refused = { description: 'refused', content: { 'application/json': { schema: schemaOf(problem) } } }
   const paths: Record<string, Record<string, object>> = {}
   const add = (path: string, method: string, operation: object, query?: z.ZodType): void => {
-    paths[path] = { ...paths[path], [method]: { ...operation, parameters: parametersOf(path, query) } }
+    const parameters = parametersOf(path, query)
+    paths[path] = { ...paths[path], [method]: { ...operation, parameters } }
+    if (method !== 'get') return
+    const head = {
+      summary: 'The headers of the same GET',
+      parameters,
+      responses: { '2XX': { description: 'there' } },
+    }
+    paths[path] = { ...paths[path], head }
   }
   for (const route of routes) {
     add(pathOf(route.url), route.method.toLowerCase(), operationOf(route, refused), route.query)
@@ -79,7 +87,8 @@ function parametersOf(path: string, query: z.ZodType | undefined): object[] {
   return [...named, ...asked]
 }
 
-function pathOf(url: string): string {
+/** Of a route as the framework writes it, as OpenAPI does. */
+export function pathOf(url: string): string {
   return url.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{key}')
 }
 
