@@ -28,7 +28,7 @@ export interface ProcessingOptions {
 const AT_ONCE = 2
 const BATCH = 100
 /** Milliseconds until a file is looked at again after a fault of the machine: longer each time. */
-const AGAIN = [1000, 5000, 30_000]
+const AGAIN = [1000, 2000, 5000, 30_000]
 /** Milliseconds between looks for a digest that is computed elsewhere: longer each time. */
 const DIGEST_WAIT = [20, 50, 100, 250, 1000]
 

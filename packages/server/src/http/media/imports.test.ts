@@ -165,6 +165,7 @@ describe('an import', () => {
 
   test.each([
     ['has no validator', { 'X-None': '1' }],
+    ['was changed a moment ago', { 'Last-Modified': new Date().toUTCString() }],
     ['has a weak one', { ETag: 'W/"v1"' }],
     ['has changed', { ETag: '"v0"' }],
   ])('begins again where the source %s: two versions are never mixed', async (_, headers) => {

@@ -2,7 +2,7 @@
  * One request to a source that somebody named. The name is resolved once, its addresses are checked, and the
  * connection goes to one of those: there is no second look at the name that could come out differently.
  */
-import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { type AddressRules, ForbiddenAddress } from './addresses.ts'
@@ -111,7 +111,6 @@ function answerOf(status: number, body: IncomingMessage): SourceAnswer {
   const { headers } = body
   const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headers['content-range'] ?? '')
   const etag = /^"[!#-~]{0,255}"$/.test(headers.etag ?? '') ? headers.etag : undefined
-  const date = headers['last-modified']
   const chunked = headers['transfer-encoding'] !== undefined
   const length = chunked ? undefined : headers['content-length']
   return {
@@ -122,7 +121,16 @@ function answerOf(status: number, body: IncomingMessage): SourceAnswer {
       range === null
         ? undefined
         : { start: Number(range[1]), total: range[2] === '*' ? undefined : Number(range[2]) },
-    validator: etag ?? (date !== undefined && !Number.isNaN(Date.parse(date)) ? date : undefined),
+    validator: etag ?? strongDate(headers),
     coded: (headers['content-encoding'] ?? 'identity') !== 'identity',
   }
+}
+
+/** RFC 9110 section 8.8.2.2: what changed twice within the same second would have one date for two contents. */
+const DATE_MS = 60_000
+
+function strongDate(headers: IncomingHttpHeaders): string | undefined {
+  const modified = headers['last-modified']
+  const age = Date.parse(headers.date ?? '') - Date.parse(modified ?? '')
+  return age >= DATE_MS ? modified : undefined
 }
