@@ -37,7 +37,7 @@ export interface SignedUrls {
 }
 
 /** What a download URL of a media file allows. */
-export interface MediaGrant {
+interface MediaGrant {
   readonly file: string
   /** `src` for the file itself. */
   readonly asset: string
@@ -47,7 +47,7 @@ export interface MediaGrant {
   readonly redirect: string | undefined
 }
 
-export type MediaVerdict =
+type MediaVerdict =
   | { readonly kind: 'valid'; readonly grant: MediaGrant }
   | { readonly kind: 'late'; readonly redirect: string | undefined }
 

@@ -93,7 +93,7 @@ export interface FolderChanges {
   readonly parent?: string | undefined
 }
 
-export type MediaSort = 'name' | 'updated' | 'size'
+type MediaSort = 'name' | 'updated' | 'size'
 
 export interface ListMediaRequest {
   /** Undefined: those of all folders. */
@@ -109,7 +109,7 @@ export interface ListMediaRequest {
   readonly limit: number
 }
 
-export interface ListFoldersRequest
+interface ListFoldersRequest
   extends Pick<ListMediaRequest, 'deleted' | 'descending' | 'after' | 'limit'> {
   /** Undefined: those of all folders. */
   readonly parent: string | undefined

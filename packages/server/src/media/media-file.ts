@@ -22,7 +22,7 @@ export const MEDIA_TYPES = [
 ] as const
 export type MediaType = (typeof MEDIA_TYPES)[number]
 
-export type MediaStatus = 'PENDING' | 'READY' | 'FAILED'
+type MediaStatus = 'PENDING' | 'READY' | 'FAILED'
 
 /** What was found in the bytes. */
 export interface MediaFacts {

@@ -35,9 +35,9 @@ export interface MediaOptions {
   readonly onError: (error: unknown) => void
 }
 
-export type GrantWish = MediaTerms & Pick<GrantRecord, 'kind' | 'owner' | 'name' | 'size'>
+type GrantWish = MediaTerms & Pick<GrantRecord, 'kind' | 'owner' | 'name' | 'size'>
 
-export type ImportWish = MediaTerms & {
+type ImportWish = MediaTerms & {
   readonly owner: Principal
   readonly name: string
   readonly url: string

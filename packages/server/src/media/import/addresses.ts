@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js'
 /** Every address of a name. */
 export type Resolve = (host: string) => Promise<readonly string[]>
 
-export const resolveByDns: Resolve = async (host) =>
+const resolveByDns: Resolve = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address)
 
 /** The URL leads, or may lead, to where the server must not go. */

@@ -31,7 +31,7 @@ export interface ImportLimits {
   readonly time: number
 }
 
-export const IMPORT_LIMITS: ImportLimits = {
+const IMPORT_LIMITS: ImportLimits = {
   pauses: [1000, 2000, 5000, 15_000],
   fruitless: 5,
   time: 6 * 60 * 60 * 1000,

@@ -56,7 +56,7 @@ export async function samples(): Promise<Sample[]> {
   ]
 }
 
-export function pdf(): Buffer {
+function pdf(): Buffer {
   const parts = [
     '%PDF-1.4\n',
     '1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n',
