@@ -109,8 +109,7 @@ export interface ListMediaRequest {
   readonly limit: number
 }
 
-interface ListFoldersRequest
-  extends Pick<ListMediaRequest, 'deleted' | 'descending' | 'after' | 'limit'> {
+interface ListFoldersRequest extends Pick<ListMediaRequest, 'deleted' | 'descending' | 'after' | 'limit'> {
   /** Undefined: those of all folders. */
   readonly parent: string | undefined
   readonly sort: Exclude<MediaSort, 'size'>

@@ -11,6 +11,7 @@ import {
   Flag,
   Ids,
   Listed,
+  ManyIds,
   NextCursor,
   Nothing,
   OneFile,
@@ -183,7 +184,7 @@ export const FILE_ROUTES = [
     method: 'POST',
     url: '/bulk/files/delete',
     summary: 'Move files into the trash, or remove them for good',
-    body: z.object({ fileIds: Ids.max(1000), permanent: z.boolean().nullish() }),
+    body: z.object({ fileIds: ManyIds, permanent: z.boolean().nullish() }),
     reply: Nothing,
     async run({ face, body }) {
       const ids = body.fileIds.map(idFrom)
@@ -197,7 +198,7 @@ export const FILE_ROUTES = [
     method: 'POST',
     url: '/bulk/trash-bin/files/restore',
     summary: 'Take files out of the trash',
-    body: z.object({ fileIds: Ids.max(1000) }),
+    body: z.object({ fileIds: ManyIds }),
     reply: Nothing,
     async run({ face, body }) {
       await face.media.trash(body.fileIds.map(idFrom), false)

@@ -20,6 +20,8 @@ export function resumable(face: MediaFace): TusFace {
     objects,
     urlPrefix,
     mounts: [UPLOADS_PATH],
+    // A token is for one file: parts could be any number.
+    whole: true,
     admit: async () => ({
       // The URL is the capability; what the server uploads by itself has none.
       permit: (upload) => upload.face === 'media' && upload.capability !== undefined,
@@ -32,7 +34,7 @@ export function resumable(face: MediaFace): TusFace {
 }
 
 /** @throws MediaError */
-async function target(face: MediaFace, { concat, length, metadata }: CreationWish): Promise<Target> {
+async function target(face: MediaFace, { length, metadata }: CreationWish): Promise<Target> {
   const grant = await grantFor(face, metadata.get('token') ?? '', 'resumable')
   const common = {
     face: 'media',
@@ -45,9 +47,6 @@ async function target(face: MediaFace, { concat, length, metadata }: CreationWis
   const headers = {
     contentType: declaredTypeOf(grant, metadata.get('contentType')),
     fileName: metadata.get('filename') || undefined,
-  }
-  if (concat === 'partial') {
-    return { ...common, bucket: '', key: (id) => id, precondition: 'absent', headers }
   }
   judgeSize(grant, length)
   await face.media.replaceUploads(grant)

@@ -76,7 +76,9 @@ export const OneFile = z.object({ file: FileDescriptor })
 export const OneFolder = z.object({ folder: FolderDescriptor })
 export const Nothing = z.object({})
 
-export const Ids = z.array(z.string().min(1).max(1000)).min(1).max(100)
+const Id = z.string().min(1).max(1000)
+export const Ids = z.array(Id).min(1).max(100)
+export const ManyIds = z.array(Id).min(1).max(1000)
 
 /** In a query everything is text, and a list may be one text. */
 export const Flag = z.enum(['true', 'false']).transform((text) => text === 'true')

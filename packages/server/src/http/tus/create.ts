@@ -38,6 +38,7 @@ export async function create(
   mount: string,
 ): Promise<void> {
   const concat = parseUploadConcat(exchange.header('upload-concat'))
+  if (face.whole && concat !== undefined) throw new TusRequestError(400, 'an upload is of one piece here')
   const { metadata, pairs, digests } = readCreation(exchange)
   if (concat?.kind === 'final') {
     const target = await admission.target({ concat: 'final', length: undefined, metadata: pairs })

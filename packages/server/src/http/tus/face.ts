@@ -16,6 +16,8 @@ export interface TusFace {
    * `<mount>/<id>` of the mount where it was created.
    */
   readonly mounts: readonly string[]
+  /** Uploads here are of one piece: no parts that are joined. */
+  readonly whole?: true
   /** What stands before the path in an upload's URL: empty, or the public URL. */
   readonly urlPrefix: string
   /** Judges the credentials of a request, before anything else is looked at. */

@@ -1,17 +1,40 @@
 /** What is asked of the process that looks at media, and what it says. */
-import type { MediaFacts, MediaFailure, MediaType } from '../media-file.ts'
+import { z } from 'zod'
+import { isMediaType } from '../../objects/media-type.ts'
+import { MEDIA_TYPES } from '../media-file.ts'
 
-export type Inspection =
-  | {
-      readonly kind: 'fine'
-      /** The media type of the bytes. */
-      readonly type: string
-      readonly mediaType: MediaType
-      readonly facts: MediaFacts
-      /** A WebP picture. */
-      readonly thumbnail?: Uint8Array | undefined
-    }
-  | { readonly kind: 'bad'; readonly mediaType: MediaType; readonly failure: MediaFailure }
+const Amount = z.number().nonnegative().optional()
+
+/** What the process says is checked: a parser that was taken over speaks for it. */
+const Inspection = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('fine'),
+    /** The media type of the bytes. */
+    type: z.string().refine(isMediaType),
+    mediaType: z.enum(MEDIA_TYPES),
+    facts: z.object({
+      width: Amount,
+      height: Amount,
+      orientation: Amount,
+      duration: Amount,
+      bitrate: Amount,
+      format: z.string().max(100).optional(),
+    }),
+    /** A WebP picture. */
+    thumbnail: z
+      .custom<Uint8Array>((told) => told instanceof Uint8Array && told.byteLength <= 1024 * 1024)
+      .optional(),
+  }),
+  z.object({
+    kind: z.literal('bad'),
+    mediaType: z.enum(MEDIA_TYPES),
+    failure: z.object({ code: z.string().max(100), description: z.string().max(1000) }),
+  }),
+])
+export type Inspection = z.infer<typeof Inspection>
+
+/** From a message of the process; undefined when it makes no sense. */
+export const inspectionFrom = (told: unknown): Inspection | undefined => Inspection.safeParse(told).data
 
 export interface InspectionRequest {
   /** Bytes. */
@@ -27,8 +50,8 @@ export type ToInspector =
 export type FromInspector =
   | { readonly kind: 'started' }
   | { readonly kind: 'read'; readonly start: number; readonly end: number }
-  | { readonly kind: 'done'; readonly inspection: Inspection }
-  /** It could not look: nothing is known of the file. */
+  | { readonly kind: 'done'; readonly inspection: unknown }
+  /** A parser failed in a way that nobody foresaw. */
   | { readonly kind: 'broken'; readonly message: string }
 
 /** The bytes are not what they should be: the file is FAILED. */

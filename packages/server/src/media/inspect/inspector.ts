@@ -3,7 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { FromInspector, Inspection, InspectionRequest, ToInspector } from './inspection.ts'
+import {
+  type FromInspector,
+  type Inspection,
+  type InspectionRequest,
+  inspectionFrom,
+  type ToInspector,
+} from './inspection.ts'
 
 export interface MediaSource extends InspectionRequest {
   /** Bytes `start` to `end`, exclusive. */
@@ -29,6 +35,8 @@ const LIMITS: InspectorLimits = { time: 20_000, memory: 512 * 1024 * 1024 }
 /** Of V8's own heap. */
 const HEAP_MB = 256
 const WATCH_MS = 50
+/** Bytes in one answer to a parser. */
+const MAX_READ = 64 * 1024 * 1024
 const START_MS = 15_000
 /** A process that nobody needs goes. */
 const IDLE_MS = 30_000
@@ -74,11 +82,20 @@ export class Inspector {
     }
     const send = (message: ToInspector): void =>
       void child.send(message, (error) => error && resolve({ kind: 'died', how: error.message }))
+    const died = (how: string): void => {
+      resolve({ kind: 'died', how })
+      this.#stop()
+    }
     const onMessage = (message: FromInspector): void => {
-      if (message.kind === 'done') resolve(message.inspection)
-      else if (message.kind === 'broken') reject(new InspectorError(message.message))
-      else if (message.kind === 'read') {
-        source.read(message.start, message.end).then((bytes) => send({ kind: 'bytes', bytes }), reject)
+      if (message.kind === 'broken') died(message.message)
+      else if (message.kind === 'done') {
+        const inspection = inspectionFrom(message.inspection)
+        if (inspection === undefined) died('it said what makes no sense')
+        else resolve(inspection)
+      } else if (message.kind === 'read') {
+        const { start, end } = message
+        if (!isReadable(source, start, end)) died('it asked for what no file has')
+        else source.read(start, end).then((bytes) => send({ kind: 'bytes', bytes }), reject)
       }
     }
     const onExit = (code: number | null, signal: string | null): void =>
@@ -149,6 +166,12 @@ export class Inspector {
     this.#child?.kill('SIGKILL')
     this.#child = undefined
   }
+}
+
+/** As much as any parser asks for at a time, and nothing but bytes of the file. */
+function isReadable({ size }: MediaSource, start: number, end: number): boolean {
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end)
+  return whole && 0 <= start && start < end && end <= size && end - start <= MAX_READ
 }
 
 /** 0 where the system does not tell: V8's own limit and the time hold there too. */
