@@ -6,8 +6,9 @@ import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { ListMediaRequest, MediaRecords } from '../media-records.ts'
 import { folderOperations } from './media-folders.ts'
-import { grantColumns, grantFromRow, mediaColumns, mediaFromRow } from './media-rows.ts'
-import { ownerColumns, type Row, type SqlValue, uploadFromRow } from './rows.ts'
+import { grantOperations } from './media-grants.ts'
+import { mediaColumns, mediaFromRow } from './media-rows.ts'
+import { type Row, type SqlValue, uploadFromRow } from './rows.ts'
 
 export interface MediaStatements {
   run(text: string, ...values: SqlValue[]): number
@@ -145,92 +146,17 @@ export function mediaOperations(statements: MediaStatements): MediaOperations {
     )
   }
 
+  const placeOf = (folder: string, path: readonly string[], at: number): string =>
+    folderAt(folderOr(folder), path, at)
+
   return {
     ...folders,
+    ...grantOperations(statements, { find, put, unfinished, removeBytes: remove, placeOf }),
     hasBytes: (id) => one('SELECT 1 FROM media_files WHERE id = ? AND version IS NOT NULL', id) !== undefined,
-
-    insertGrant(grant, most) {
-      const { owner_role, owner_sub } = ownerColumns(grant.owner)
-      const open = one(
-        'SELECT count(*) AS n FROM media_grants WHERE used = 0 AND owner_role = ? AND owner_sub IS ?',
-        owner_role,
-        owner_sub,
-      )
-      if (Number(open?.n) >= most) return false
-      const columns = grantColumns(grant)
-      run(
-        `INSERT INTO media_grants (${Object.keys(columns).join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        ...Object.values(columns),
-      )
-      return true
-    },
-
-    findGrant(fingerprint) {
-      const row = one('SELECT * FROM media_grants WHERE fingerprint = ?', fingerprint)
-      return row && grantFromRow(row)
-    },
 
     openMediaUploads: unfinished,
 
-    finalizeGrant(fingerprint, name, at) {
-      const row = one('SELECT * FROM media_grants WHERE fingerprint = ?', fingerprint)
-      if (row === undefined) return { kind: 'unknown' }
-      const grant = grantFromRow(row)
-      if (grant.used) {
-        const file = find(grant.file)
-        return file === undefined ? { kind: 'unknown' } : { kind: 'again', file }
-      }
-      const object = findObject(MEDIA_BUCKET, grant.file)
-      // An upload that was begun after these bytes came is to take their place.
-      const newer = unfinished(grant.file).some(({ createdAt }) => createdAt >= (object?.createdAt ?? 0))
-      if (object === undefined || newer) return { kind: 'incomplete' }
-      if (object.size === 0 || (grant.size !== undefined && grant.size !== object.size)) {
-        return { kind: 'size', actual: object.size, declared: grant.size }
-      }
-      run('UPDATE media_grants SET used = 1 WHERE fingerprint = ?', fingerprint)
-      const { fingerprint: _, kind: __, file: id, path, size: ___, expiresAt: ____, used, ...terms } = grant
-      const file = put({
-        ...terms,
-        id,
-        name: name ?? grant.name ?? object.headers.fileName ?? id,
-        folder: folderAt(folderOr(grant.folder), path, at),
-        status: 'PENDING',
-        deleted: false,
-        createdAt: at,
-        updatedAt: at,
-        version: object.version,
-        size: object.size,
-        mediaType: 'UNKNOWN',
-        type: undefined,
-        facts: {},
-        md5: undefined,
-        sha256: undefined,
-        failure: undefined,
-        sourceUrl: undefined,
-        importing: undefined,
-      })
-      return { kind: 'finalized', file }
-    },
-
-    forgetGrants(before, limit, at) {
-      const rows = all(
-        `SELECT * FROM media_grants AS g WHERE expires_at <= ? AND NOT EXISTS (
-           SELECT 1 FROM uploads AS u WHERE u.face = 'media' AND u.key = g.file
-             AND (u.state IN ('open', 'finishing') OR (u.state = 'complete' AND u.ended_at > ?)))
-         LIMIT ?`,
-        before,
-        before,
-        limit,
-      )
-      for (const { fingerprint, file, used } of rows) {
-        if (used === 0) remove(String(file), at)
-        run('DELETE FROM media_grants WHERE fingerprint = ?', String(fingerprint))
-      }
-      return rows.length
-    },
-
-    insertMedia: (file, path) =>
-      put({ ...file, folder: folderAt(folderOr(file.folder), path, file.createdAt) }),
+    insertMedia: (file, path) => put({ ...file, folder: placeOf(file.folder, path, file.createdAt) }),
 
     findMedia: (ids) => ids.flatMap((id) => find(id) ?? []),
 

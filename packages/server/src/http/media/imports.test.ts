@@ -1,44 +1,10 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import { samples } from '../../media/testing/samples.ts'
 import { type MediaServer, startMediaServer, type WireFile } from '../testing/media.ts'
-
-/** What a source does with each request, in turn; the last one for all that follow. */
-type Step = (req: IncomingMessage, res: ServerResponse) => void
-
-interface Source {
-  readonly url: string
-  readonly port: number
-  readonly requests: IncomingMessage['headers'][]
-}
-
-const ended: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const end of ended.splice(0)) await end()
-})
-
-async function source(steps: Step | readonly Step[], address = '127.0.0.1'): Promise<Source> {
-  const list = [steps].flat()
-  const requests: IncomingMessage['headers'][] = []
-  const server = createServer((req, res) => {
-    const step = list[Math.min(requests.length, list.length - 1)]
-    requests.push(req.headers)
-    step?.(req, res)
-  })
-  server.listen(0, address)
-  await once(server, 'listening')
-  ended.push(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  })
-  const { port } = server.address() as AddressInfo
-  return { url: `http://${address}:${port}/some/file.txt`, port, requests }
-}
+import { type Step, source, status } from '../testing/source.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 300_000 }, (_, i) => 97 + ((i * 7) % 26)))
 const MD5 = createHash('md5').update(BYTES).digest('hex')
@@ -67,35 +33,19 @@ const breaking =
     res.writeHead(200, declared === null ? headers : { 'Content-Length': declared, ...headers })
     res.write(BYTES.subarray(0, sent))
   }
-const status =
-  (code: number, headers: Record<string, string> = {}): Step =>
-  (_req, res) =>
-    void res.writeHead(code, headers).end()
-
 const cutting: Step = (req) => void req.socket.destroy()
 
-const names = new Map<string, string[][]>()
-/** A name's next answer; the last one for all that follow. */
-const resolve = async (host: string): Promise<string[]> => {
-  const answers = names.get(host) ?? []
-  return (answers.length > 1 ? answers.shift() : answers[0]) ?? []
-}
-
 let server: MediaServer
-/** Has nothing admitted. */
-let strict: MediaServer
 beforeAll(async () => {
   const importLimits = { pauses: [10], fruitless: 3, time: 20_000 }
   server = await startMediaServer({
     args: ['--max-size', '1mb', '--idle-timeout', '1s'],
     file: { importAllow: ['127.0.0.1'] },
-    parts: { importLimits, resolve },
+    parts: { importLimits },
   })
-  strict = await startMediaServer({ parts: { importLimits, resolve } })
 })
 afterAll(async () => {
   await server.close()
-  await strict.close()
 })
 
 const begin = async (url: string, wish: object = {}, on = server): Promise<WireFile> =>
@@ -282,74 +232,5 @@ describe('a source that', () => {
     } finally {
       await hasty.close()
     }
-  })
-})
-
-describe('where the server must not go', () => {
-  const refused = async (url: string, on = strict): Promise<void> => {
-    expect((await imported(url, {}, on)).error).toMatchObject({ code: 'FORBIDDEN_URL' })
-  }
-
-  test('is not asked, however it is written', async () => {
-    const { port, requests } = await source(good)
-    for (const host of [
-      '127.0.0.1',
-      '127.1',
-      '2130706433',
-      '0x7f000001',
-      '017700000001',
-      '[::ffff:127.0.0.1]',
-      '0',
-    ]) {
-      await refused(`http://${host}:${port}/`)
-    }
-    names.set('inside.example', [['127.0.0.1']])
-    names.set('both.example', [['93.184.215.14', '127.0.0.1']])
-    for (const host of ['inside.example', 'both.example']) await refused(`http://${host}:${port}/`)
-    expect(requests).toEqual([])
-  })
-
-  test('is not reached by a redirect', async () => {
-    const inside = await source(good, '127.0.0.2')
-    for (const location of [
-      inside.url,
-      `//127.0.0.2:${inside.port}/`,
-      `http://[::ffff:127.0.0.2]:${inside.port}/`,
-    ]) {
-      const { url } = await source(status(302, { Location: location }))
-      await refused(url, server)
-    }
-    expect(inside.requests).toEqual([])
-  })
-
-  test('is not reached by a name that changes: each connection goes to an address that was checked', async () => {
-    const outside = await source(breaking(1000))
-    const inside = await source(good, '127.0.0.2')
-    // Checked once as allowed; whoever asks again is told another address.
-    names.set('rebinding.example', [['127.0.0.1'], ['127.0.0.2']])
-    await refused(`http://rebinding.example:${outside.port}/`, server)
-    expect(outside.requests).toHaveLength(1)
-    expect(outside.requests[0]?.host).toBe(`rebinding.example:${outside.port}`)
-    expect(inside.requests).toEqual([])
-  })
-
-  test('what was meant for one origin is not sent to another', async () => {
-    const other = await source(good)
-    const { url, requests } = await source(status(302, { Location: other.url }))
-    await imported(url, { urlHeaders: { Authorization: 'Bearer mine' } })
-    expect(requests[0]?.authorization).toBe('Bearer mine')
-    expect(other.requests[0]?.authorization).toBeUndefined()
-  })
-
-  test.each([
-    [{ url: 'file:///etc/passwd' }],
-    [{ url: 'gopher://127.0.0.1/' }],
-    [{ url: 'http://user:password@example.com/' }],
-    [{ url: 'http://' }],
-    [{ url: 'http://example.com/', urlHeaders: { Host: 'inside' } }],
-    [{ url: 'http://example.com/', urlHeaders: { 'X-A': 'b\r\nX-C: d' } }],
-    [{ url: 'http://example.com/', urlHeaders: { 'Transfer-Encoding': 'chunked' } }],
-  ])('is refused at once where the wish itself is wrong: %o', async (wish) => {
-    expect((await strict.call('POST', '/files/import', wish)).status).toBe(400)
   })
 })
