@@ -129,3 +129,15 @@ test('what is not finalized is gone when its time is over, token and bytes', asy
   expect((await finalize(left)).status).toBe(404)
   expect((await send(file.url, 'GET')).text).toBe('hello')
 }, 30_000)
+
+test('every URL begins with the public one, where there is one', async () => {
+  const server = await start({ args: ['--public-url', 'https://media.example/pawl'] })
+  const prefix = 'https://media.example/pawl/site-media/v1'
+  const { uploadUrl } = await server.files.generateFileResumableUploadUrl('text/plain')
+  expect(uploadUrl).toBe(`${prefix}/uploads`)
+  const plain = (await server.files.generateFileUploadUrl('text/plain')).uploadUrl ?? ''
+  expect(plain.startsWith(`${prefix}/plain-uploads/`)).toBe(true)
+  const put = await send(plain.replace('https://media.example/pawl', server.url), 'PUT', {}, 'hello')
+  const { file } = JSON.parse(put.text) as { file: WireFile }
+  expect(file.url).toBe(`${prefix}/media/${file.id}`)
+})
