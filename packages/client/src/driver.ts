@@ -50,6 +50,8 @@ export interface Payload {
    * the next one is asked for: for consumers that are done with it by then.
    */
   blocks(options?: { readonly reuse: boolean }): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
+  note(crc64nvme: bigint): void
 }
 
 /** What the provider says about a finished object. */
@@ -70,7 +72,7 @@ interface DriverCalls<Session extends Json> {
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
   /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
-  readonly digest?: 'crc32'
+  readonly digest?: 'crc32' | 'crc64nvme'
 }
 
 /** A growing range. Several of them only where the provider can join them. */

@@ -19,10 +19,10 @@ export async function finish(
     stop.throwIfAborted()
     desk.enter('sending')
     const sent = await course.send(session, stop)
-    if (sent) return proved(transfer, sent, await wholeDigest(transfer), stop)
+    if (sent) return proved(transfer, sent, await wholeDigest(transfer, stop), stop)
     await desk.ready(stop)
     desk.enter('finishing')
-    const digest = await wholeDigest(transfer)
+    const digest = await wholeDigest(transfer, stop)
     try {
       const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
       return await proved(transfer, result, digest, stop)
@@ -37,7 +37,11 @@ export async function finish(
 }
 
 /** The digest that the provider will report, if it is one that was computed while sending. */
-export async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
+export async function wholeDigest(
+  { driver, grid, stretches, source }: Transfer,
+  stop: AbortSignal,
+): Promise<Digest | undefined> {
+  if (stretches) return stretches.digest(source, stop)
   if (driver.digest === undefined || grid === undefined) return undefined
   return (await import('./whole.ts')).crc32Of(source, grid)
 }

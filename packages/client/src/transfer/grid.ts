@@ -82,10 +82,7 @@ export class Grid {
 
   #settle(index: number, crc: number): void {
     if (this.#known[index] === 1 && this.#crcs[index] !== crc) {
-      throw new FilesError(
-        'BodyChanged',
-        `the body is no longer what it was (bytes ${this.start(index)}–${this.end(index) - 1} differ); upload it anew`,
-      )
+      throw bodyChanged(this.start(index), this.end(index))
     }
     this.#crcs[index] = crc
     this.#known[index] = 1
@@ -123,6 +120,14 @@ export class Grid {
     }
     return crc
   }
+}
+
+/** @param end Exclusive. */
+export function bodyChanged(start: number, end: number): FilesError {
+  return new FilesError(
+    'BodyChanged',
+    `the body is no longer what it was (bytes ${start}–${end - 1} differ); upload it anew`,
+  )
 }
 
 function notItsCells(): FilesError {

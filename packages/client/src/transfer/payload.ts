@@ -6,6 +6,7 @@ import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
+import type { Stretches } from './stretches.ts'
 
 export const BLOCK = 1024 * 1024
 const SLICE = 256 * 1024
@@ -16,6 +17,8 @@ export interface Road {
   readonly source: Source
   /** Absent when nobody can ask for a token or a digest. */
   readonly grid: Grid | undefined
+  /** Only where the provider will report a CRC-64/NVME. */
+  readonly stretches: Stretches | undefined
   readonly pace: Pace
   readonly progress: Progress
   readonly memory: Budget
@@ -57,6 +60,7 @@ export function payloadFor(
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
+    note: (crc) => road.stretches?.note(start, size, crc),
   }
   return {
     payload,

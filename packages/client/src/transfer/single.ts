@@ -1,4 +1,5 @@
 import type { PartsDriver, ProviderResult } from '../driver.ts'
+import { proved, wholeDigest } from './finish.ts'
 import { payloadFor } from './payload.ts'
 import { patienceOf, type Transfer } from './transfer.ts'
 import { unhurried } from './unhurried.ts'
@@ -25,7 +26,7 @@ export async function putWhole(
         }
       })
       progress.acknowledged(intent.size)
-      return result
+      return await proved(transfer, result, await wholeDigest(transfer, stop), stop)
     } catch (error) {
       stop.throwIfAborted()
       await patience.after(error, stop)

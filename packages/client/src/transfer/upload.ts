@@ -54,6 +54,7 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     ...job,
     desk,
     grid: undefined,
+    stretches: undefined,
     pace: new Pace(() => desk.maxBytesPerSecond),
     progress: new Progress(desk, intent.size, job.onProgress),
     memory: new Budget(MEMORY),
@@ -66,7 +67,9 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   try {
     if (token) keep(adopt(job, token))
     const grid = await gridFor(job, token)
-    const transfer: Transfer = { ...bare, grid }
+    const stretches =
+      driver.digest === 'crc64nvme' ? new (await import('./stretches.ts')).Stretches() : undefined
+    const transfer: Transfer = { ...bare, grid, stretches }
     await desk.ready(stop)
     if (driver.prepare)
       await insist(transfer, stop, patienceOf(transfer, stop), async (call) => driver.prepare?.(call))
@@ -131,7 +134,7 @@ async function goOn(
   if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
   verified()
   const found = await course.locate(session, stop, patienceOf(transfer, stop))
-  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
+  if (found) return proved(transfer, found, await wholeDigest(transfer, stop), stop)
   return finish(transfer, course, session, stop)
 }
 

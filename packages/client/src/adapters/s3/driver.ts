@@ -4,22 +4,19 @@
  * An object remembers the upload that made it in its metadata. Only that proves, when the answer to Complete
  * was lost, that the object under the key is ours and not somebody else's.
  */
-import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../../digest.ts'
 import type {
   Call,
   PartReceipt,
   PartsDriver,
   PartsState,
-  Payload,
   ProviderResult,
   UploadIntent,
 } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
-import { crc32 } from '../../transfer/crc32.ts'
-import { inSlices, WHOLE } from '../../transfer/payload.ts'
+import { checked, checkedUpload, demanded, digestIn, type S3Checksum } from './checksum.ts'
 import { metadataHeaders, OWN_METADATA } from './metadata.ts'
 import { type S3Wire, s3Error } from './wire.ts'
 import { elements, escapeXml, text } from './xml.ts'
@@ -35,7 +32,11 @@ export interface S3Session {
   readonly mark: string
 }
 
-export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDriver<S3Session> {
+export function s3Driver(
+  wire: S3Wire,
+  key: string,
+  checksum: S3Checksum | undefined,
+): PartsDriver<S3Session> {
   const what = `uploading ${JSON.stringify(key)}`
 
   /** The object, if this very upload made it. */
@@ -50,7 +51,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
     if (response.status >= 300) throw await s3Error(what, response)
     const ours = response.header(`x-amz-meta-${OWN_METADATA}`) === mark
     if (!ours || Number(response.header('content-length')) !== intent.size) return undefined
-    return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
+    return resultOf(response.header('etag'), digestIn(checksum, response))
   }
 
   async function list({ uploadId }: S3Session, call: Call): Promise<PartReceipt[] | undefined> {
@@ -82,7 +83,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
 
   return {
     shape: 'parts',
-    ...(checksum ? { digest: 'crc32' as const } : {}),
+    ...(checksum && { digest: checksum }),
     part: {
       min: 5 * MIB,
       max: 5 * 1024 * MIB,
@@ -105,7 +106,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
           },
           call,
         )
-        return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
+        return resultOf(response.header('etag'), digestIn(checksum, response))
       },
     },
     begin: async (intent, _partSize, call) => {
@@ -113,7 +114,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
       const headers = {
         ...objectHeaders(intent),
         [`x-amz-meta-${OWN_METADATA}`]: mark,
-        ...(checksum && { 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT' }),
+        ...checkedUpload(checksum),
       }
       const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
       const uploadId = text(await response.text(), 'UploadId')
@@ -164,7 +165,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
         'content-type': 'application/xml',
         ...conditionHeaders(intent),
         ...(checksum && { 'x-amz-mp-object-size': String(intent.size) }),
-        ...(digest && { 'x-amz-checksum-crc32': digest.value, 'x-amz-checksum-type': 'FULL_OBJECT' }),
+        ...demanded(digest),
       }
       const response = await wire.send({ method: 'POST', key, query: { uploadId }, headers, body }, call)
       const xml = await response.text()
@@ -172,7 +173,9 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
       if (response.status < 300 && text(xml, 'Code') === undefined) {
         const etag = text(xml, 'ETag')
         // One service leaves the tag empty the first time.
-        return etag ? resultOf(etag, text(xml, 'ChecksumCRC32')) : ((await made(session, intent, call)) ?? {})
+        return etag
+          ? resultOf(etag, digestIn(checksum, response, xml))
+          : ((await made(session, intent, call)) ?? {})
       }
       const error = await s3Error(what, response)
       // The parts were checked one by one: if they do not add up, sending them again would not help.
@@ -199,27 +202,6 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
   }
 }
 
-/** A piece with its CRC-32 in the headers. Large pieces are read twice: the header comes before the body. */
-async function checked(payload: Payload, checksum: boolean, call: Call) {
-  if (!checksum) return { body: payload, headers: {} }
-  if (payload.size <= WHOLE) {
-    const bytes = await payload.bytes()
-    return { body: inSlices(payload, bytes), headers: checksumHeader(crc32(bytes)) }
-  }
-  let crc = 0
-  for await (const block of payload.read()) {
-    call.touch()
-    crc = crc32(block, crc)
-  }
-  return { body: payload, headers: checksumHeader(crc) }
-}
-
-function checksumHeader(crc: number): Record<string, string> {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, crc)
-  return { 'x-amz-checksum-crc32': encodeBase64(bytes) }
-}
-
 function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): Record<string, string> {
   return {
     'content-type': contentType,
@@ -233,9 +215,7 @@ function conditionHeaders({ condition }: UploadIntent): Record<string, string> {
   return condition.type === 'create' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
 }
 
-function resultOf(etag: string | undefined, crc: string | undefined): ProviderResult {
-  const digest: Digest | undefined =
-    crc === undefined || crc.includes('-') ? undefined : { algorithm: 'crc32', value: crc }
+function resultOf(etag: string | undefined, digest: Digest | undefined): ProviderResult {
   return { ...(etag ? { etag } : {}), ...(digest ? { digest } : {}) }
 }
 

@@ -38,21 +38,53 @@ describe('s3', () => {
   const parts = { multipart: { partSize: 5 * MIB } }
   const isComplete = (method: string, url: URL) => method === 'POST' && url.searchParams.has('uploadId')
 
-  it('proves the whole object with its CRC-32 and returns it', async () => {
-    const { digest } = await files().upload('a', body, parts)
-    expect(digest).toEqual({ algorithm: 'crc32', value: server.objects.get('a')?.checksum })
-  })
-
-  it('does not accept an object whose parts do not add up to the body', async () => {
-    server.intercept = (method, url) => {
+  describe.each(['crc32', 'crc64nvme'] as const)('with %s', (checksum) => {
+    /** The store loses its memory of one byte, after it acknowledged the part. */
+    const forgetful = (method: string, url: URL) => {
       const [upload] = server.uploads.values()
       const part = upload?.parts.get(1)
-      // The store loses its memory of one byte, after it acknowledged the part.
       if (isComplete(method, url) && part) part.bytes[7] = (part.bytes[7] ?? 0) ^ 1
       return undefined
     }
-    await expect(files().upload('a', body, parts)).rejects.toMatchObject({ code: 'Corrupted' })
-    expect(server.objects.has('a')).toBe(false)
+
+    // In parts that are held, in parts that are streamed, in one request, and nothing at all.
+    it.each([
+      [12 * MIB, 5 * MIB],
+      [39 * MIB, 17 * MIB],
+      [MIB, 5 * MIB],
+      [0, 5 * MIB],
+    ])('proves the whole object and returns its digest (%d bytes in parts of %d)', async (size, partSize) => {
+      const bytes = randomBytes(size)
+      const { digest } = await files({ checksum }).upload('a', bytes, { multipart: { partSize } })
+      const stored = server.objects.get('a')
+      expect(digest).toEqual({ algorithm: checksum, value: stored?.checksum })
+      expect([stored?.algorithm, same(stored?.bytes, bytes)]).toEqual([checksum, true])
+    })
+
+    it('refuses an object whose parts do not add up to the body, in the store', async () => {
+      server.intercept = forgetful
+      await expect(files({ checksum }).upload('a', body, parts)).rejects.toMatchObject({ code: 'Corrupted' })
+      expect(server.objects.has('a')).toBe(false)
+    })
+
+    it('compares what the store reports with what was read, when the store did not', async () => {
+      server.unwatchful = true
+      server.intercept = forgetful
+      await expect(files({ checksum }).upload('a', body, parts)).rejects.toMatchObject({ code: 'Corrupted' })
+    })
+
+    it('knows the digest of an upload that another process began', async () => {
+      const control = new UploadControl()
+      const stop = new AbortController()
+      const onProgress = ({ loaded }: { loaded: number }) => loaded > 0 && stop.abort()
+      const begun = { multipart: { partSize: 5 * MIB, concurrency: 1 }, control, signal: stop.signal }
+      await files({ checksum })
+        .upload('a', body, { ...begun, onProgress })
+        .catch(() => {})
+      const token = JSON.stringify(control)
+      const { digest } = await files({ checksum }).upload('a', body, { control: UploadControl.from(token) })
+      expect(digest).toEqual({ algorithm: checksum, value: server.objects.get('a')?.checksum })
+    })
   })
 
   it('sees an error inside a 200', async () => {

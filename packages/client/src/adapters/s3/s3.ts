@@ -1,7 +1,7 @@
 /**
  * S3 and services that speak it. https://docs.aws.amazon.com/AmazonS3/latest/API/
  *
- * Can: multipart uploads resumed from ListParts, full-object CRC-32, conditions, every file operation, presigned
+ * Can: multipart uploads resumed from ListParts, full-object CRC-32 or CRC-64/NVME, conditions, every file operation, presigned
  * URLs; a `sign` callback instead of credentials, for browsers (then no `url` without a public base, and no
  * `signedUploadUrl`: the backend signs).
  * Cannot: copy objects above 5 GiB, enforce sizes on signed uploads.
@@ -57,7 +57,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       maxExpiresIn: MAX_EXPIRES,
       resumable: true,
     },
-    driver: (intent) => s3Driver(wire, checkKey(intent.key), checksum === 'crc32'),
+    driver: (intent) => s3Driver(wire, checkKey(intent.key), checksum === 'off' ? undefined : checksum),
 
     download: async (key, range, call) => {
       const headers = range ? { range: `bytes=${range.start}-${range.end ?? ''}` } : {}
