@@ -8,6 +8,7 @@ import type { Digest } from '../../digest.ts'
 import type {
   Call,
   PartReceipt,
+  PartRule,
   PartsDriver,
   PartsState,
   ProviderResult,
@@ -30,6 +31,35 @@ export interface S3Session {
   readonly uploadId: string
   /** What the object will remember. */
   readonly mark: string
+  /** What its parts are checked with: the store takes no other. */
+  readonly checksum: S3Checksum | 'off'
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const PART_RULE: PartRule = {
+  min: 5 * MIB,
+  max: 5 * 1024 * MIB,
+  maxCount: 10_000,
+  maxSize: Math.floor(48.8 * 1024 ** 4),
+  multiple: 1,
+  preferred: 8 * MIB,
+}
+
+/** Creates a multipart upload whose object will have these headers and a mark of its own. */
+export async function createUpload(
+  wire: S3Wire,
+  key: string,
+  shown: Readonly<Record<string, string>>,
+  checksum: S3Checksum | undefined,
+  call: Call,
+): Promise<S3Session> {
+  const what = `beginning to write ${JSON.stringify(key)}`
+  const mark = crypto.randomUUID()
+  const headers = { ...shown, [`x-amz-meta-${OWN_METADATA}`]: mark, ...checkedUpload(checksum) }
+  const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
+  const uploadId = text(await response.text(), 'UploadId')
+  if (uploadId) return { bucket: wire.bucket, key, uploadId, mark, checksum: checksum ?? 'off' }
+  throw new FilesError('Provider', `${what}: the answer names no UploadId`, undefined, { retryable: false })
 }
 
 export function s3Driver(
@@ -84,14 +114,7 @@ export function s3Driver(
   return {
     shape: 'parts',
     ...(checksum && { digest: checksum }),
-    part: {
-      min: 5 * MIB,
-      max: 5 * 1024 * MIB,
-      maxCount: 10_000,
-      maxSize: Math.floor(48.8 * 1024 ** 4),
-      multiple: 1,
-      preferred: 8 * MIB,
-    },
+    part: PART_RULE,
     single: {
       max: 5 * MIB,
       put: async (intent, payload, call) => {
@@ -109,29 +132,19 @@ export function s3Driver(
         return resultOf(response.header('etag'), digestIn(checksum, response))
       },
     },
-    begin: async (intent, _partSize, call) => {
-      const mark = crypto.randomUUID()
-      const headers = {
-        ...objectHeaders(intent),
-        [`x-amz-meta-${OWN_METADATA}`]: mark,
-        ...checkedUpload(checksum),
-      }
-      const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
-      const uploadId = text(await response.text(), 'UploadId')
-      if (uploadId) return { bucket: wire.bucket, key, uploadId, mark }
-      throw new FilesError('Provider', `${what}: the answer names no UploadId`, undefined, {
-        retryable: false,
-      })
-    },
+    begin: (intent, _partSize, call) => createUpload(wire, key, objectHeaders(intent), checksum, call),
     adopt: (session) => {
       const adopted = {
         bucket: sessionText(session, 'bucket'),
         key: sessionText(session, 'key'),
         uploadId: sessionText(session, 'uploadId'),
         mark: sessionText(session, 'mark'),
+        checksum: checksum ?? ('off' as const),
       }
       if (adopted.bucket !== wire.bucket) throw wrongPlace('bucket', adopted.bucket, wire.bucket)
       if (adopted.key !== key) throw wrongPlace('key', adopted.key, key)
+      const begun = sessionText(session, 'checksum')
+      if (begun !== adopted.checksum) throw wrongPlace('checksum', begun, adopted.checksum)
       return adopted
     },
     probe: async (session, intent, call): Promise<PartsState> => {

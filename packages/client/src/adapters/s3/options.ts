@@ -49,6 +49,10 @@ export interface S3Options {
   readonly checksum?: S3Checksum | 'off'
   /** Whether the service honours `If-None-Match` and `If-Match` on uploads. Default true. */
   readonly conditions?: boolean
+  /**
+   * Whether the service takes uploads from forms with a signed policy: only those can be held to a size. Default true.
+   */
+  readonly forms?: boolean
   /** Other names for the same service in errors and tokens: presets set it. */
   readonly name?: string
   /** Where objects can be read by anyone, for `url()` without a signature. */

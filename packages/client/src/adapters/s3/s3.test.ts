@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { operations } from '../../../test/operations.ts'
+import { pages } from '../../../test/s3/browser.ts'
+import { copies } from '../../../test/s3/copies.ts'
+import { forms } from '../../../test/s3/forms.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { hasCeph, startCeph } from '../../../test/servers/ceph.ts'
 import type { S3Server } from '../../../test/servers/s3-server.ts'
@@ -42,6 +45,11 @@ function suite(name: string, start: () => Promise<S3Server>, conditions: boolean
     afterAll(() => server?.close())
     scenarios(`s3 on ${name}`, () => worldOf(server, 'scenarios', conditions))
     operations(`s3 on ${name}`, () => worldOf(server, 'operations', conditions))
+    describe('a copy', () => copies(() => server))
+    // Swift has neither.
+    if (name !== 'Ceph') return
+    describe('a signed form', () => forms(() => server))
+    describe('a page', () => pages(() => server))
   })
 }
 

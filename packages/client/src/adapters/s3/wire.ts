@@ -27,11 +27,13 @@ export interface S3Wire {
   urlOf(request: S3Request): string
   /** Absent when a `sign` callback signs. */
   presign: ((request: S3Request, expiresIn: number) => Promise<SignedRequest>) | undefined
+  /** Signs a form's policy. Absent when a `sign` callback signs, and where the service takes no forms. */
+  form: Signer['form'] | undefined
   refresh(): Promise<boolean>
 }
 
 export function s3Wire(options: S3Options): S3Wire {
-  const { bucket, region = 'us-east-1', sign, credentials, http: send = http } = options
+  const { bucket, region = 'us-east-1', sign, credentials, forms = true, http: send = http } = options
   const base = baseOf(options)
   let current: Promise<S3Credentials> | undefined
   const known = () =>
@@ -82,6 +84,7 @@ export function s3Wire(options: S3Options): S3Wire {
       return response
     },
     presign: own && ((request, expiresIn) => own.presign(unsigned(request), expiresIn)),
+    form: forms ? own?.form : undefined,
     refresh: async () => {
       current = undefined
       return typeof credentials === 'function' || sign !== undefined
