@@ -69,9 +69,12 @@ export function s3Driver(
 ): PartsDriver<S3Session> {
   const what = `uploading ${JSON.stringify(key)}`
 
+  /** Of an upload in one request. */
+  let mark: string | undefined
+
   /** The object, if this very upload made it. */
   async function made(
-    { mark }: S3Session,
+    { mark }: Pick<S3Session, 'mark'>,
     intent: UploadIntent,
     call: Call,
   ): Promise<ProviderResult | undefined> {
@@ -106,7 +109,10 @@ export function s3Driver(
           etag: text(part, 'ETag') ?? '',
         })
       }
-      marker = text(xml, 'IsTruncated') === 'true' ? text(xml, 'NextPartNumberMarker') : undefined
+      const next = text(xml, 'IsTruncated') === 'true' ? text(xml, 'NextPartNumberMarker') : undefined
+      if (next !== undefined && Number(next) <= Number(marker ?? 0))
+        throw new FilesError('Provider', `${what}: the list of parts does not go on behind part ${marker}`)
+      marker = next
     } while (marker !== undefined)
     return parts
   }
@@ -118,18 +124,18 @@ export function s3Driver(
     single: {
       max: 5 * MIB,
       put: async (intent, payload, call) => {
-        const { body, headers } = await checked(payload, checksum, call)
-        const response = await wire.expect(
-          what,
-          {
-            method: 'PUT',
-            key,
-            headers: { ...objectHeaders(intent), ...conditionHeaders(intent), ...headers },
-            body,
-          },
-          call,
-        )
-        return resultOf(response.header('etag'), digestIn(checksum, response))
+        const { body, headers: sums } = await checked(payload, checksum, call)
+        // Only a condition can refuse the repetition of a request whose answer was lost.
+        mark ??= intent.condition && crypto.randomUUID()
+        const marked = mark === undefined ? {} : { [`x-amz-meta-${OWN_METADATA}`]: mark }
+        const headers = { ...objectHeaders(intent), ...conditionHeaders(intent), ...marked, ...sums }
+        const response = await wire.send({ method: 'PUT', key, headers, body }, call)
+        if (response.status < 300) return resultOf(response.header('etag'), digestIn(checksum, response))
+        const error = await s3Error(what, response)
+        const result =
+          error.code === 'Conflict' && mark !== undefined ? await made({ mark }, intent, call) : undefined
+        if (result) return result
+        throw error
       },
     },
     begin: (intent, _partSize, call) => createUpload(wire, key, objectHeaders(intent), checksum, call),

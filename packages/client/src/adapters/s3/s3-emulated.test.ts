@@ -183,6 +183,74 @@ describe('s3', () => {
     expect(asked).toBe(2)
   })
 
+  it('asks again for credentials that could not be had for the moment', async () => {
+    let asked = 0
+    const flaky = async () => {
+      if (++asked < 3) throw new Error('the metadata service did not answer')
+      return credentials
+    }
+    await files({ credentials: flaky }).upload('a', body, parts)
+    expect(asked).toBe(3)
+  })
+
+  it('waits for a store that asks to slow down, and sends nothing twice', async () => {
+    let left = 4
+    const acknowledged: string[] = []
+    server.intercept = (method, url) => {
+      if (method !== 'PUT') return undefined
+      if (left-- > 0) return { status: 503, code: 'SlowDown' }
+      acknowledged.push(url.searchParams.get('partNumber') ?? '')
+      return undefined
+    }
+    await files().upload('a', body, parts)
+    expect(acknowledged.sort()).toEqual(['1', '2', '3'])
+    // Nothing was taken, so nothing had to be asked for.
+    expect(server.requests.filter(({ method }) => method === 'GET')).toEqual([])
+  })
+
+  it.each([
+    ['in one request', MIB],
+    ['in parts', 12 * MIB],
+  ])('knows its own object when the answer to a conditional upload %s was lost', async (_how, size) => {
+    const create = { ...parts, condition: { type: 'create' } } as const
+    let lost = 1
+    server.intercept = (method, url) =>
+      (size === MIB ? method === 'PUT' : isComplete(method, url)) && lost-- > 0
+        ? { status: 500, code: 'InternalError', after: true }
+        : undefined
+    await expect(files().upload('a', randomBytes(size), create)).resolves.toMatchObject({ size })
+    expect(lost).toBeLessThan(1)
+    await expect(files().upload('a', randomBytes(size, 3), create)).rejects.toMatchObject({
+      code: 'Conflict',
+    })
+    expect(same(server.objects.get('a')?.bytes, randomBytes(size))).toBe(true)
+  })
+
+  it('gives up on a list of parts that does not go on', async () => {
+    const control = new UploadControl()
+    const stop = new AbortController()
+    const onProgress = ({ loaded }: { loaded: number }) => loaded > 0 && stop.abort()
+    await files()
+      .upload('a', body, { ...parts, control, signal: stop.signal, onProgress })
+      .catch(() => {})
+    server.page = 0
+    const resumed = { control: UploadControl.from(JSON.stringify(control)), retries: 0 }
+    await expect(files().upload('a', body, resumed)).rejects.toMatchObject({ message: /does not go on/ })
+  })
+
+  it('takes up no session whose parts were checked otherwise', async () => {
+    const control = new UploadControl()
+    const stop = new AbortController()
+    const onProgress = ({ loaded }: { loaded: number }) => loaded > 0 && stop.abort()
+    await files()
+      .upload('a', body, { ...parts, control, signal: stop.signal, onProgress })
+      .catch(() => {})
+    const resumed = { control: UploadControl.from(JSON.stringify(control)) }
+    await expect(files({ checksum: 'off' }).upload('a', body, resumed)).rejects.toMatchObject({
+      code: 'Conflict',
+    })
+  })
+
   it('says what is missing when there are no credentials', async () => {
     const bare = new Files({ adapter: s3({ bucket: 'bucket', endpoint: server.endpoint }) })
     await expect(bare.upload('a', 'x')).rejects.toMatchObject({

@@ -36,11 +36,18 @@ export function s3Wire(options: S3Options): S3Wire {
   const { bucket, region = 'us-east-1', sign, credentials, forms = true, http: send = http } = options
   const base = baseOf(options)
   let current: Promise<S3Credentials> | undefined
-  const known = () =>
-    (current ??=
-      typeof credentials === 'function'
-        ? credentials()
-        : Promise.resolve(credentials ?? environmentCredentials()))
+  const known = async () => {
+    current ??= (async () =>
+      typeof credentials === 'function' ? credentials() : (credentials ?? environmentCredentials()))()
+    const asked = current
+    try {
+      return await asked
+    } catch (error) {
+      // A service that gives credentials may fail for a moment: the next request asks it again.
+      if (current === asked) current = undefined
+      throw error
+    }
+  }
   const own: Signer | undefined = sign ? undefined : signer(known, region)
 
   const urlOf = ({ key, query = {} }: S3Request) => {
