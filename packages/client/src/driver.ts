@@ -43,13 +43,18 @@ export interface Payload {
   readonly size: number
   /** The whole piece in memory. Only for pieces that the driver limited in size. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>
-  /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
+  /**
+   * The piece's bytes to look at, before they are sent: neither paced nor counted. A block is only good until the
+   * next one is asked for.
+   */
   read(): AsyncIterable<Uint8Array<ArrayBuffer>>
   /**
    * The piece in blocks of at most 1 MiB, read as they are asked for. With `reuse` a block is only good until
    * the next one is asked for: for consumers that are done with it by then.
    */
   blocks(options?: { readonly reuse: boolean }): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** CRC-32 of the whole piece after `bytes()`, where it follows from what was noted of them; it costs nothing. */
+  noted(): number | undefined
   /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
   note(crc64nvme: bigint): void
 }

@@ -112,8 +112,14 @@ export class Grid {
 
   /** CRC-32 of the whole body, once every cell is known. */
   whole(): number | undefined {
+    return this.between(0, this.size)
+  }
+
+  /** CRC-32 of a stretch, if it is made of whole cells and each of them is known. @param end Exclusive. */
+  between(start: number, end: number): number | undefined {
+    if (start % this.cellSize !== 0 || (end % this.cellSize !== 0 && end !== this.size)) return undefined
     let crc = 0
-    for (let index = 0; index < this.count; index++) {
+    for (let index = start / this.cellSize; this.start(index) < end; index++) {
       const next = this.cell(index)
       if (next === undefined) return undefined
       crc = combineCrc32(crc, next, this.end(index) - this.start(index))

@@ -52,14 +52,17 @@ export function payloadFor(
       return bytes
     },
     read: async function* () {
+      const { reading } = await import('./blocks.ts')
+      const readBlock = reading(road.source, true)
       const end = start + size
-      for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
+      for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
     },
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
+    noted: () => road.grid?.between(start, start + size),
     note: (crc) => road.stretches?.note(start, size, crc),
   }
   return {

@@ -124,7 +124,10 @@ export function pages(server: () => S3Server): void {
       const before = signed.splice(0)
       expect(before).toEqual(['POST uploads', 'PUT partNumber,uploadId', 'PUT partNumber,uploadId'])
       await pick(path)
-      expect(await upload('mine/film.bin', Number.POSITIVE_INFINITY)).toMatchObject({ size: body.length })
+      expect(await upload('mine/film.bin', Number.POSITIVE_INFINITY)).toMatchObject({
+        size: body.length,
+        etag: expect.stringContaining('-4'),
+      })
       expect(signed.splice(0)).toEqual([
         'GET uploadId,max-parts',
         'PUT partNumber,uploadId',
@@ -178,7 +181,7 @@ async function allow(server: S3Server, origin: string): Promise<void> {
   const methods = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'].map(
     (name) => `<AllowedMethod>${name}</AllowedMethod>`,
   )
-  const body = `<CORSConfiguration><CORSRule><AllowedOrigin>${origin}</AllowedOrigin>${methods.join('')}<AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>`
+  const body = `<CORSConfiguration><CORSRule><AllowedOrigin>${origin}</AllowedOrigin>${methods.join('')}<AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-amz-meta-pawl-upload</ExposeHeader></CORSRule></CORSConfiguration>`
   const md5 = createHash('md5').update(body).digest('base64')
   const headers = { 'content-md5': md5, 'content-type': 'application/xml' }
   await raw.expect('allowing pages', { method: 'PUT', query: { cors: '' }, headers, body }, quiet)

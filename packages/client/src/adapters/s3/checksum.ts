@@ -48,7 +48,8 @@ export async function checked(payload: Payload, algorithm: S3Checksum | undefine
   const sum = algorithm === 'crc32' ? crc32Of : await crc64nvmeOf()
   if (payload.size <= WHOLE) {
     const bytes = await payload.bytes()
-    const value = await sum(payload, [bytes])
+    const noted = algorithm === 'crc32' ? payload.noted() : undefined
+    const value = noted === undefined ? await sum(payload, [bytes]) : encodeCrc32(noted)
     return { body: inSlices(payload, bytes), headers: { [checksumHeader(algorithm)]: value } }
   }
   const value = await sum(payload, touching(payload.read(), call))
@@ -60,6 +61,10 @@ type Blocks = AsyncIterable<Uint8Array<ArrayBuffer>> | Iterable<Uint8Array<Array
 async function crc32Of(_payload: Payload, blocks: Blocks): Promise<string> {
   let crc = 0
   for await (const block of blocks) crc = crc32(block, crc)
+  return encodeCrc32(crc)
+}
+
+function encodeCrc32(crc: number): string {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, crc)
   return encodeBase64(bytes)

@@ -4,21 +4,13 @@
  * An object remembers the upload that made it in its metadata. Only that proves, when the answer to Complete
  * was lost, that the object under the key is ours and not somebody else's.
  */
-import type { Digest } from '../../digest.ts'
-import type {
-  Call,
-  PartReceipt,
-  PartRule,
-  PartsDriver,
-  PartsState,
-  ProviderResult,
-  UploadIntent,
-} from '../../driver.ts'
+import type { Call, PartReceipt, PartRule, PartsDriver, PartsState, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
 import { checked, checkedUpload, demanded, digestIn, type S3Checksum } from './checksum.ts'
 import { metadataHeaders, OWN_METADATA } from './metadata.ts'
+import { ownObject, resultOf } from './own-object.ts'
 import { type S3Wire, s3Error } from './wire.ts'
 import { elements, escapeXml, text } from './xml.ts'
 
@@ -72,20 +64,7 @@ export function s3Driver(
   /** Of an upload in one request. */
   let mark: string | undefined
 
-  /** The object, if this very upload made it. */
-  async function made(
-    { mark }: Pick<S3Session, 'mark'>,
-    intent: UploadIntent,
-    call: Call,
-  ): Promise<ProviderResult | undefined> {
-    const headers = checksum ? { 'x-amz-checksum-mode': 'ENABLED' } : {}
-    const response = await wire.send({ method: 'HEAD', key, headers }, call)
-    if (response.status === 404) return undefined
-    if (response.status >= 300) throw await s3Error(what, response)
-    const ours = response.header(`x-amz-meta-${OWN_METADATA}`) === mark
-    if (!ours || Number(response.header('content-length')) !== intent.size) return undefined
-    return resultOf(response.header('etag'), digestIn(checksum, response))
-  }
+  const { made, allowed } = ownObject(wire, key, checksum)
 
   async function list({ uploadId }: S3Session, call: Call): Promise<PartReceipt[] | undefined> {
     const parts: PartReceipt[] = []
@@ -133,7 +112,7 @@ export function s3Driver(
         if (response.status < 300) return resultOf(response.header('etag'), digestIn(checksum, response))
         const error = await s3Error(what, response)
         const result =
-          error.code === 'Conflict' && mark !== undefined ? await made({ mark }, intent, call) : undefined
+          error.code === 'Conflict' && mark !== undefined ? await made(mark, intent, call) : undefined
         if (result) return result
         throw error
       },
@@ -156,7 +135,7 @@ export function s3Driver(
     probe: async (session, intent, call): Promise<PartsState> => {
       const parts = await list(session, call)
       if (parts) return { state: 'open', parts }
-      const result = await made(session, intent, call)
+      const result = await made(session.mark, intent, call)
       return result ? { state: 'complete', result } : { state: 'gone' }
     },
     send: async ({ uploadId }, number, payload, call) => {
@@ -175,6 +154,8 @@ export function s3Driver(
     },
     complete: async (session, intent, parts, digest, call) => {
       const { uploadId } = session
+      const before = await allowed(session.mark, intent, call)
+      if (before) return before
       const list = parts.map(
         ({ number, etag = '' }) =>
           `<Part><PartNumber>${number}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`,
@@ -194,14 +175,14 @@ export function s3Driver(
         // One service leaves the tag empty the first time.
         return etag
           ? resultOf(etag, digestIn(checksum, response, xml))
-          : ((await made(session, intent, call)) ?? {})
+          : ((await made(session.mark, intent, call)) ?? {})
       }
       const error = await s3Error(what, response)
       // The parts were checked one by one: if they do not add up, sending them again would not help.
       if (text(xml, 'Code') === 'BadDigest') throw new FilesError('Corrupted', error.message, error)
       // Also the answer of an upload that is complete already.
       if (error.code === 'SessionGone' || error.code === 'NotFound') {
-        const result = await made(session, intent, call)
+        const result = await made(session.mark, intent, call)
         if (result) return result
       }
       throw response.status < 300 && error.code === 'Provider' ? again(error) : error
@@ -232,10 +213,6 @@ function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): R
 function conditionHeaders({ condition }: UploadIntent): Record<string, string> {
   if (condition === undefined) return {}
   return condition.type === 'create' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
-}
-
-function resultOf(etag: string | undefined, digest: Digest | undefined): ProviderResult {
-  return { ...(etag ? { etag } : {}), ...(digest ? { digest } : {}) }
 }
 
 function again(error: FilesError): FilesError {
