@@ -26,7 +26,7 @@ export interface AzureSession {
 }
 
 export function azureDriver(
-  key: string,
+  { key, condition }: UploadIntent,
   open: () => Promise<BlockBlobClient>,
   refresh: () => Promise<boolean>,
 ): PartsDriver<AzureSession> {
@@ -56,7 +56,9 @@ export function azureDriver(
       preferred: 8 * MIB,
     },
     single: {
-      max: 5 * MIB,
+      // On a condition, repeating a request whose answer was lost would be refused because of its own blob: blocks
+      // tell whose blob it is. There is no block of nothing, though.
+      max: condition === undefined ? 5 * MIB : 0,
       put: (intent, payload, call) =>
         use(call, async (blob) => {
           const bytes = await payload.bytes()

@@ -6,8 +6,10 @@
  * `signedUploadUrl`: the backend signs).
  * Cannot: copy from another bucket.
  *
- * Requests are signed and sent here, without the AWS SDK: its own streaming and checksum code costs nine times
- * the CPU, and a browser that uploads with a `sign` callback should not have to load it.
+ * In a page the bucket's CORS rules have to expose `ETag` and `x-amz-meta-pawl-upload`.
+ *
+ * Requests are signed and sent here, without the AWS SDK. Why, and what keeps it right, stands in
+ * docs/design/client.md, "S3 without the SDK".
  */
 import type { Adapter } from '../../adapter.ts'
 import type { Call } from '../../driver.ts'
