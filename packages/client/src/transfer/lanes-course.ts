@@ -28,7 +28,7 @@ export function lanesCourse(
         offsets = begun.offsets
         return begun.session
       } finally {
-        land()
+        land(false)
       }
     },
     locate: async (session, stop, patience) => {

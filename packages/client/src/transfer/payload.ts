@@ -6,7 +6,6 @@ import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
-import type { Stretches } from './stretches.ts'
 
 export const BLOCK = 1024 * 1024
 const SLICE = 256 * 1024
@@ -17,26 +16,35 @@ export interface Road {
   readonly source: Source
   /** Absent when nobody can ask for a token or a digest. */
   readonly grid: Grid | undefined
-  /** Only where the provider will report a CRC-64/NVME. */
-  readonly stretches: Stretches | undefined
   readonly pace: Pace
   readonly progress: Progress
   readonly memory: Budget
 }
 
-/** A payload for one attempt. `land` takes its bytes out of the count of those on their way. */
+/**
+ * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
+ * provider took all of them.
+ */
 export function payloadFor(
   road: Road,
   start: number,
   size: number,
   call: Call,
-): { payload: Payload; land: () => void } {
+): { payload: Payload; land: (done: boolean) => void } {
   let flying = 0
   let held = 0
+  const backs: (() => void)[] = []
   const fly = (bytes: number) => {
     flying += bytes
     road.progress.flying(bytes)
     call.touch()
+  }
+  const whole = async () => {
+    const { source, memory } = road
+    if (!source.readInto) return source.read(start, start + size)
+    const bytes = (await import('./lend.ts')).lend(memory, size, backs)
+    await source.readInto(bytes, start)
+    return bytes
   }
   const payload: Payload = {
     start,
@@ -45,29 +53,24 @@ export function payloadFor(
       if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
       await road.memory.take(size, call)
       held += size
-      const bytes = await road.source.read(start, start + size)
+      const bytes = await whole()
       road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
       fly(size)
       return bytes
-    },
-    read: async function* () {
-      const { reading } = await import('./blocks.ts')
-      const readBlock = reading(road.source, true)
-      const end = start + size
-      for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
     },
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
-    noted: () => road.grid?.between(start, start + size),
-    note: (crc) => road.stretches?.note(start, size, crc),
+    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
   return {
     payload,
-    land: () => {
+    land: (done) => {
+      // Of an attempt that was cut, a connection may still be looking at the memory.
+      if (done) for (const back of backs) back()
       road.progress.flying(-flying)
       flying = 0
       road.memory.give(held)

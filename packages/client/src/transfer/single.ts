@@ -22,7 +22,7 @@ export async function putWhole(
         try {
           return await single.put(intent, payload, call)
         } finally {
-          land()
+          land(false)
         }
       })
       progress.acknowledged(intent.size)

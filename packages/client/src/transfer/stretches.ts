@@ -5,13 +5,23 @@
  */
 import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../digest.ts'
+import type { Budget } from './budget.ts'
 import { combineCrc64nvme, crc64nvme, shiftOf } from './crc64nvme.ts'
 import { bodyChanged } from './grid.ts'
 import type { Source } from './source.ts'
 
 const BLOCK = 1024 * 1024
 
-export class Stretches {
+const ofUploads = new WeakMap<Budget, Stretches>()
+
+/** Those of an upload, which is known by its memory. */
+export function stretchesOf(memory: Budget): Stretches {
+  const known = ofUploads.get(memory) ?? new Stretches()
+  ofUploads.set(memory, known)
+  return known
+}
+
+class Stretches {
   /** By where they start. */
   readonly #known = new Map<number, { readonly size: number; readonly crc: bigint }>()
 

@@ -54,7 +54,6 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     ...job,
     desk,
     grid: undefined,
-    stretches: undefined,
     pace: new Pace(() => desk.maxBytesPerSecond),
     progress: new Progress(desk, intent.size, job.onProgress),
     memory: new Budget(MEMORY),
@@ -67,9 +66,7 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   try {
     if (token) keep(adopt(job, token))
     const grid = await gridFor(job, token)
-    const stretches =
-      driver.digest === 'crc64nvme' ? new (await import('./stretches.ts')).Stretches() : undefined
-    const transfer: Transfer = { ...bare, grid, stretches }
+    const transfer: Transfer = { ...bare, grid }
     await desk.ready(stop)
     if (driver.prepare)
       await insist(transfer, stop, patienceOf(transfer, stop), async (call) => driver.prepare?.(call))

@@ -161,7 +161,7 @@ async function checked(payload: Payload) {
     hash?.update(body)
     return { body, sums: sum() }
   }
-  for await (const block of payload.read()) hash?.update(block)
+  for await (const block of (await payload.sums()).read()) hash?.update(block)
   const { Readable } = globalThis.process.getBuiltinModule('node:stream')
   return { body: Readable.from(payload.blocks(), { objectMode: false }), sums: sum() }
 }

@@ -48,11 +48,11 @@ export async function checked(payload: Payload, algorithm: S3Checksum | undefine
   const sum = algorithm === 'crc32' ? crc32Of : await crc64nvmeOf()
   if (payload.size <= WHOLE) {
     const bytes = await payload.bytes()
-    const noted = algorithm === 'crc32' ? payload.noted() : undefined
+    const noted = algorithm === 'crc32' ? (await payload.sums()).noted() : undefined
     const value = noted === undefined ? await sum(payload, [bytes]) : encodeCrc32(noted)
     return { body: inSlices(payload, bytes), headers: { [checksumHeader(algorithm)]: value } }
   }
-  const value = await sum(payload, touching(payload.read(), call))
+  const value = await sum(payload, touching((await payload.sums()).read(), call))
   return { body: payload, headers: { [checksumHeader(algorithm)]: value } }
 }
 
@@ -79,7 +79,8 @@ async function crc64nvmeOf(): Promise<typeof crc32Of> {
   return async (payload, blocks) => {
     let crc = 0n
     for await (const block of blocks) crc = crc64nvme(block, crc)
-    payload.note(crc)
+    const sums = await payload.sums()
+    await sums.note(crc)
     return encodeCrc64nvme(crc)
   }
 }

@@ -1,0 +1,19 @@
+/**
+ * Memory for whole pieces of a file, used again by the next piece: a fresh buffer for each costs as much as sending
+ * it does. There are as many as were needed at one time, which the budget bounds.
+ */
+import type { Budget } from './budget.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+const kept = new WeakMap<Budget, Bytes[]>()
+
+/** @param backs Gets a function that gives the memory to the next piece. Nobody may look at it any more then. */
+export function lend(budget: Budget, size: number, backs: (() => void)[]): Bytes {
+  const free = kept.get(budget) ?? []
+  kept.set(budget, free)
+  const index = free.findIndex((buffer) => buffer.length >= size)
+  const [whole = new Uint8Array(size)] = index < 0 ? [] : free.splice(index, 1)
+  backs.push(() => free.push(whole))
+  return whole.subarray(0, size)
+}
