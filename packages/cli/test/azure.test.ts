@@ -15,7 +15,7 @@ beforeAll(async () => {
   server = await startAzurite()
   env = { AZURE_STORAGE_CONNECTION_STRING: server.connectionString }
   await (await azure({ container: 'backups', connectionString: server.connectionString }).raw()).create()
-}, 60_000)
+}, 240_000)
 afterAll(() => server?.close())
 
 test('az:// goes on with the blocks that are there, and lists, gets and removes', async () => {

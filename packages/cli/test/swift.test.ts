@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
   const quiet = { signal: new AbortController().signal, touch: () => {} }
   await s3({ bucket: 'backups', ...server }).raw.expect('making the bucket', { method: 'PUT' }, quiet)
-}, 60_000)
+}, 240_000)
 afterAll(() => server?.close())
 
 test('ls s3:// shows a folder level by level, or all of it; rm empties it', async () => {

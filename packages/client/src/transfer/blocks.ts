@@ -58,7 +58,7 @@ export function reading(
 }
 
 /** For checksums that are sent before the piece. */
-export function sumsOf({ source, grid, memory }: Road, start: number, size: number): Sums {
+export function sumsOf({ source, grid, progress }: Road, start: number, size: number): Sums {
   const end = start + size
   return {
     read: async function* () {
@@ -66,6 +66,6 @@ export function sumsOf({ source, grid, memory }: Road, start: number, size: numb
       for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
     },
     noted: () => grid?.between(start, end),
-    note: async (crc) => (await import('./stretches.ts')).stretchesOf(memory).note(start, size, crc),
+    note: async (crc) => (await import('./stretches.ts')).stretchesOf(progress).note(start, size, crc),
   }
 }

@@ -38,11 +38,11 @@ export async function finish(
 
 /** The digest that the provider will report, if it is one that was computed while sending. */
 export async function wholeDigest(
-  { driver, grid, memory, source }: Transfer,
+  { driver, grid, progress, source }: Transfer,
   stop: AbortSignal,
 ): Promise<Digest | undefined> {
   if (driver.digest === 'crc64nvme')
-    return (await import('./stretches.ts')).stretchesOf(memory).digest(source, stop)
+    return (await import('./stretches.ts')).stretchesOf(progress).digest(source, stop)
   if (driver.digest === undefined || grid === undefined) return undefined
   return (await import('./whole.ts')).crc32Of(source, grid)
 }

@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest'
-import { Budget } from './budget.ts'
+import { deskOf, UploadControl } from '../control.ts'
 import { lend } from './lend.ts'
+import { Progress } from './progress.ts'
 
 it('lends memory again that came back, to one upload only', () => {
-  const [one, other] = [new Budget(100), new Budget(100)]
-  const borrow = (budget: Budget, size: number) => {
+  const progress = () => new Progress(deskOf(new UploadControl()), 100, undefined)
+  const [one, other] = [progress(), progress()]
+  const borrow = (upload: Progress, size: number) => {
     const backs: (() => void)[] = []
-    const bytes = lend(budget, size, backs)
+    const bytes = lend(upload, size, backs)
     return { bytes, back: () => backs.forEach((back) => void back()) }
   }
   const first = borrow(one, 10)

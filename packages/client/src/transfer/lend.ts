@@ -1,17 +1,18 @@
 /**
  * Memory for whole pieces of a file, used again by the next piece: a fresh buffer for each costs as much as sending
- * it does. There are as many as were needed at one time, which the budget bounds.
+ * it does. There are as many as were needed at one time, which the budget of the upload bounds.
  */
-import type { Budget } from './budget.ts'
+import type { Progress } from './progress.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-const kept = new WeakMap<Budget, Bytes[]>()
+/** By upload, which is known by its progress. */
+const kept = new WeakMap<Progress, Bytes[]>()
 
 /** @param backs Gets a function that gives the memory to the next piece. Nobody may look at it any more then. */
-export function lend(budget: Budget, size: number, backs: (() => void)[]): Bytes {
-  const free = kept.get(budget) ?? []
-  kept.set(budget, free)
+export function lend(upload: Progress, size: number, backs: (() => void)[]): Bytes {
+  const free = kept.get(upload) ?? []
+  kept.set(upload, free)
   const index = free.findIndex((buffer) => buffer.length >= size)
   const [whole = new Uint8Array(size)] = index < 0 ? [] : free.splice(index, 1)
   backs.push(() => free.push(whole))

@@ -40,9 +40,9 @@ export function payloadFor(
     call.touch()
   }
   const whole = async () => {
-    const { source, memory } = road
+    const { source, progress } = road
     if (!source.readInto) return source.read(start, start + size)
-    const bytes = (await import('./lend.ts')).lend(memory, size, backs)
+    const bytes = (await import('./lend.ts')).lend(progress, size, backs)
     await source.readInto(bytes, start)
     return bytes
   }

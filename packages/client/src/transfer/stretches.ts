@@ -5,19 +5,19 @@
  */
 import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../digest.ts'
-import type { Budget } from './budget.ts'
 import { combineCrc64nvme, crc64nvme, shiftOf } from './crc64nvme.ts'
 import { bodyChanged } from './grid.ts'
+import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
 const BLOCK = 1024 * 1024
 
-const ofUploads = new WeakMap<Budget, Stretches>()
+const ofUploads = new WeakMap<Progress, Stretches>()
 
-/** Those of an upload, which is known by its memory. */
-export function stretchesOf(memory: Budget): Stretches {
-  const known = ofUploads.get(memory) ?? new Stretches()
-  ofUploads.set(memory, known)
+/** Those of an upload, which is known by its progress. */
+export function stretchesOf(upload: Progress): Stretches {
+  const known = ofUploads.get(upload) ?? new Stretches()
+  ofUploads.set(upload, known)
   return known
 }
 
