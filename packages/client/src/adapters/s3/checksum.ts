@@ -14,7 +14,7 @@ import { text } from './xml.ts'
 export type S3Checksum = 'crc32' | 'crc64nvme'
 
 /** The header of a part's or an object's checksum; without its prefix also the name of the algorithm. */
-export function checksumHeader(algorithm: S3Checksum): string {
+function checksumHeader(algorithm: S3Checksum): string {
   return `x-amz-checksum-${algorithm}`
 }
 
