@@ -1,9 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
+import { wireOf } from '../../../test/faults.ts'
 import { scenarios } from '../../../test/scenarios.ts'
 import { type S3Emulator, startS3Emulator } from '../../../test/servers/s3-emulator.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
+import { fromPath } from '../../node.ts'
 import type { S3Options, UnsignedRequest } from './options.ts'
 import { s3 } from './s3.ts'
 import { signer } from './sigv4.ts'
@@ -85,6 +90,20 @@ describe('s3', () => {
       const { digest } = await files({ checksum }).upload('a', body, { control: UploadControl.from(token) })
       expect(digest).toEqual({ algorithm: checksum, value: server.objects.get('a')?.checksum })
     })
+  })
+
+  it('mixes no parts of a file up although they take turns in the same memory', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pawl-s3-file-'))
+    const path = join(folder, 'body')
+    const bytes = randomBytes(43 * MIB, 11)
+    await writeFile(path, bytes)
+    const wire = wireOf(s3({ bucket: 'bucket', endpoint: server.endpoint, credentials }))
+    wire.fault = (name, index) =>
+      name === 'send' && index % 3 === 1 ? (index % 2 ? 'answer lost' : 'cut in the middle') : undefined
+    const lossy = new Files({ adapter: wire.adapter, retries: { max: 9, backoff: () => 1 } })
+    await lossy.upload('a', fromPath(path), { multipart: { partSize: 5 * MIB, concurrency: 3 } })
+    expect(same(server.objects.get('a')?.bytes, bytes)).toBe(true)
+    await rm(folder, { recursive: true })
   })
 
   it('sees an error inside a 200', async () => {
