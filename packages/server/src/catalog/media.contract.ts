@@ -7,6 +7,7 @@ import {
   type MediaFile,
   newMediaId,
   ROOT_FOLDER,
+  UNSEEN,
 } from '../media/media-file.ts'
 import type { UploadRecord } from '../uploads/upload.ts'
 import type { Catalog } from './catalog.ts'
@@ -49,12 +50,7 @@ const fileOf = (given: Partial<MediaFile> = {}): MediaFile => ({
   updatedAt: 1,
   version: undefined,
   size: undefined,
-  mediaType: 'UNKNOWN',
-  type: undefined,
-  facts: {},
-  md5: undefined,
-  sha256: undefined,
-  failure: undefined,
+  ...UNSEEN,
   sourceUrl: 'http://source.example/x',
   importing: { headers: { a: 'b' }, startedAt: 1, upload: undefined, validator: undefined },
   ...given,

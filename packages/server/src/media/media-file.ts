@@ -132,6 +132,16 @@ export interface MediaFolder {
   readonly updatedAt: number
 }
 
+/** What is known of a file before its bytes were looked at. */
+export const UNSEEN = {
+  mediaType: 'UNKNOWN',
+  type: undefined,
+  facts: {},
+  md5: undefined,
+  sha256: undefined,
+  failure: undefined,
+} as const satisfies Partial<MediaFile>
+
 export function newMediaId(): string {
   return randomBytes(16).toString('hex')
 }

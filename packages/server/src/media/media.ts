@@ -16,6 +16,7 @@ import {
   type MediaFolder,
   type MediaTerms,
   newMediaId,
+  UNSEEN,
 } from './media-file.ts'
 import { Processing } from './processing.ts'
 import { newToken, tokenFingerprint } from './token.ts'
@@ -181,12 +182,7 @@ export async function startMedia(options: MediaOptions): Promise<RunningMedia> {
         updatedAt: at,
         version: undefined,
         size: undefined,
-        mediaType: 'UNKNOWN',
-        type: undefined,
-        facts: {},
-        md5: undefined,
-        sha256: undefined,
-        failure: undefined,
+        ...UNSEEN,
       }
       const inserted = await reach(() => catalog.insertMedia(file, path))
       importer.add(file.id)

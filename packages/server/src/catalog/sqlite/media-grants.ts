@@ -1,5 +1,5 @@
 /** The rights to upload media files, as SQL. */
-import { MEDIA_BUCKET, type MediaFile } from '../../media/media-file.ts'
+import { MEDIA_BUCKET, type MediaFile, UNSEEN } from '../../media/media-file.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { MediaRecords } from '../media-records.ts'
@@ -77,12 +77,7 @@ export function grantOperations(
         updatedAt: at,
         version: object.version,
         size: object.size,
-        mediaType: 'UNKNOWN',
-        type: undefined,
-        facts: {},
-        md5: undefined,
-        sha256: undefined,
-        failure: undefined,
+        ...UNSEEN,
         sourceUrl: undefined,
         importing: undefined,
       })
