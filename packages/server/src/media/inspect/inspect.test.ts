@@ -1,6 +1,6 @@
 /** What is found without sharp, and how much of a file may be read. */
 import { describe, expect, test } from 'vitest'
-import { samples } from '../testing/samples.ts'
+import { samples, zip } from '../testing/samples.ts'
 import { inspect } from './inspect.ts'
 import { MediaBytes } from './media-bytes.ts'
 
@@ -21,6 +21,50 @@ describe('without sharp', () => {
       if (mediaType !== 'IMAGE') continue
       const seen = await inspect(bytesOf(bytes.subarray(0, -8)), type, undefined)
       expect(seen, name).toMatchObject({ kind: 'bad', failure: { code: 'DAMAGED_FILE' } })
+    }
+  })
+})
+
+/** An archive of one file in the form for large ones: every size that can stands elsewhere. */
+function largeZip(claims: bigint, content = Buffer.from('hello')): Buffer {
+  const small = zip([{ name: 'a', content }])
+  const start = small.lastIndexOf(Buffer.from('504b0102', 'hex'))
+  const entry = small.subarray(start, start + 47)
+  entry.writeUInt32LE(0xffffffff, 24)
+  entry.writeUInt16LE(12, 30)
+  const extra = Buffer.alloc(12)
+  extra.writeUInt16LE(1, 0)
+  extra.writeUInt16LE(8, 2)
+  extra.writeBigUInt64LE(claims, 4)
+  const end = Buffer.alloc(56)
+  end.write('PK\x06\x06')
+  end.writeBigUInt64LE(59n, 40)
+  end.writeBigUInt64LE(BigInt(start), 48)
+  const locator = Buffer.alloc(20)
+  locator.write('PK\x06\x07')
+  locator.writeBigUInt64LE(BigInt(start + 59), 8)
+  const last = Buffer.from(small.subarray(-22))
+  last.fill(0xff, 12, 20)
+  return Buffer.concat([small.subarray(0, start), entry, extra, end, locator, last])
+}
+
+describe('an archive in the form for large ones', () => {
+  const look = (bytes: Buffer) => inspect(bytesOf(bytes), 'application/zip', undefined)
+
+  test('is read like any other', async () => {
+    expect(await look(largeZip(5n))).toMatchObject({ kind: 'fine', mediaType: 'ARCHIVE' })
+    const bomb = { kind: 'bad', failure: { code: 'PROCESSING_LIMIT_EXCEEDED' } }
+    expect(await look(largeZip(2n ** 40n))).toMatchObject(bomb)
+    expect(await look(largeZip(2n ** 64n - 1n))).toMatchObject(bomb)
+  })
+
+  test('without its other end, or with one that makes no sense, is damaged', async () => {
+    const whole = largeZip(5n)
+    const damaged = { kind: 'bad', failure: { code: 'DAMAGED_FILE' } }
+    for (const at of [whole.length - 42, whole.length - 98]) {
+      const broken = Buffer.from(whole)
+      broken[at] = 0
+      expect(await look(broken), String(at)).toMatchObject(damaged)
     }
   })
 })
