@@ -117,6 +117,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const tokens = configuredTokens(config, secret)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
+    const ending = new AbortController()
     const addressOf = clientAddresses(config.trustedProxies)
     const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
     const pace = (req: IncomingMessage): number => {
@@ -177,7 +178,16 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       json: await createJson({
         pageDir: parts.pageDir,
         register: [(routes) => registerStorage(routes, storage), (routes) => registerMedia(routes, media)],
-        admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
+        admin: {
+          tokens,
+          events: {
+            outbox: catalog,
+            now,
+            onReplay: () => webhook.wake(),
+            live: events,
+            closing: ending.signal,
+          },
+        },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
@@ -200,6 +210,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
+      ending.abort()
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()
