@@ -6,12 +6,13 @@
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
 export type UploadFailure =
   | {
-      readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted'
+      readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted' | 'past-end'
       readonly message: string
     }
   /** A hook of the operator said no; `status` is 400 to 499. */
   | { readonly code: 'rejected'; readonly status: number; readonly message: string }
 
+/** `past-end` also: the request would go past the end of the upload. */
 export type UploadErrorCode =
   | UploadFailure['code']
   /** No such upload, or not one that the caller may see. */
@@ -24,8 +25,6 @@ export type UploadErrorCode =
   | 'busy'
   /** All bytes are there and publishing has not ended yet. */
   | 'finishing'
-  /** The request would go past the end of the upload. */
-  | 'past-end'
   /** Over the limit for one upload; `limit` tells. */
   | 'too-large'
   /** A length was given that differs from the one already known, or lies below the offset. */

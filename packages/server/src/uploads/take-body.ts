@@ -41,6 +41,7 @@ export async function takePlain(
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
       engine.progress.note(upload, length)
+      if (!engine.limits.everyAck) request.onAccepted?.(length)
     },
   })
   if (end.kind === 'overflow') {

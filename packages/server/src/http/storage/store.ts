@@ -98,7 +98,7 @@ async function takeBytes(
       offset: 0,
       declared: length,
       length: undefined,
-      ends: true,
+      ends: 'here',
       checksum: undefined,
       open: () => open(upload),
       signal: exchange.gone,
