@@ -23,16 +23,21 @@ import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
+import { interimTo } from './http/interim.ts'
 import { createJson } from './http/json.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
+import type { ResumableDoor, TargetFace } from './http/resumable-http/face.ts'
 import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
+import { storageTarget } from './http/storage/resumable.ts'
 import { createLog, type Logger, redactId } from './log.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
+import type { FaceName } from './uploads/upload.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 export interface ServerParts {
@@ -123,10 +128,25 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
+    const urlPrefix = config.publicUrl ?? ''
+    const targets = new Map<FaceName, TargetFace>()
+    const mayInform = interimTo(config.interim, config.trustedProxies)
+    const resumable: ResumableDoor = {
+      uploads,
+      objects,
+      urlPrefix,
+      faces: targets,
+      cors,
+      mayInform: ({ req }) => mayInform(req),
+      pace: ({ req }) => pace(req),
+      now,
+      onError,
+    }
     const storage: StorageFace = {
       prefix: config.storagePrefix,
-      urlPrefix: config.publicUrl ?? '',
+      urlPrefix,
       uploads,
+      resumable,
       objects,
       buckets,
       signed: signedUrlsFrom(secret, now),
@@ -136,10 +156,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       pace,
       onError,
     }
-    const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
+    const tus = filesTus({ uploads, objects, access, urlPrefix, onError })
+    targets.set('files', filesTarget(access, urlPrefix)).set('storage', storageTarget(storage))
     const { handler, server } = createApp({
-      files: { tus, cors, objects, access, pace },
+      files: { tus, resumable, cors, objects, access, pace },
       storage,
+      resumable,
       pace,
       json: await createJson({
         pageDir: parts.pageDir,

@@ -10,6 +10,8 @@ import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
 import { malformation } from './message-rules.ts'
+import type { ResumableDoor } from './resumable-http/face.ts'
+import { serveUploads } from './resumable-http/uploads.ts'
 import type { StorageFace } from './storage/face.ts'
 import { isUnder, serveStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
@@ -17,6 +19,7 @@ import { Unparsable } from './unparsable.ts'
 export interface AppOptions {
   readonly files: FilesFace
   readonly storage: StorageFace
+  readonly resumable: ResumableDoor
   readonly json: FastifyInstance
   readonly dev: boolean
   /** Seconds a request has to wait because its client makes too many; 0 to go on. */
@@ -86,10 +89,14 @@ export function createApp(options: AppOptions): App {
 /** Asked by machines of whoever runs the server, all from one address. */
 const UNPACED = ['/health', '/ready', '/metrics']
 
-async function serve({ files, storage, json, dev, pace }: AppOptions, exchange: Exchange): Promise<void> {
+async function serve(
+  { files, storage, resumable, json, dev, pace }: AppOptions,
+  exchange: Exchange,
+): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  if (exchange.path.startsWith('/uploads/')) return serveUploads(resumable, exchange)
   if (isUnder(storage.prefix, exchange.path)) {
     if (await serveStorage(storage, exchange)) return
   } else {

@@ -4,6 +4,10 @@
  */
 import { TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
+import { refuse } from '../resumable-http/answers.ts'
+import { offerResumable } from '../resumable-http/offer.ts'
+import { ResumableRequestError } from '../resumable-http/problems.ts'
+import { dialectFor } from '../resumable-http/wish.ts'
 import { serveTus } from '../tus/tus.ts'
 import { download, queryOf } from './download.ts'
 import { internalProblem, StorageError, storageProblem } from './errors.ts'
@@ -24,11 +28,12 @@ export function isUnder(prefix: string, path: string): boolean {
 export async function serveStorage(face: StorageFace, exchange: Exchange): Promise<boolean> {
   const { req, res } = exchange
   face.cors.apply(req, res)
+  const path = exchange.path.slice(face.prefix.length)
+  if (exchange.method === 'OPTIONS' && (await offerStore(face, exchange, path))) return true
   if (face.cors.isPreflight(req)) {
     exchange.answer(204, {})
     return true
   }
-  const path = exchange.path.slice(face.prefix.length)
   const wait = face.pace(req)
   if (wait > 0) {
     refuseTooMany(face, exchange, path, wait)
@@ -41,8 +46,37 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
   try {
     return await serveBytes(face, exchange, path)
   } catch (error) {
-    sendProblem(face, exchange, error)
+    if (error instanceof ResumableRequestError) {
+      refuse(face.resumable, exchange, error, { dialect: dialectFor(exchange) })
+      return true
+    }
+    // What this face says of a request that was to become resumable is final.
+    const complete = exchange.header('upload-complete') === undefined ? {} : { 'Upload-Complete': '?1' }
+    sendProblem(face, exchange, error, complete)
     return true
+  }
+}
+
+/** What may be sent to where an object can be stored. */
+async function offerStore(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
+  const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : ''
+  if (!isPlace(rest) && !rest.startsWith('upload/sign/')) return false
+  offerResumable(face.resumable, exchange, await knownLimit(face, exchange, rest))
+  exchange.answer(204, face.cors.isPreflight(exchange.req) ? {} : { Allow: 'GET, HEAD, POST, PUT, OPTIONS' })
+  return true
+}
+
+/** The bucket's own limit, to who may put something there: others do not learn whether there is a bucket. */
+async function knownLimit(face: StorageFace, exchange: Exchange, rest: string): Promise<number | undefined> {
+  try {
+    const place = placeFrom(rest)
+    const caller = await face.identify(credentialsOf(exchange))
+    const bucket = await face.buckets.find(place.bucket)
+    if (bucket === undefined) return undefined
+    const subject = { ...place, size: undefined, type: undefined, metadata: undefined, public: bucket.public }
+    return (await face.allows(caller, { ...subject, action: 'insert' })) ? bucket.fileSizeLimit : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -87,9 +121,10 @@ function isPlace(rest: string): boolean {
 
 async function storeSigned(face: StorageFace, exchange: Exchange, path: string): Promise<void> {
   const place = placeFrom(path)
-  const { bucket, key, owner, upsert } = await face.signed.verifyUpload(queryOf(exchange).get('token') ?? '')
+  const token = queryOf(exchange).get('token') ?? ''
+  const { bucket, key, owner, upsert } = await face.signed.verifyUpload(token)
   if (bucket !== place.bucket || key !== place.key) {
     throw new StorageError('InvalidSignature', 'the signature is for another object')
   }
-  await store(face, exchange, { caller: owner, place, upsert })
+  await store(face, exchange, { caller: owner, place, upsert, token })
 }
