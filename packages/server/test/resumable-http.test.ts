@@ -244,8 +244,7 @@ describe.each(PROXIES.filter(({ program }) => program !== ''))('behind $name', (
       })
       const proxy = await startProxy(kind, server.port)
       try {
-        const key = /service key +(\S+)/.exec(server.output)?.[1] ?? ''
-        const Authorization = `Bearer ${key}`
+        const Authorization = `Bearer ${await serviceKey}`
         // Kept-alive connections to the server are used again: an answer that is lost would be missed here.
         for (let round = 0; round < 5; round += 1) {
           const created = await ask(`${proxy.url}/files/`, 'POST', { Authorization, 'Upload-Complete': '?0' })

@@ -10,9 +10,10 @@ import { ResumableRequestError } from '../resumable-http/problems.ts'
 import { dialectFor } from '../resumable-http/wish.ts'
 import { serveTus } from '../tus/tus.ts'
 import { download, queryOf } from './download.ts'
-import { internalProblem, StorageError, storageProblem } from './errors.ts'
+import { earlyProblem, internalProblem, StorageError, storageProblem } from './errors.ts'
 import { credentialsOf, type StorageFace } from './face.ts'
 import { placeFrom } from './names.ts'
+import { offerStore } from './offer-store.ts'
 import { resumable } from './resumable.ts'
 import { sendProblem } from './send-problem.ts'
 import { store } from './store.ts'
@@ -24,13 +25,21 @@ export function isUnder(prefix: string, path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`)
 }
 
-/** False for a request that one of the JSON routes is to answer; its CORS headers are set then. */
+/** From here on every answer is one that clients of this face can read, on a page of another origin too. */
+export function speakStorage(face: StorageFace, exchange: Exchange): void {
+  face.cors.apply(exchange.req, exchange.res)
+  exchange.wording = (status, message) => ({
+    type: 'application/json; charset=utf-8',
+    body: JSON.stringify(earlyProblem(status, message)),
+  })
+}
+
+/** False for a request that one of the JSON routes is to answer. `speakStorage` was called before. */
 export async function serveStorage(face: StorageFace, exchange: Exchange): Promise<boolean> {
-  const { req, res } = exchange
-  face.cors.apply(req, res)
+  const { req } = exchange
   const path = exchange.path.slice(face.prefix.length)
-  if (exchange.method === 'OPTIONS' && (await offerStore(face, exchange, path))) return true
   if (face.cors.isPreflight(req)) {
+    if (takesObjects(path)) offerResumable(face.resumable, exchange)
     exchange.answer(204, {})
     return true
   }
@@ -57,29 +66,6 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
   }
 }
 
-/** What may be sent to where an object can be stored. */
-async function offerStore(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
-  const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : ''
-  if (!isPlace(rest) && !rest.startsWith('upload/sign/')) return false
-  offerResumable(face.resumable, exchange, await knownLimit(face, exchange, rest))
-  exchange.answer(204, face.cors.isPreflight(exchange.req) ? {} : { Allow: 'GET, HEAD, POST, PUT, OPTIONS' })
-  return true
-}
-
-/** The bucket's own limit, to who may put something there: others do not learn whether there is a bucket. */
-async function knownLimit(face: StorageFace, exchange: Exchange, rest: string): Promise<number | undefined> {
-  try {
-    const place = placeFrom(rest)
-    const caller = await face.identify(credentialsOf(exchange))
-    const bucket = await face.buckets.find(place.bucket)
-    if (bucket === undefined) return undefined
-    const subject = { ...place, size: undefined, type: undefined, metadata: undefined, public: bucket.public }
-    return (await face.allows(caller, { ...subject, action: 'insert' })) ? bucket.fileSizeLimit : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** On resumable routes never 429: their clients give up for good after it, and start over after most on HEAD. */
 function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait: number): void {
   const tooMany = new StorageError('TooManyRequests', 'too many requests: wait a moment')
@@ -94,7 +80,11 @@ function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait
 async function serveBytes(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
   const { method } = exchange
   const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : undefined
-  if (rest !== undefined && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
+  if (rest !== undefined && method === 'OPTIONS' && takesObjects(path)) {
+    await offerStore(face, exchange, rest)
+    return true
+  }
+  if (rest?.includes('/') && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
     await download(face, exchange, rest)
     return true
   }
@@ -108,10 +98,27 @@ async function serveBytes(face: StorageFace, exchange: Exchange, path: string): 
     await store(face, exchange, { caller, place: placeFrom(rest), upsert })
     return true
   }
+  // The framework would answer this in a shape of its own.
+  if (!isDecodable(path)) throw new StorageError('InvalidRequest', 'the URL is not UTF-8 in percent encoding')
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     throw new StorageError('EntityTooLarge', `a body may have ${MAX_JSON_BYTES} bytes here`)
   }
   return false
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether whole objects can be stored at a path. */
+function takesObjects(path: string): boolean {
+  const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : ''
+  return isPlace(rest) || rest.startsWith('upload/sign/')
 }
 
 /** Whether what follows `/object/` names an object to be written, and not one of the JSON routes. */
