@@ -162,10 +162,13 @@ async function appendHolding(
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
-  if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
+  if (end.kind === 'stopped' && end.why === 'over-quota') {
+    await beforeTelling(engine, upload, offset)
+    throw overQuota(offset)
+  }
   if (end.kind !== 'ended') return { kind: 'cut' }
-  if (endsHere) throw shorter(upload, offset)
   await beforeTelling(engine, upload, offset)
+  if (endsHere) throw shorter(upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
 }
 

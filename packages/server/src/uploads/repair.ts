@@ -62,10 +62,9 @@ async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): P
     return { kind: 'lost', upload, why: `its file has ${length} bytes and the upload only ${upload.length}` }
   }
   if (finishing) return { kind: 'unfinished', upload, length: upload.length ?? length }
-  // What ends by word never goes back: an offset of it was a promise.
-  const kept = Math.min(length, upload.rollback ?? length)
-  if (upload.ending !== undefined && (length < upload.durable || (!trusted && kept > upload.durable))) {
-    return { kind: 'lost', upload, why: 'bytes that were accepted are gone' }
+  // What ends by word never goes back: its client was promised that nothing is asked for again.
+  if (upload.ending !== undefined && length < upload.durable) {
+    return { kind: 'lost', upload, why: `its file has ${length} bytes and ${upload.durable} were accepted` }
   }
   if (upload.rollback !== undefined) {
     const to = Math.min(upload.rollback, trusted ? length : upload.durable)

@@ -46,8 +46,8 @@ export type Concat =
   | { readonly kind: 'final'; readonly list: string; readonly pieces: readonly SegmentPiece[] }
 
 /**
- * How an upload comes to its end, where that is not when its offset reaches its length. Its offsets are promises:
- * they never go back. See docs/design/resumable-http.md.
+ * How an upload comes to its end, where that is not when its offset reaches its length. Its offsets are promises
+ * that never go back: none is told that a power cut could take. See docs/design/resumable-http.md.
  */
 export type Ending =
   /** When a request says so. */

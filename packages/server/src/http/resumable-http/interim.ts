@@ -11,6 +11,7 @@ export class Interim {
   readonly #exchange: Exchange
   readonly #interop: number | undefined
   #last = performance.now()
+  #told = 0
 
   constructor(door: ResumableDoor, exchange: Exchange, dialect: Dialect) {
     this.#exchange = exchange
@@ -27,8 +28,9 @@ export class Interim {
     if (this.#interop === undefined) return undefined
     return (offset) => {
       const now = performance.now()
-      if (now - this.#last < EVERY_MS) return
+      if (now - this.#last < EVERY_MS || offset <= this.#told) return
       this.#last = now
+      this.#told = offset
       this.#send({ 'Upload-Offset': String(offset) })
     }
   }
