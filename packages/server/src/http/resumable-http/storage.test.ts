@@ -100,6 +100,7 @@ describe('POST and PUT of an object', () => {
     }
     const large = await send(at('large'), 'POST', wanting, 'x'.repeat(1001))
     expect(large.status).toBe(413)
+    expect(large.headers['upload-limit']).toMatch(/^max-size=1000, /)
     await send(at('taken'), 'POST', { Authorization: ada }, 'x')
     expect((await send(at('taken'), 'POST', wanting, 'x')).text).toContain('Duplicate')
   })

@@ -43,7 +43,7 @@ export function lengthOf(exchange: Exchange, complete: boolean, begin: number): 
   const given = parseByteField(exchange.header('upload-length'))
   const { declaredBytes } = exchange
   const end = declaredBytes === undefined ? undefined : begin + declaredBytes
-  if (given !== undefined && end !== undefined && (complete ? end !== given : end > given && begin === 0)) {
+  if (given !== undefined && end !== undefined && (complete ? end !== given : end > given)) {
     throw new ResumableRequestError({
       status: 400,
       type: PROBLEM_TYPES.inconsistentLength,

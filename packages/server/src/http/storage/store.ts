@@ -9,6 +9,7 @@ import type { Answer, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { createResumable } from '../resumable-http/create.ts'
 import type { FinalAnswer } from '../resumable-http/face.ts'
+import { offerResumable } from '../resumable-http/offer.ts'
 import { readWish } from '../resumable-http/wish.ts'
 import { detailsFromFields, detailsFromHeaders, type ObjectDetails } from './details.ts'
 import { StorageError } from './errors.ts'
@@ -35,7 +36,9 @@ export async function store(face: StorageFace, exchange: Exchange, wish: StoreWi
     const details = detailsFromHeaders(exchange)
     const resumable = readWish(exchange)
     const size = resumable === undefined ? declaredBytes : resumable.length
-    await judge(face, wish, bucket, details, size)
+    await judge(face, wish, bucket, details, size, () => {
+      if (resumable !== undefined) offerResumable(face.resumable, exchange, bucket.fileSizeLimit)
+    })
     if (resumable !== undefined) {
       return createResumable(face.resumable, exchange, resumable, {
         ...creationFor(wish, bucket, details),
@@ -72,10 +75,13 @@ async function judge(
   bucket: BucketRecord,
   { headers, userMetadata }: ObjectDetails,
   size: number | undefined,
+  /** The caller may put something there. */
+  onAllowed: () => void = () => {},
 ): Promise<void> {
   const type = headers.contentType
   const subject = { ...place, size, type, metadata: userMetadata, public: bucket.public }
   await judgePlace(face, caller, subject, upsert)
+  onAllowed()
   judgeContent(bucket, type, size)
 }
 
