@@ -8,7 +8,7 @@ export type HeaderSource =
     }) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>)
 
 export interface Credentials {
-  current(): Promise<Readonly<Record<string, string>> | undefined>
+  headers(): Promise<Readonly<Record<string, string>> | undefined>
   /** Gets new ones the next time; false if they are fixed. */
   refresh(): Promise<boolean>
 }
@@ -16,7 +16,7 @@ export interface Credentials {
 export function credentialsOf(headers: HeaderSource | undefined): Credentials {
   let refused = false
   return {
-    current: async () => {
+    headers: async () => {
       if (typeof headers !== 'function') return headers
       const current = await headers({ refused })
       refused = false

@@ -23,8 +23,6 @@ export function placeOf(base: string | URL, trustedOrigins: readonly string[] = 
       throw new FilesError(
         'Unauthorized',
         `the upload's URL is on ${url.origin}, not on ${home.origin}; if that is right, add it to trustedOrigins`,
-        undefined,
-        { retryable: false },
       )
     },
   }

@@ -68,6 +68,18 @@ killTests("resumable-http, against Pawl's server", async () => {
   }
 })
 
+killTests("supabase, on Pawl's storage face", async () => {
+  const server = await startPawl()
+  const { storage: url, serviceKey: apiKey } = server
+  const adapter = { name: 'supabase', url, bucket: 'documents', apiKey } as const
+  return {
+    adapter,
+    partSize: 6 * 2 ** 20,
+    digest: (key) => objectDigest(adapter, key),
+    close: () => server.close(),
+  }
+})
+
 async function fetchedDigest(url: string | undefined): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of (await fetch(url ?? '')).body ?? []) hash.update(chunk)

@@ -7,7 +7,9 @@ import { end } from './processes.ts'
 
 export interface PawlServer {
   readonly endpoint: string
-  /** May do everything. */
+  /** URL of the storage face, which has the buckets `photos` (public) and `documents`. */
+  readonly storage: string
+  /** The key of the operator. */
   readonly serviceKey: string
   /** Ends the process with `kill -9` and starts another on the same port and data. */
   restart(): Promise<void>
@@ -25,22 +27,23 @@ export async function startPawl(): Promise<PawlServer> {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
     })
-    const { url, serviceKey } = await new Promise<{ url: string; serviceKey: string }>((resolve, reject) => {
+    const greeting = /Endpoint\s+(\S+)\s+Storage\s+(\S+)[\s\S]+service key\s+(\S+)\s/
+    const [endpoint, storage, serviceKey] = await new Promise<string[]>((resolve, reject) => {
       let said = ''
       child.stdout.on('data', (chunk) => {
         said += chunk
-        const found = /Endpoint\s+(\S+)/.exec(said)?.[1]
-        const key = /service key\s+(\S+)\s/.exec(said)?.[1]
-        if (found && key) resolve({ url: found, serviceKey: key })
+        const found = greeting.exec(said)
+        if (found) resolve(found.slice(1))
       })
       child.once('exit', () => reject(new Error(`Pawl did not start: ${said}`)))
     })
-    port = new URL(url).port
-    return { child, url, serviceKey }
+    port = new URL(endpoint ?? '').port
+    return { child, endpoint: endpoint ?? '', storage: storage ?? '', serviceKey: serviceKey ?? '' }
   }
   let running = await launch()
   return {
-    endpoint: running.url,
+    endpoint: running.endpoint,
+    storage: running.storage,
     serviceKey: running.serviceKey,
     restart: async () => {
       await end([running.child])

@@ -1,5 +1,5 @@
 /** Reads the text of a structured field from left to right (RFC 9651, section 4.2). */
-import { decodeBase64 } from './base64.ts'
+import { decodeBase64 } from './base64-decode.ts'
 
 export type BareItem =
   | { readonly type: 'integer' | 'decimal' | 'date'; readonly value: number }

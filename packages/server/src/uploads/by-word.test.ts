@@ -128,6 +128,15 @@ describe('a start', () => {
     expect((await recordOf(id)).ending).toBe('word')
   })
 
+  test('finishes an upload of no bytes, whose file a power cut may have taken', async () => {
+    await start()
+    const upload = await left({ state: { kind: 'open' }, ending: 'word', length: 0, durable: 0 })
+    await catalog.beginFinish(upload.id, 0)
+    await disk('boot a').remove(upload.segment)
+    await start('boot b')
+    expect((await recordOf(upload.id)).state.kind).toBe('complete')
+  })
+
   test('after a power cut has every byte that an answer named', async () => {
     const before = await start('boot a')
     const { id } = await create(before)

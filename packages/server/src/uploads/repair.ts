@@ -54,6 +54,8 @@ async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): P
   if (upload.concat.kind === 'final') return { kind: 'unfinished', upload, length: upload.length ?? 0 }
   const segment = await blobs.inspect(upload.segment)
   if (segment === undefined) {
+    // No bytes need no file.
+    if (finishing && upload.length === 0) return { kind: 'unfinished', upload, length: 0 }
     if (upload.durable > 0 || finishing) return { kind: 'lost', upload, why: 'its file is gone' }
     return { kind: 'fileless', upload }
   }

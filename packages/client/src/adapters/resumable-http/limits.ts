@@ -64,10 +64,9 @@ export function headOf(payload: Payload, size: number): Payload {
     }
   }
   return {
-    start: payload.start,
+    ...payload,
     size,
-    bytes: async () => (await payload.bytes()).subarray(0, size),
-    read: () => cut(payload.read()),
+    bytes: async (options) => (await payload.bytes(options)).subarray(0, size),
     blocks: (options) => cut(payload.blocks(options)),
   }
 }

@@ -35,6 +35,7 @@ export function openCreation(
   const begun = Promise.withResolvers<Begun>()
   const ended = new AbortController()
   let current = begin
+  let fed: Payload | undefined
   const end = () => abandon(begin.signal.reason)
   const abandon = (reason?: unknown) => {
     clearTimeout(timer)
@@ -51,10 +52,9 @@ export function openCreation(
       body: {
         start: 0,
         size,
-        bytes: async () => (await bytes.promise).bytes(),
-        read: async function* () {
-          yield* (await bytes.promise).read()
-        },
+        bytes: async (options) => (await bytes.promise).bytes(options),
+        left: (count) => fed?.left(count),
+        sums: async () => (await bytes.promise).sums(),
         blocks: async function* (options) {
           yield* (await bytes.promise).blocks(options)
         },
@@ -79,6 +79,7 @@ export function openCreation(
       clearTimeout(timer)
       begin.signal.removeEventListener('abort', end)
       current = call
+      fed = payload
       const stop = () => abandon(call.signal.reason)
       call.signal.addEventListener('abort', stop, { once: true })
       bytes.resolve(payload)

@@ -23,7 +23,7 @@ export function resumableWire({ headers, http: send = http }: ResumableHttpOptio
         {
           ...request,
           headers: {
-            ...(await credentials.current()),
+            ...(await credentials.headers()),
             ...request.headers,
             [INTEROP_HEADER.toLowerCase()]: String(CLIENT_INTEROP),
           },
