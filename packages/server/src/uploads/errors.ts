@@ -57,6 +57,8 @@ export interface UploadErrorDetails {
   readonly offset?: number
   /** Bytes allowed. */
   readonly limit?: number
+  /** The upload came to its end, and this is its outcome. */
+  readonly outcome?: boolean
   /** HTTP status that a hook wants the client to see, 400 to 499. */
   readonly status?: number
   readonly cause?: unknown
@@ -67,6 +69,7 @@ export class UploadError extends Error {
   readonly offset: number | undefined
   readonly limit: number | undefined
   readonly status: number | undefined
+  readonly outcome: boolean
 
   constructor(code: UploadErrorCode, message: string, details: UploadErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -75,12 +78,13 @@ export class UploadError extends Error {
     this.offset = details.offset
     this.limit = details.limit
     this.status = details.status
+    this.outcome = details.outcome === true
   }
 }
 
 /** The error that a stored failure is to whoever repeats the last request. */
 export function failureError(failure: UploadFailure): UploadError {
   return failure.code === 'rejected'
-    ? new UploadError('rejected', failure.message, { status: failure.status })
-    : new UploadError(failure.code, failure.message)
+    ? new UploadError('rejected', failure.message, { status: failure.status, outcome: true })
+    : new UploadError(failure.code, failure.message, { outcome: true })
 }

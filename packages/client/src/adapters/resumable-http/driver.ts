@@ -34,7 +34,9 @@ export function resumableDriver(
 
   /** An answer to all the bytes, from the target or from a server that knows nothing of all this. */
   async function final(response: HttpResponse): Promise<void> {
-    if (response.status >= 300) throw await answerError('uploading', response, false)
+    // From the target it is final; from whatever stands before it, perhaps not.
+    const retryable = isFinal(response) === true ? false : undefined
+    if (response.status >= 300) throw await answerError('uploading', response, retryable)
     last = response
   }
 
@@ -68,9 +70,14 @@ export function resumableDriver(
     const opening = openCreation(wire, creating(intent, true), intent.size, call)
     const begun = await opening.begun
     if (begun.kind === 'announced') {
-      const url = place.resolve(begun.location)
-      open = { opening, url }
-      return { session: { url }, offsets: [0] }
+      try {
+        const url = place.resolve(begun.location)
+        open = { opening, url }
+        return { session: { url }, offsets: [0] }
+      } catch (error) {
+        opening.abandon()
+        throw error
+      }
     }
     if (begun.kind === 'answered') {
       await final(begun.response)
@@ -93,7 +100,12 @@ export function resumableDriver(
     let url: string | undefined
     const onInformation = (information: Parameters<typeof announced>[0]) => {
       const location = announced(information)
-      if (location !== undefined) url = place.resolve(location)
+      if (location === undefined) return
+      try {
+        url = place.resolve(location)
+      } catch {
+        // An upload elsewhere is not followed; the request goes on as an ordinary one.
+      }
     }
     try {
       await final(await wire.send({ ...creating(intent, true), body, onInformation }, call))

@@ -1,7 +1,7 @@
 /** How this door answers: for the target with its words, or for itself. */
 import type { OutgoingHttpHeaders } from 'node:http'
 import { type Dialect, formatUploadComplete } from '@pawl/protocol'
-import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
+import { UploadError } from '../../uploads/errors.ts'
 import type { Finished } from '../../uploads/finish.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
@@ -61,19 +61,6 @@ export async function answerFinal(
     },
     body,
   )
-}
-
-/** Outcomes of finishing: what the target says when all bytes are there. */
-const OUTCOMES: ReadonlySet<UploadErrorCode> = new Set([
-  'conflict',
-  'digest-mismatch',
-  'not-permitted',
-  'rejected',
-  'bytes-lost',
-])
-
-export function isOutcome(error: unknown): boolean {
-  return error instanceof UploadError && OUTCOMES.has(error.code)
 }
 
 interface Refused {

@@ -2,12 +2,13 @@
 import { formatUploadComplete } from '@pawl/protocol'
 import type { AppendOutcome } from '../../uploads/append.ts'
 import type { Permit } from '../../uploads/engine.ts'
+import { UploadError } from '../../uploads/errors.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { answerFinal, isOutcome, limitHeader, limitOf, refuse } from './answers.ts'
-import { deactivateIfPast, hasFailed } from './ended.ts'
+import { answerFinal, limitHeader, limitOf, refuse } from './answers.ts'
 import type { Creation, ResumableDoor, Wish } from './face.ts'
 import { Interim } from './interim.ts'
+import { deactivateIfPast } from './past.ts'
 import { contentDigestOf, digestsOf } from './wish.ts'
 
 /** Answers whatever happens: what the face had to refuse, it refused before. */
@@ -66,7 +67,8 @@ export async function createResumable(
     }
   } catch (error) {
     if (upload !== undefined) await deactivateIfPast(door, exchange, upload.id, permit, error)
-    const spoken = isOutcome(error) && (upload === undefined || (await hasFailed(door, upload.id, permit)))
+    // A hook of the operator speaks for the target, and so does the outcome.
+    const spoken = error instanceof UploadError && (error.outcome || error.code === 'rejected')
     const target = spoken ? door.faces.get(creation.face) : undefined
     refuse(door, exchange, error, { dialect: wish.dialect, target })
   }

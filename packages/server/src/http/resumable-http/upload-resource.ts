@@ -10,10 +10,10 @@ import type { Permit } from '../../uploads/engine.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import { type FaceName, parseUploadId, type UploadId } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
-import { answerFinal, isOutcome, limitHeader, limitOf, refuse } from './answers.ts'
-import { deactivateIfPast, hasFailed } from './ended.ts'
+import { answerFinal, limitHeader, limitOf, refuse } from './answers.ts'
 import type { ResumableDoor, TargetFace } from './face.ts'
 import { Interim } from './interim.ts'
+import { deactivateIfPast } from './past.ts'
 import { ResumableRequestError } from './problems.ts'
 import { contentDigestOf, dialectFor, lengthOf } from './wish.ts'
 
@@ -151,7 +151,7 @@ async function append({ door, exchange, dialect, id, permit, creator }: Visit): 
     }
   } catch (error) {
     await deactivateIfPast(door, exchange, id, permit, error)
-    const spoken = isOutcome(error) && (await hasFailed(door, id, permit))
+    const spoken = error instanceof UploadError && error.outcome
     refuse(door, exchange, error, { dialect, provided, target: spoken ? creator() : undefined })
   }
 }

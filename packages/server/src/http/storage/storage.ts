@@ -2,7 +2,8 @@
  * The face at `/storage/v1`: clients of Supabase Storage work on it unchanged. Bytes are taken and given here,
  * on the raw request; the JSON routes are registered with the framework (json-routes.ts).
  */
-import { TUS_VERSION } from '@pawl/protocol'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { formatUploadComplete, TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
 import { refuse } from '../resumable-http/answers.ts'
 import { offerResumable } from '../resumable-http/offer.ts'
@@ -59,11 +60,16 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
       refuse(face.resumable, exchange, error, { dialect: dialectFor(exchange) })
       return true
     }
-    // What this face says of a request that was to become resumable is final.
-    const complete = exchange.header('upload-complete') === undefined ? {} : { 'Upload-Complete': '?1' }
-    sendProblem(face, exchange, error, complete)
+    sendProblem(face, exchange, error, finality(exchange, error))
     return true
   }
+}
+
+/** What this face says of a request that was to become resumable is final, but for faults that pass. */
+function finality(exchange: Exchange, error: unknown): OutgoingHttpHeaders {
+  if (exchange.header('upload-complete') === undefined) return {}
+  const passing = (storageProblem(error)?.status ?? 500) >= 500
+  return { 'Upload-Complete': formatUploadComplete(!passing) }
 }
 
 /** On resumable routes never 429: their clients give up for good after it, and start over after most on HEAD. */

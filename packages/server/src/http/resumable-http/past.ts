@@ -1,17 +1,10 @@
-/** Uploads that can go on no more. */
+/** Content that goes past the end makes its upload unusable. Section "Upload Append". */
 import type { Permit } from '../../uploads/engine.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import type { UploadId } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResumableDoor } from './face.ts'
 
-/** Whether an upload came to an outcome, and that is an error. */
-export async function hasFailed({ uploads }: ResumableDoor, id: UploadId, permit: Permit): Promise<boolean> {
-  const found = await uploads.inspectByWord(id, permit).catch(() => undefined)
-  return found?.kind === 'failed'
-}
-
-/** Content that goes past the end makes its upload unusable. Section "Upload Append". */
 export async function deactivateIfPast(
   { uploads, onError }: ResumableDoor,
   exchange: Exchange,
