@@ -11,7 +11,7 @@ const WAIT = 1000
 /** How long the request may stay open without its bytes, in milliseconds. */
 const OPEN = 20_000
 
-export type Begun =
+type Begun =
   | { readonly kind: 'announced'; readonly location: string }
   /** The final answer came first. */
   | { readonly kind: 'answered'; readonly response: HttpResponse }

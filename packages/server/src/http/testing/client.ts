@@ -12,7 +12,7 @@ export interface Reply {
   readonly interim: readonly Interim[]
 }
 
-export interface Interim {
+interface Interim {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
 }
