@@ -106,13 +106,16 @@ async function acquire(
     return await engine.leases.acquire(id, manner, signal)
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
-    if (error.offset !== undefined && !engine.limits.everyAck) throw error
     const upload = await findPermitted(engine, id, permit)
-    const segment = await reach(() => engine.blobs.inspect(upload.segment))
-    const offset = error.offset ?? acceptedLength(upload, segment?.length ?? 0)
+    const offset = error.offset ?? (await offsetOf(engine, upload))
     await beforeTelling(engine, upload, offset)
     throw new UploadError('busy', error.message, { offset })
   }
+}
+
+async function offsetOf({ blobs }: Engine, upload: UploadRecord): Promise<number> {
+  const segment = await reach(() => blobs.inspect(upload.segment))
+  return acceptedLength(upload, segment?.length ?? 0)
 }
 
 async function appendHolding(

@@ -75,5 +75,5 @@ export async function beginSlowly(
 
 /** Long enough for a few bytes to get from a socket to the disk: whoever asked for them would end their transfer. */
 export function written(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 100))
+  return new Promise((resolve) => setTimeout(resolve, 250))
 }
