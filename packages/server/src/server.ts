@@ -27,6 +27,8 @@ import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
 import { interimTo } from './http/interim.ts'
 import { createJson } from './http/json.ts'
+import type { MediaFace } from './http/media/face.ts'
+import { registerMedia } from './http/media/json-routes.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
 import type { ResumableDoor, TargetFace } from './http/resumable-http/face.ts'
@@ -34,6 +36,9 @@ import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
 import { storageTarget } from './http/storage/resumable.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { AddressRules, type Resolve } from './media/import/addresses.ts'
+import type { ImportLimits } from './media/import/importer.ts'
+import { startMedia } from './media/media.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
@@ -48,6 +53,10 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /** Instead of DNS, for what is imported. */
+  readonly resolve?: Resolve
+  /** Instead of the usual patience with sources of imports. */
+  readonly importLimits?: ImportLimits
 }
 
 export interface PawlServer {
@@ -142,6 +151,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       now,
       onError,
     }
+    const signed = signedUrlsFrom(secret, now)
     const storage: StorageFace = {
       prefix: config.storagePrefix,
       urlPrefix,
@@ -149,10 +159,32 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       resumable,
       objects,
       buckets,
-      signed: signedUrlsFrom(secret, now),
+      signed,
       allows,
       cors,
       identify: (credentials, late) => identify(tokens, credentials, now(), late),
+      pace,
+      onError,
+    }
+    const running = await startMedia({
+      catalog,
+      objects,
+      uploads,
+      now,
+      base: urlPrefix,
+      rules: new AddressRules(config.importAllow, parts.resolve),
+      importLimits: parts.importLimits,
+      maxOpen: config.maxOpen,
+      onError,
+    })
+    const media: MediaFace = {
+      urlPrefix: urlPrefix,
+      media: running.media,
+      uploads,
+      objects,
+      signed,
+      tokens,
+      cors,
       pace,
       onError,
     }
@@ -162,10 +194,11 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       files: { tus, resumable, cors, objects, access, pace },
       storage,
       resumable,
+      media,
       pace,
       json: await createJson({
         pageDir: parts.pageDir,
-        register: [(routes) => registerStorage(routes, storage)],
+        register: [(routes) => registerStorage(routes, storage), (routes) => registerMedia(routes, media)],
         admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
@@ -199,6 +232,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       await closed
       clearTimeout(timer)
       clearInterval(idle)
+      await running.close()
       await engine.close()
       await delivered
       await blobs.close()

@@ -6,9 +6,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { MEDIA_PREFIX } from '../media/descriptor.ts'
 import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
+import type { MediaFace } from './media/face.ts'
+import { serveMedia } from './media/media.ts'
 import { malformation } from './message-rules.ts'
 import type { ResumableDoor } from './resumable-http/face.ts'
 import { serveUploads } from './resumable-http/uploads.ts'
@@ -20,6 +23,7 @@ export interface AppOptions {
   readonly files: FilesFace
   readonly storage: StorageFace
   readonly resumable: ResumableDoor
+  readonly media: MediaFace
   readonly json: FastifyInstance
   readonly dev: boolean
   /** Seconds a request has to wait because its client makes too many; 0 to go on. */
@@ -99,7 +103,7 @@ export function createApp(options: AppOptions): App {
 const UNPACED = ['/health', '/ready', '/metrics']
 
 async function serve(
-  { files, storage, resumable, json, dev, pace }: AppOptions,
+  { files, storage, media, resumable, json, dev, pace }: AppOptions,
   exchange: Exchange,
 ): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
@@ -108,6 +112,8 @@ async function serve(
   if (exchange.path.startsWith('/uploads/')) return serveUploads(resumable, exchange)
   if (isUnder(storage.prefix, exchange.path)) {
     if (await serveStorage(storage, exchange)) return
+  } else if (isUnder(MEDIA_PREFIX, exchange.path)) {
+    if (await serveMedia(media, exchange)) return
   } else {
     const wait = UNPACED.includes(exchange.path) ? 0 : pace(exchange.req)
     if (wait > 0)

@@ -18,7 +18,7 @@ export const Owner = {
 const UploadRow = z.object({
   ...Owner,
   id: z.string(),
-  face: z.enum(['files', 'storage']),
+  face: z.enum(['files', 'storage', 'media']),
   bucket: z.string(),
   key: z.string(),
   precondition: z.enum(['absent', 'none']),
