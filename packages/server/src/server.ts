@@ -23,14 +23,18 @@ import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
+import { interimTo } from './http/interim.ts'
 import { createJson } from './http/json.ts'
 import type { MediaFace } from './http/media/face.ts'
 import { registerMedia } from './http/media/json-routes.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
+import type { ResumableDoor, TargetFace } from './http/resumable-http/face.ts'
 import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
+import { storageTarget } from './http/storage/resumable.ts'
 import { createLog, type Logger, redactId } from './log.ts'
 import { AddressRules, type Resolve } from './media/import/addresses.ts'
 import type { ImportLimits } from './media/import/importer.ts'
@@ -38,6 +42,7 @@ import { startMedia } from './media/media.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
+import type { FaceName } from './uploads/upload.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 export interface ServerParts {
@@ -133,11 +138,26 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
+    const urlPrefix = config.publicUrl ?? ''
+    const targets = new Map<FaceName, TargetFace>()
+    const mayInform = interimTo(config.interim, config.trustedProxies)
+    const resumable: ResumableDoor = {
+      uploads,
+      objects,
+      urlPrefix,
+      faces: targets,
+      cors,
+      mayInform: ({ req }) => mayInform(req),
+      pace: ({ req }) => pace(req),
+      now,
+      onError,
+    }
     const signed = signedUrlsFrom(secret, now)
     const storage: StorageFace = {
       prefix: config.storagePrefix,
-      urlPrefix: config.publicUrl ?? '',
+      urlPrefix,
       uploads,
+      resumable,
       objects,
       buckets,
       signed,
@@ -152,14 +172,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       objects,
       uploads,
       now,
-      base: config.publicUrl ?? '',
+      base: urlPrefix,
       rules: new AddressRules(config.importAllow, parts.resolve),
       importLimits: parts.importLimits,
       maxOpen: config.maxOpen,
       onError,
     })
     const media: MediaFace = {
-      urlPrefix: config.publicUrl ?? '',
+      urlPrefix: urlPrefix,
       media: running.media,
       uploads,
       objects,
@@ -169,10 +189,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       pace,
       onError,
     }
-    const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
+    const tus = filesTus({ uploads, objects, access, urlPrefix, onError })
+    targets.set('files', filesTarget(access, urlPrefix)).set('storage', storageTarget(storage))
     const { handler, server } = createApp({
-      files: { tus, cors, objects, access, pace },
+      files: { tus, resumable, cors, objects, access, pace },
       storage,
+      resumable,
       media,
       pace,
       json: await createJson({

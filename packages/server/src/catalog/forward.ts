@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<OperationName, true>> = {
   describeUpload: true,
   findUpload: true,
   setLength: true,
+  setEnding: true,
   reserve: true,
   advance: true,
   resetDurable: true,
