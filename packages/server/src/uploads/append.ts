@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
-import { refuseExpired, slide } from './expiry.ts'
+import { refuseExpired, slide, standingExpiry } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import { refuseDenied } from './judge.ts'
 import type { Lease, Manner } from './lease.ts'
@@ -12,6 +12,9 @@ import { overQuota } from './quota.ts'
 import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
 import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
+
+/** How long a body of unknown size that nobody needs may take to show whether there is anything in it. */
+const FIRST_BYTE_MS = 10_000
 
 /**
  * The protocol's word on the end of the upload: when the offset reaches the length; where this body ends; or later
@@ -172,7 +175,9 @@ async function appendHolding(
   if (end.kind !== 'ended') return { kind: 'cut' }
   await beforeTelling(engine, upload, offset)
   if (endsHere) throw shorter(upload, offset)
-  return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
+  // Only bytes buy time: empty requests would keep an upload for ever.
+  const expiresAt = offset > request.offset ? await slide(engine, upload) : await standingExpiry(engine, upload)
+  return { kind: 'appended', upload, offset, expiresAt }
 }
 
 /**
@@ -209,13 +214,33 @@ async function atTheEnd(
     throw new UploadError('gone', `the upload failed: ${state.failure.message}`)
   }
   if (!repeats) throw mismatch(request.offset, length)
-  if ((request.declared ?? 0) > 0) throw past(upload, length)
+  if (await brings(request)) throw past(upload, length)
   if (request.ends === 'not-here') throw new UploadError('complete', 'the upload is complete')
   const finished =
     state.kind === 'finishing'
       ? await reach(() => engine.finisher.finish(upload, length))
       : finishedOf(upload)
   return { kind: 'finished', upload, offset: length, finished }
+}
+
+/** Whether a request has any content; one that does not declare how much is read until it shows. */
+async function brings({ declared, open, signal }: AppendRequest): Promise<boolean> {
+  if (declared !== undefined) return declared > 0
+  const body = open()
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FIRST_BYTE_MS)])
+  if (deadline.aborted) return true
+  return new Promise((resolve) => {
+    const settle = (content: boolean): void => {
+      body.pause()
+      body.off('data', some).off('end', none).off('close', none).off('error', none)
+      deadline.removeEventListener('abort', some)
+      resolve(content)
+    }
+    const some = (): void => settle(true)
+    const none = (): void => settle(false)
+    body.on('data', some).on('end', none).on('close', none).on('error', none)
+    deadline.addEventListener('abort', some)
+  })
 }
 
 function mismatch(offset: number, actual: number): UploadError {

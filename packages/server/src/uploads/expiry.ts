@@ -8,14 +8,20 @@ export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number):
   return Math.max(upload.expiresAt, Math.floor(modifiedAt) + ttl)
 }
 
+/** When an upload that did not grow expires. */
+export async function standingExpiry({ blobs, limits }: Engine, upload: UploadRecord): Promise<number> {
+  const segment = await reach(() => blobs.inspect(upload.segment))
+  return expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
+}
+
 /**
  * The sweep may not have come by yet; the upload is gone all the same, at the time that was promised.
  * @throws UploadError `gone`
  */
-export async function refuseExpired({ blobs, limits, now }: Engine, upload: UploadRecord): Promise<void> {
+export async function refuseExpired(engine: Engine, upload: UploadRecord): Promise<void> {
+  const { now } = engine
   if (upload.expiresAt > now()) return
-  const segment = await reach(() => blobs.inspect(upload.segment))
-  if (expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl) <= now()) {
+  if ((await standingExpiry(engine, upload)) <= now()) {
     throw new UploadError('gone', 'the upload expired')
   }
 }

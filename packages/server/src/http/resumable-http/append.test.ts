@@ -46,7 +46,7 @@ describe('Upload Append', () => {
   })
 
   test.each([0, 4, 6, 999_999_999_999_999])(
-    'at another offset (%d) is 409 with the right one, Upload-Complete: ?0, and a problem document with both',
+    '4.4.2: another offset is refused with 409, Upload-Complete ?0 and the right offset: %d',
     async (offset) => {
       const url = await beginEmpty(server)
       await append(url, 0, '?0', 'hello')
@@ -88,7 +88,7 @@ describe('Upload Append', () => {
     expect(await offsetAt(url)).toBe(0)
   })
 
-  test('that breaks keeps what came, from its beginning and without a gap, and is not complete', async () => {
+  test('4.4.2: an append that breaks off keeps what came from its beginning and is not complete', async () => {
     const url = await beginEmpty(server)
     await append(url, 0, '?0', 'one')
     const slow = await beginSlowly(
@@ -157,7 +157,7 @@ describe('Upload Append', () => {
     await deactivated(url)
   })
 
-  test('that goes past the length without having said so deactivates the upload', async () => {
+  test('4.4.2: the offset cannot pass the length, without Content-Length too, and the upload is deactivated', async () => {
     const url = await beginEmpty(server, { 'Upload-Length': '5' })
     await append(url, 0, '?0', 'hel')
     const reply = await append(url, 3, '?0', ['lo', ' world'])
@@ -172,7 +172,7 @@ describe('Upload Append', () => {
     await deactivated(locationOf(server, { headers: reply.interim[0]?.headers ?? {} }))
   })
 
-  test('while it runs, interim answers tell the offset and never a Location', async () => {
+  test('4.4.2: interim answers tell the offset and never a Location', async () => {
     const url = await beginEmpty(server)
     const slow = await beginSlowly(
       server,

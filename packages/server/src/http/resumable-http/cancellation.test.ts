@@ -40,7 +40,7 @@ async function hanging(url: string, offset: number, sent: string): Promise<RawCo
 }
 
 describe('Upload Cancellation', () => {
-  test('deactivates the upload', async () => {
+  test('4.5.2: DELETE deactivates the upload', async () => {
     const url = await beginEmpty(server)
     await append(url, 0, '?0', 'hello')
     expect((await send(url, 'DELETE', DRAFT)).status).toBe(204)
@@ -48,7 +48,7 @@ describe('Upload Cancellation', () => {
       expect(reply.status).toBe(404)
   })
 
-  test('ends a transfer under way first, without an answer', async () => {
+  test('4.5.2: DELETE ends requests under way first', async () => {
     const url = await beginEmpty(server)
     const older = await hanging(url, 0, 'hello')
     expect((await send(url, 'DELETE', DRAFT)).status).toBe(204)
@@ -81,7 +81,7 @@ describe('Upload Cancellation', () => {
 })
 
 describe('Concurrency', () => {
-  test.each(['HEAD', 'GET'])('%s ends an older transfer at once and shows what it left', async (method) => {
+  test.each(['HEAD', 'GET'])('4.6: a newer request ends the older one first: %s', async (method) => {
     const url = await beginEmpty(server)
     const older = await hanging(url, 0, 'hello')
     const began = performance.now()
@@ -117,7 +117,7 @@ describe('Concurrency', () => {
     expect(text).toBe(`hello${'x'.repeat(offset - 5)} the end`)
   })
 
-  test('of many at the same offset exactly one appends, and nothing is mixed', async () => {
+  test('4.6: requests at the same time neither lose nor mix bytes', async () => {
     const url = await beginEmpty(server)
     const replies = await Promise.all(
       Array.from({ length: 12 }, (_, i) =>

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('Upload Creation', () => {
-  test('an interim answer tells where the upload is and its limits, before the content comes', async () => {
+  test('4.2.2: a creation is announced with a 104 that has Location and Upload-Limit', async () => {
     const connection = await beginSlowly(
       server,
       'POST',
@@ -54,7 +54,7 @@ describe('Upload Creation', () => {
     expect(object.headers.etag).toBe(reply.headers.etag)
   })
 
-  test('with Upload-Complete: ?0 the answer is 201 with the same Location as the interim one, and the limits', async () => {
+  test('4.2.2: a part is answered 201 with Location and Upload-Limit', async () => {
     const reply = await begin(server, '?0', {}, 'hel')
     expect(reply.status).toBe(201)
     expect(reply.headers['upload-complete']).toBe('?0')
@@ -83,7 +83,7 @@ describe('Upload Creation', () => {
     expect((await append(url, 0, '?1')).headers['upload-complete']).toBe('?1')
   })
 
-  test('that was interrupted keeps what arrived, and is not complete', async () => {
+  test('4.2.2: a creation that breaks off keeps what came and is not complete', async () => {
     const connection = await beginSlowly(
       server,
       'POST',
@@ -171,7 +171,7 @@ describe('Upload Creation', () => {
     expect(reply.status).toBe(405)
   })
 
-  test('makes an upload resource of its own each time (section "Upload Resource")', async () => {
+  test('4: an upload resource has a URI of its own', async () => {
     const urls = await Promise.all(Array.from({ length: 20 }, () => beginEmpty(server)))
     expect(new Set(urls).size).toBe(20)
   })

@@ -30,7 +30,7 @@ describe('Representation Digests', () => {
     },
   )
 
-  test('one that is wrong fails the upload: nothing is published, and the answer says so again and again', async () => {
+  test('10.1: a Repr-Digest that does not match fails the upload, publishes nothing and says so', async () => {
     const reply = await begin(server, '?1', { 'Repr-Digest': digest('sha256', 'other') }, 'hello')
     const url = locationOf(server, { headers: reply.interim[0]?.headers ?? {} })
     for (const answer of [reply, await append(url, 5, '?1'), await append(url, 5, '?1')]) {
@@ -56,7 +56,7 @@ describe('Representation Digests', () => {
     }
   })
 
-  test('what Want-Repr-Digest asks for is in the final answer, also of content that is large', async () => {
+  test('10.1: the digests that Want-Repr-Digest asks for are computed and in the final answer', async () => {
     const body = Buffer.alloc(3_000_000, 'pawl')
     const reply = await begin(server, '?1', { 'Want-Repr-Digest': 'sha-512=5, sha-256=10' }, body)
     expect(reply.headers['repr-digest']).toContain(digest('sha256', body))
@@ -74,7 +74,7 @@ describe('Content Digests', () => {
     expect((await send(locationOf(server, reply), 'GET')).text).toBe('hello')
   })
 
-  test('content that has not is not appended, and can be sent again', async () => {
+  test('10.2: content that does not match its Content-Digest is not appended, and the client is told', async () => {
     const url = await beginEmpty(server)
     await append(url, 0, '?0', 'hel')
     const wrong = await append(url, 3, '?1', 'xx', { 'Content-Digest': digest('sha256', 'lo') })

@@ -15,7 +15,7 @@ async function within(args: readonly string[], run: (server: TestServer) => Prom
 }
 
 describe('104', () => {
-  test('carries the interop version of the request, which is one that is spoken here', () =>
+  test('B: a 104 carries the interop version of the request', () =>
     within([], async (server) => {
       for (const version of ['5', '6', '8', '9', '10']) {
         const reply = await begin(server, '?1', { 'Upload-Draft-Interop-Version': version }, 'x')
@@ -25,7 +25,7 @@ describe('104', () => {
     }))
 
   test.each([undefined, '', '3', '4', '7', '11', '8.0', '"8"', 'x'])(
-    'is not sent for the interop version %j',
+    'B: no 104 for an interop version that is missing or not spoken: %j',
     (version) =>
       within([], async (server) => {
         const headers = version === undefined ? {} : { 'Upload-Draft-Interop-Version': version }
@@ -35,7 +35,7 @@ describe('104', () => {
       }),
   )
 
-  test('does not take the place of 100 Continue', () =>
+  test('5: a 104 does not take the place of 100 Continue', () =>
     within([], async (server) => {
       const connection = await beginSlowly(
         server,

@@ -12,7 +12,7 @@ afterAll(() => server.close())
 
 describe('Offset Retrieval', () => {
   test.each(['HEAD', 'GET'])(
-    '%s shows offset, completeness, length and limits, and is not cached',
+    '4.3.2: a look shows offset, completeness, length and limits, and is not cached: %s',
     async (method) => {
       const url = await beginEmpty(server, { 'Upload-Length': '10' })
       await append(url, 0, '?0', 'hello')
@@ -59,7 +59,7 @@ describe('Offset Retrieval', () => {
     },
   )
 
-  test('the offset that it shows is taken by the next append, many times over', async () => {
+  test('4.6: an offset that was shown is taken by the next append', async () => {
     const url = await beginEmpty(server)
     let sent = ''
     for (let i = 0; i < 20; i += 1) {

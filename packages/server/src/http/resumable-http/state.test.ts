@@ -24,7 +24,7 @@ const INCONSISTENT = 'https://iana.org/assignments/http-problem-types#inconsiste
 
 describe('Offset', () => {
   test.each(['-1', '1.0', '"0"', '?0', '0, 0', '1000000000000000', ''])(
-    'an Upload-Offset that is no non-negative Integer is ignored: %j is like none',
+    '4.1.1: an Upload-Offset that is no count is ignored: %j',
     async (value) => {
       const url = await beginEmpty(server)
       const reply = await append(url, 0, '?0', 'x', { 'Upload-Offset': value })
@@ -39,7 +39,7 @@ describe('Offset', () => {
     expect((await append(url, 0, '?0', 'x', { 'Upload-Offset': '0;hint=1' })).status).toBe(204)
   })
 
-  test('never decreases, whatever is tried', async () => {
+  test('4.1.1: the offset never decreases', async () => {
     const url = await beginEmpty(server)
     await append(url, 0, '?0', 'hello')
     await append(url, 0, '?0', 'xx')
@@ -53,7 +53,7 @@ describe('Offset', () => {
 
 describe('Completeness', () => {
   test.each(['1', 'true', '?2', '?1, ?1', ''])(
-    'an Upload-Complete that is no Boolean is ignored: %j is like none',
+    '4.1.2: an Upload-Complete that is no Boolean is ignored: %j',
     async (value) => {
       const url = await beginEmpty(server)
       const reply = await append(url, 0, '?1', 'x', { 'Upload-Complete': value })
@@ -128,7 +128,7 @@ describe('Length', () => {
   })
 
   test.each(['-1', '1.5', 'x', '1000000000000000', '?1'])(
-    'that is no non-negative Integer is ignored: %j',
+    '4.1.3: an Upload-Length that is no count is ignored: %j',
     async (value) => {
       const url = await beginEmpty(server, { 'Upload-Length': value })
       expect((await look(url)).headers['upload-length']).toBeUndefined()
@@ -140,7 +140,7 @@ describe('Length', () => {
     ['?1', '4', 'hello'],
     ['?0', '4', 'hello'],
   ] as const)(
-    'two that differ in one creation (%s, %s) are refused, and nothing is created',
+    '4.1.3: two lengths in one request must match: %s with %s',
     async (complete, length, body) => {
       const reply = await begin(server, complete, { 'Upload-Length': length }, body)
       expect(reply.status).toBe(400)
@@ -151,7 +151,7 @@ describe('Length', () => {
     },
   )
 
-  test('one that differs from that of an earlier request is refused, and the upload stays as it was', async () => {
+  test('4.1.3: the lengths of several requests must match', async () => {
     const url = await beginEmpty(server, { 'Upload-Length': '5' })
     for (const reply of [
       await append(url, 0, '?0', 'he', { 'Upload-Length': '6' }),
@@ -189,7 +189,7 @@ describe('Length', () => {
 })
 
 describe('Limits', () => {
-  test('stand in the answer to OPTIONS, of a browser too', async () => {
+  test('4.1.4: OPTIONS on a target tells its limits', async () => {
     for (const headers of [
       {},
       DRAFT,
@@ -202,7 +202,7 @@ describe('Limits', () => {
     }
   })
 
-  test('max-size: a creation that says it is larger is refused with the limits, and nothing is created', async () => {
+  test('4.1.4: a 413 tells the limits', async () => {
     for (const reply of [
       await begin(server, '?0', { 'Upload-Length': '1000001', 'Content-Length': '0' }),
       await begin(server, '?1', {}, Buffer.alloc(1_000_001)),

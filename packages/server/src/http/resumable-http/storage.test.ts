@@ -41,7 +41,7 @@ describe('POST and PUT of an object', () => {
     expect(reply.interim[0]?.headers.location).toMatch(/^\/uploads\/[0-9a-f]{32}$/)
   })
 
-  test('one that broke goes on at its upload resource, and its answer is that of the ordinary request', async () => {
+  test('4.4.2: the end is answered as the target would have answered the whole', async () => {
     const slow = await beginSlowly(
       server,
       'POST',
@@ -186,7 +186,7 @@ describe('a signed upload URL', () => {
 })
 
 describe('Security Considerations', () => {
-  test('only who began an upload, and the service, may see, change or cancel it; to others it is not there', async () => {
+  test('13: only who may gets at an upload resource', async () => {
     const created = await send(
       at('mine'),
       'POST',
