@@ -176,7 +176,8 @@ async function appendHolding(
   await beforeTelling(engine, upload, offset)
   if (endsHere) throw shorter(upload, offset)
   // Only bytes buy time: empty requests would keep an upload for ever.
-  const expiresAt = offset > request.offset ? await slide(engine, upload) : await standingExpiry(engine, upload)
+  const expiresAt =
+    offset > request.offset ? await slide(engine, upload) : await standingExpiry(engine, upload)
   return { kind: 'appended', upload, offset, expiresAt }
 }
 

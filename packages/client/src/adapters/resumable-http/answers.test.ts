@@ -99,7 +99,7 @@ describe('a server that does not know this protocol', () => {
 })
 
 describe('Upload-Limit', () => {
-  it('max-append-size: no request is larger, and what is not the end says so', async () => {
+  it('4.1.4: no request is larger than max-append-size', async () => {
     const { taken, answer } = store(1000, 'max-append-size=1000')
     const { body, done } = upload(await serve(answer), 4500)
     await done
@@ -115,7 +115,7 @@ describe('Upload-Limit', () => {
     expect(asked.map(({ method }) => method)).toEqual(['OPTIONS'])
   })
 
-  it('that is not told: after a 413 less is sent, until it passes', async () => {
+  it('4.1.4: after a 413 less is sent, until it passes', async () => {
     const { taken, answer } = store(2000, 'min-size=0')
     const { body, done } = upload(await serve(answer), 9000)
     await done
@@ -158,16 +158,19 @@ describe('an answer to an append', () => {
     expect(asked.map(({ method }) => method)).toContain('HEAD')
   })
 
-  it.each([400, 500])('%d with Upload-Complete: ?1 is the target speaking: it is final', async (status) => {
-    const { answer } = store(1e9, 'min-size=0')
-    const endpoint = await serve((one, res, req) => {
-      if (one.method === 'PATCH')
-        return void res.writeHead(status, { 'Upload-Complete': '?1' }).end('not wanted')
-      answer(one, res, req)
-    })
-    await expect(upload(endpoint, 5000).done).rejects.toMatchObject({ status, retryable: false })
-    expect(asked.filter(({ method }) => method === 'PATCH')).toHaveLength(1)
-  })
+  it.each([400, 500])(
+    '4.1.2: nothing is resumed after an answer with Upload-Complete ?1: %d',
+    async (status) => {
+      const { answer } = store(1e9, 'min-size=0')
+      const endpoint = await serve((one, res, req) => {
+        if (one.method === 'PATCH')
+          return void res.writeHead(status, { 'Upload-Complete': '?1' }).end('not wanted')
+        answer(one, res, req)
+      })
+      await expect(upload(endpoint, 5000).done).rejects.toMatchObject({ status, retryable: false })
+      expect(asked.filter(({ method }) => method === 'PATCH')).toHaveLength(1)
+    },
+  )
 
   it('404: asks, and only then believes that the upload is gone', async () => {
     const { answer } = store(1e9, 'min-size=0')
@@ -181,7 +184,7 @@ describe('an answer to an append', () => {
 })
 
 describe('104', () => {
-  it('of another interop version, or none, is ignored; an upload elsewhere is not followed', async () => {
+  it('B: a 104 of another interop version, or of none, is ignored', async () => {
     const bytes = randomBytes(5000)
     for (const [headers, fails] of [
       [{ Location: '/up' }, false],

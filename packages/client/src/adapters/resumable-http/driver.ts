@@ -10,14 +10,16 @@ import type {
   UploadIntent,
 } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
-import { canStream, type HttpResponse } from '../../http/http.ts'
+import { canStream, type HttpResponse, type Information } from '../../http/http.ts'
 import { parseReprDigest } from '../repr-digest.ts'
 import type { Place } from '../upload-place.ts'
+import { creationHeaders } from './creation-headers.ts'
+import { givingUp } from './giving-up.ts'
 import { askLimits, checkSize, chunkRule, headOf, type Known, learn } from './limits.ts'
 import { type Opening, openCreation } from './opening.ts'
 import type { ResumableHttpOptions } from './options.ts'
 import { adoptSession, type ResumableSession } from './session.ts'
-import { announced, answerError, isFinal, offsetIn, type ResumableWire } from './wire.ts'
+import { announced, answerError, isFinal, offsetIn, type ResumableWire, StrayLocation } from './wire.ts'
 
 export function resumableDriver(
   options: ResumableHttpOptions,
@@ -32,6 +34,8 @@ export function resumableDriver(
   /** The target's own answer to the whole upload. */
   let last: HttpResponse | undefined
 
+  const { giveUp, heed, within } = givingUp(wire, known, shut)
+
   /** An answer to all the bytes, from the target or from a server that knows nothing of all this. */
   async function final(response: HttpResponse): Promise<void> {
     // From the target it is final; from whatever stands before it, perhaps not.
@@ -43,21 +47,26 @@ export function resumableDriver(
   const creating = (intent: UploadIntent, complete: boolean) => ({
     method,
     url: target,
-    headers: {
-      'content-type': intent.contentType,
-      'content-disposition': `inline; filename*=UTF-8''${encoded(intent.key.slice(intent.key.lastIndexOf('/') + 1))}`,
-      'upload-complete': formatUploadComplete(complete),
-      'upload-length': String(intent.size),
-    },
+    headers: creationHeaders(intent, complete),
   })
 
   async function careful(intent: UploadIntent, call: Call) {
-    const response = await wire.send(creating(intent, false), call)
+    let first: string | undefined
+    const onInformation = (information: Information) => {
+      first ??= announced(information)
+    }
+    const response = await wire.send({ ...creating(intent, false), onInformation }, call)
     if (response.status >= 300)
       throw await answerError(`creating the upload of ${JSON.stringify(intent.key)}`, response)
-    learn(known, response)
     const location = response.header('location')
-    if (location !== undefined) return { session: { url: place.resolve(location) }, offsets: [0] }
+    if (location !== undefined) {
+      const url = place.resolve(first ?? location)
+      if (first !== undefined && first !== location)
+        return giveUp(url, call, new StrayLocation(first, location))
+      learn(known, response)
+      await heed(url, intent.size, call)
+      return { session: { url }, offsets: [0] }
+    }
     throw new FilesError(
       'Provider',
       'the answer to the creation has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
@@ -73,6 +82,10 @@ export function resumableDriver(
       try {
         const url = place.resolve(begun.location)
         open = { opening, url }
+        learn(known, begun)
+        await heed(url, intent.size, call)
+        // What may not go in one request goes in several: nothing was sent of this one.
+        if (intent.size > (known.limits?.maxAppendSize ?? intent.size)) shut()
         return { session: { url }, offsets: [0] }
       } catch (error) {
         opening.abandon()
@@ -98,7 +111,7 @@ export function resumableDriver(
       )
     }
     let url: string | undefined
-    const onInformation = (information: Parameters<typeof announced>[0]) => {
+    const onInformation = (information: Information) => {
       const location = announced(information)
       if (location === undefined) return
       try {
@@ -113,8 +126,15 @@ export function resumableDriver(
     } catch (error) {
       call.signal.throwIfAborted()
       if (url === undefined || !(error instanceof FilesError && error.status === undefined)) throw error
-      return { session: { url }, offsets: [offsetIn(await look(url, call)) ?? 0] }
+      const offset = offsetIn(await look(url, call)) ?? 0
+      return { session: { url }, offsets: [await within(url, offset, intent.size, call)] }
     }
+  }
+
+  /** Ends the creating request, if it still waits: no other request may meet it. */
+  function shut(): void {
+    open?.opening.abandon()
+    open = undefined
   }
 
   async function look(url: string, call: Call): Promise<HttpResponse> {
@@ -183,12 +203,17 @@ export function resumableDriver(
 
     probe: async ({ url }, intent, _lanes, _body, call): Promise<OffsetState> => {
       if (url === null) return last ? { state: 'complete', result: await resultOf() } : { state: 'gone' }
+      shut()
       const response = await look(url, call)
       if (response.status >= 300) return { state: 'gone' }
       learn(known, response)
       const offset = offsetIn(response)
       if (offset === undefined) throw new FilesError('Provider', 'the answer has no Upload-Offset')
-      if (isFinal(response) !== true) return { state: 'open', offsets: [offset] }
+      await within(url, offset, intent.size, call)
+      if (isFinal(response) !== true) {
+        await heed(url, intent.size, call)
+        return { state: 'open', offsets: [offset] }
+      }
       await finish(url, intent.size, call)
       return { state: 'complete', result: await resultOf() }
     },
@@ -196,7 +221,7 @@ export function resumableDriver(
     send: async ({ url }, lane, payload, call) => {
       if (url === null)
         throw new FilesError('SessionGone', 'the server offered no way to go on with this upload')
-      const { response, piece } = await sendPiece(url, lane, payload, call)
+      const { response, piece, creates } = await sendPiece(url, lane, payload, call)
       const end = piece.start + piece.size
       const complete = isFinal(response) ?? (end === lane.end && response.status < 300)
       if (complete) {
@@ -204,11 +229,17 @@ export function resumableDriver(
         return lane.end
       }
       const offset = offsetIn(response)
-      if (response.status < 300) return offset ?? end
-      if (response.status === 409 && offset !== undefined) return offset
-      if (response.status === 413) throw await tooLarge(response, piece)
-      // Only HEAD decides that an upload is gone.
-      const again = response.status === 404 || response.status === 410 || response.status === 409
+      if (response.status < 300) return within(url, offset ?? end, lane.end, call)
+      if (response.status === 409 && offset !== undefined) return within(url, offset, lane.end, call)
+      if (response.status === 413) {
+        learn(known, response)
+        await heed(url, lane.end, call)
+        const error = await tooLarge(response, piece)
+        if (!error.retryable) await giveUp(url, call, error)
+        throw error
+      }
+      // Only HEAD decides that an upload is gone; what its target says of the creation counts as it is.
+      const again = !creates && [404, 409, 410].includes(response.status)
       throw await answerError('sending', response, again || undefined)
     },
 
@@ -218,8 +249,7 @@ export function resumableDriver(
     },
 
     discard: async ({ url }, call) => {
-      open?.opening.abandon()
-      open = undefined
+      shut()
       if (url === null) return
       const response = await wire.send({ method: 'DELETE', url }, call)
       // 409: it is complete. 405 and 501: it expires by itself.
@@ -234,36 +264,33 @@ export function resumableDriver(
     lane: Lane,
     payload: Payload,
     call: Call,
-  ): Promise<{ response: HttpResponse; piece: Payload }> {
+  ): Promise<{ response: HttpResponse; piece: Payload; creates: boolean }> {
     const waiting = open
     open = undefined
     if (waiting !== undefined) {
       // It said that it brings everything.
-      if (waiting.url === url && payload.start === 0 && payload.size === lane.end)
-        return { response: await waiting.opening.feed(payload, call), piece: payload }
+      if (waiting.url === url && payload.start === 0 && payload.size === lane.end) {
+        try {
+          return { response: await waiting.opening.feed(payload, call), piece: payload, creates: true }
+        } catch (error) {
+          if (error instanceof StrayLocation) return giveUp(url, call, error)
+          throw error
+        }
+      }
       waiting.opening.abandon()
     }
     const most = known.limits?.maxAppendSize ?? payload.size
     const piece = payload.size > most ? headOf(payload, most) : payload
     const ends = piece.start + piece.size === lane.end
-    return { response: await append(url, piece.start, ends, piece, call), piece }
+    return { response: await append(url, piece.start, ends, piece, call), piece, creates: false }
   }
 
   /** Less may pass, unless it was the least already. */
   async function tooLarge(response: HttpResponse, { size }: Payload): Promise<FilesError> {
-    learn(known, response)
     const { minAppendSize = 1, maxAppendSize } = known.limits ?? {}
     const less = Math.min(maxAppendSize ?? size, Math.floor(size / 2))
     if (less < minAppendSize) return answerError('sending', response, false)
     known.limits = { ...known.limits, maxAppendSize: less }
     return answerError('sending', response, true)
   }
-}
-
-/** Percent-encoded for `filename*` (RFC 8187). */
-function encoded(name: string): string {
-  return encodeURIComponent(name.toWellFormed()).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
 }

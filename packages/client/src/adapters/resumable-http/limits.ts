@@ -25,8 +25,8 @@ export async function askLimits(wire: ResumableWire, url: string, call: Call): P
 }
 
 /** Bounds that an answer tells take the place of those known before. */
-export function learn(known: Known, response: HttpResponse): void {
-  const limits = parseUploadLimit(response.header('upload-limit'))
+export function learn(known: Known, { header }: Pick<HttpResponse, 'header'>): void {
+  const limits = parseUploadLimit(header('upload-limit'))
   if (limits !== undefined) known.limits = { ...known.limits, ...limits }
 }
 

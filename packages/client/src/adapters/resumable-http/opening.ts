@@ -3,8 +3,8 @@
  * the bytes follow, on the same request. So no byte is sent of an upload that could not be resumed.
  */
 import type { Call, Payload } from '../../driver.ts'
-import type { HttpRequest, HttpResponse } from '../../http/http.ts'
-import { announced, type ResumableWire } from './wire.ts'
+import type { HttpRequest, HttpResponse, Information } from '../../http/http.ts'
+import { announced, type ResumableWire, StrayLocation } from './wire.ts'
 
 /** How long a server that knows this protocol may take to say where the upload is, in milliseconds. */
 const WAIT = 1000
@@ -12,7 +12,7 @@ const WAIT = 1000
 const OPEN = 20_000
 
 type Begun =
-  | { readonly kind: 'announced'; readonly location: string }
+  | { readonly kind: 'announced'; readonly location: string; readonly header: Information['header'] }
   /** The final answer came first. */
   | { readonly kind: 'answered'; readonly response: HttpResponse }
   /** No interim answer comes through here. */
@@ -20,7 +20,7 @@ type Begun =
 
 export interface Opening {
   readonly begun: Promise<Begun>
-  /** Sends the bytes. Resolves to the final answer. */
+  /** Sends the bytes. Resolves to the final answer. @throws StrayLocation */
   feed(payload: Payload, call: Call): Promise<HttpResponse>
   abandon(): void
 }
@@ -36,6 +36,8 @@ export function openCreation(
   const ended = new AbortController()
   let current = begin
   let fed: Payload | undefined
+  let told: string | undefined
+  let stray: StrayLocation | undefined
   const end = () => abandon(begin.signal.reason)
   const abandon = (reason?: unknown) => {
     clearTimeout(timer)
@@ -62,10 +64,15 @@ export function openCreation(
       onInformation: (information) => {
         const location = announced(information)
         current.touch()
-        if (location === undefined) return
+        if (location === undefined || location === told) return
+        if (told !== undefined) {
+          stray ??= new StrayLocation(told, location)
+          return abandon(stray)
+        }
+        told = location
         clearTimeout(timer)
         timer = setTimeout(abandon, OPEN)
-        begun.resolve({ kind: 'announced', location })
+        begun.resolve({ kind: 'announced', location, header: information.header })
       },
     },
     { signal: ended.signal, touch: () => current.touch() },
@@ -85,6 +92,8 @@ export function openCreation(
       bytes.resolve(payload)
       try {
         return await answer
+      } catch (error) {
+        throw stray ?? error
       } finally {
         call.signal.removeEventListener('abort', stop)
       }

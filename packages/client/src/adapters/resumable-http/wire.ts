@@ -40,6 +40,18 @@ export function announced({ status, header }: Information): string | undefined {
   return status === 104 && known ? header('location') : undefined
 }
 
+/** Answers to one request name two upload resources: neither can be relied on. */
+export class StrayLocation extends FilesError {
+  constructor(first: string, other: string) {
+    super(
+      'Provider',
+      `the server says that the upload is at ${JSON.stringify(first)}, and then at ${JSON.stringify(other)}`,
+      undefined,
+      { retryable: false },
+    )
+  }
+}
+
 /** Whether the answer is the target's own: nothing is left to be sent, whatever it says. */
 export function isFinal({ header }: HttpResponse): boolean | undefined {
   return parseUploadComplete(header('upload-complete'))

@@ -64,6 +64,42 @@ describe('Upload Append', () => {
     },
   )
 
+  test('7.1: the problem names the offset that was expected and the one that was provided', async () => {
+    const url = await beginEmpty(server)
+    await append(url, 0, '?0', 'hello')
+    const problem = problemIn(await append(url, 3, '?0', 'lo'))
+    expect(problem).toMatchObject({ type: MISMATCH, 'expected-offset': 5, 'provided-offset': 3 })
+  })
+
+  test('4.4.2: the answer says whether it is that of the target', async () => {
+    const url = await beginEmpty(server)
+    const own = [
+      await append(url, 0, '?0', 'hello'),
+      await append(url, 0, '?1', 'x'),
+      await append(url, 5, '?1', 'x', { 'Content-Type': 'text/plain' }),
+    ]
+    expect(own.map(({ headers }) => headers['upload-complete'])).toEqual(['?0', '?0', '?0'])
+    expect((await append(url, 5, '?1')).headers['upload-complete']).toBe('?1')
+  })
+
+  test('4.4.2: the final answer says Upload-Complete ?1, an error too', async () => {
+    const good = await beginEmpty(server)
+    expect((await append(good, 0, '?1', 'x')).headers['upload-complete']).toBe('?1')
+    const bad = await beginEmpty(server, { 'Repr-Digest': `sha-256=:${'A'.repeat(43)}=:` })
+    const reply = await append(bad, 0, '?1', 'x')
+    expect([reply.status, reply.headers['upload-complete']]).toEqual([400, '?1'])
+  })
+
+  test('4.4.2: the length is recorded', async () => {
+    const url = await beginEmpty(server)
+    await append(url, 0, '?0', 'x', { 'Upload-Length': '7' })
+    expect((await look(url)).headers['upload-length']).toBe('7')
+    const other = await beginEmpty(server)
+    await append(other, 0, '?0', 'x')
+    await append(other, 1, '?1', 'yz')
+    expect((await look(other)).headers['upload-length']).toBe('3')
+  })
+
   test('without its media type is refused with the one to use', async () => {
     const url = await beginEmpty(server)
     for (const type of ['application/octet-stream', 'application/offset+octet-stream', '']) {

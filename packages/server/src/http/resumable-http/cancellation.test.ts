@@ -56,6 +56,12 @@ describe('Upload Cancellation', () => {
     expect((await look(url)).status).toBe(404)
   })
 
+  test('4.5.2: no redirect that a client would follow with another method', async () => {
+    const url = await beginEmpty(server)
+    for (const at of [`${url}/`, `${url}?x=1`, url.replace('/uploads/', '//uploads/'), url, url])
+      expect([301, 302, 303]).not.toContain((await send(at, 'DELETE', DRAFT)).status)
+  })
+
   test('of a creation under way, too', async () => {
     const older = await beginSlowly(
       server,

@@ -65,6 +65,34 @@ describe('Upload Creation', () => {
     expect((await append(url, 3, '?1', 'lo')).headers['upload-complete']).toBe('?1')
   })
 
+  test('4.2.2: Location is the same in every answer to one creation', async () => {
+    for (const content of ['', 'hello']) {
+      const reply = await begin(server, '?0', {}, content)
+      const told = [...reply.interim, reply].flatMap(({ headers }) => headers.location ?? [])
+      expect(told).toHaveLength(2)
+      expect(new Set(told).size).toBe(1)
+    }
+    // Of one that failed, too.
+    const reply = await begin(server, '?0', { 'Content-Digest': `sha-256=:${'A'.repeat(43)}=:` }, 'hello')
+    expect(reply.status).toBe(400)
+    expect(reply.headers.location).toBe(reply.interim[0]?.headers.location)
+  })
+
+  test('4.2.2: the length is recorded', async () => {
+    const told = await begin(server, '?0', { 'Upload-Length': '9' }, 'hello')
+    expect((await look(locationOf(server, told))).headers['upload-length']).toBe('9')
+    const whole = await begin(server, '?1', {}, 'hello')
+    const url = locationOf(server, { headers: whole.interim[0]?.headers ?? {} })
+    expect((await look(url)).headers['upload-length']).toBe('5')
+  })
+
+  test('4.2.2: the answer says whether it is that of the target', async () => {
+    expect((await begin(server, '?1', {}, 'x')).headers['upload-complete']).toBe('?1')
+    expect((await begin(server, '?0', {}, 'x')).headers['upload-complete']).toBe('?0')
+    const refused = await begin(server, '?1', { 'Upload-Length': '2' }, 'x')
+    expect([refused.status, refused.headers['upload-complete']]).toEqual([400, '?0'])
+  })
+
   test('without content tells where the upload is', async () => {
     const url = await beginEmpty(server)
     expect(await offsetAt(url)).toBe(0)

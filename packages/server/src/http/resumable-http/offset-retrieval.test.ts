@@ -59,6 +59,19 @@ describe('Offset Retrieval', () => {
     },
   )
 
+  test('4.3.2: no redirect that a client would follow with another method', async () => {
+    const url = await beginEmpty(server)
+    for (const at of [
+      url,
+      `${url}/`,
+      `${url}?x=1`,
+      url.replace('/uploads/', '//uploads/'),
+      url.toUpperCase(),
+    ])
+      for (const method of ['HEAD', 'GET'])
+        expect([301, 302, 303]).not.toContain((await send(at, method, DRAFT)).status)
+  })
+
   test('4.6: an offset that was shown is taken by the next append', async () => {
     const url = await beginEmpty(server)
     let sent = ''

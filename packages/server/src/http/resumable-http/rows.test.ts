@@ -9,7 +9,7 @@ const FOLDERS = {
   'What a client must and should': join(root, 'packages/client/src/adapters/resumable-http'),
 }
 /** Section numbers of the draft, as tests are named after them. */
-const SECTION = '(?:\\d+(?:\\.\\d+)*|B): '
+const SECTION = '(?:\\d{1,2}(?:\\.\\d)*|B): '
 
 test.each(Object.entries(FOLDERS))('%s: each row is one test, named after it', async (title, folder) => {
   const rows = rowsUnder(await readFile(page, 'utf8'), title)

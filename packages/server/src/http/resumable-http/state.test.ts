@@ -1,4 +1,7 @@
 /** Section "State": offset, completeness, length, limits. */
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../testing/client.ts'
 import {
@@ -48,6 +51,35 @@ describe('Offset', () => {
     await append(url, 5, '?0', 'xx', { 'Content-Digest': `sha-256=:${'A'.repeat(43)}=:` })
     expect(await offsetAt(url)).toBe(5)
     expect((await append(url, 5, '?0', '!')).headers['upload-offset']).toBe('6')
+  })
+})
+
+describe('Lost state', () => {
+  test('4.1.1: an upload that lost some of its state is deactivated', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'pawl-lost-'))
+    try {
+      const before = await startTestServer({ dataDir })
+      const path = new URL(await beginEmpty(before)).pathname
+      await append(`${before.url}${path}`, 0, '?0', 'hello')
+      await before.close()
+      const segments = join(dataDir, 'blobs', 'segments')
+      const names = await readdir(segments, { recursive: true, withFileTypes: true })
+      const files = names.filter((entry) => entry.isFile())
+      expect(files).toHaveLength(1)
+      for (const file of files) await truncate(join(file.parentPath, file.name), 3)
+      const after = await startTestServer({ dataDir })
+      const url = `${after.url}${path}`
+      for (const reply of [
+        await look(url),
+        await append(url, 3, '?1', 'lo'),
+        await append(url, 5, '?1'),
+        await send(url, 'DELETE', DRAFT),
+      ])
+        expect(reply.status).toBe(410)
+      await after.close()
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
   })
 })
 
@@ -139,17 +171,14 @@ describe('Length', () => {
     ['?1', '6', 'hello'],
     ['?1', '4', 'hello'],
     ['?0', '4', 'hello'],
-  ] as const)(
-    '4.1.3: two lengths in one request must match: %s with %s',
-    async (complete, length, body) => {
-      const reply = await begin(server, complete, { 'Upload-Length': length }, body)
-      expect(reply.status).toBe(400)
-      expect(problemIn(reply).type).toBe(INCONSISTENT)
-      expect(reply.headers['upload-complete']).toBe('?0')
-      expect(reply.headers.location).toBeUndefined()
-      expect(reply.interim).toEqual([])
-    },
-  )
+  ] as const)('4.1.3: two lengths in one request must match: %s with %s', async (complete, length, body) => {
+    const reply = await begin(server, complete, { 'Upload-Length': length }, body)
+    expect(reply.status).toBe(400)
+    expect(problemIn(reply).type).toBe(INCONSISTENT)
+    expect(reply.headers['upload-complete']).toBe('?0')
+    expect(reply.headers.location).toBeUndefined()
+    expect(reply.interim).toEqual([])
+  })
 
   test('4.1.3: the lengths of several requests must match', async () => {
     const url = await beginEmpty(server, { 'Upload-Length': '5' })
