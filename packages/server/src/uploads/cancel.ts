@@ -47,14 +47,18 @@ export async function deactivateUpload(
   permit: Permit,
   message: string,
 ): Promise<void> {
-  await findPermitted(engine, id, permit)
+  const upload = await findPermitted(engine, id, permit)
   const lease = await engine.leases.acquire(id, 'at-once')
   try {
     const failure = { code: 'past-end', message } as const
-    await reach(() => engine.catalog.endUpload(id, ['open'], { kind: 'failed', failure }, engine.now()))
+    const ended = await reach(() =>
+      engine.catalog.endUpload(id, ['open'], { kind: 'failed', failure }, engine.now()),
+    )
     await engine.durability.forget(id)
     engine.digests.forget(id)
     engine.progress.forget(id)
+    // Not with the next sweep: until then they would fill the disk and count for no quota.
+    if (ended) await reach(() => engine.blobs.remove(upload.segment))
   } finally {
     lease.release()
   }

@@ -26,7 +26,7 @@ export function resumableDriver(
   wire: ResumableWire,
   place: Place,
   target: string,
-  known: Known,
+  shared: Known,
 ): OffsetDriver<ResumableSession> {
   const { method = 'POST', creation } = options
   /** The creating request, while it waits for its bytes. */
@@ -34,6 +34,8 @@ export function resumableDriver(
   /** The target's own answer to the whole upload. */
   let last: HttpResponse | undefined
 
+  /** What an answer says of this upload need not be true of others: their type or size may allow them more. */
+  const known: Known = {}
   const { giveUp, heed, within } = givingUp(wire, known, shut)
 
   /** An answer to all the bytes, from the target or from a server that knows nothing of all this. */
@@ -98,7 +100,7 @@ export function resumableDriver(
     }
     // Nothing was sent yet: what the server may have made of it expires.
     opening.abandon()
-    known.quiet = true
+    shared.quiet = true
     return careful(intent, call)
   }
 
@@ -189,7 +191,8 @@ export function resumableDriver(
       return chunkRule(known)
     },
     prepare: async (call) => {
-      if (known.limits === undefined) known.limits = await askLimits(wire, target, call)
+      if (shared.limits === undefined) shared.limits = await askLimits(wire, target, call)
+      known.limits = shared.limits
     },
     adopt: (session) => adoptSession(session, place),
 
@@ -197,7 +200,7 @@ export function resumableDriver(
       checkSize(intent.size, known)
       if (known.limits === null || intent.size === 0) return plain(intent, first, call)
       const most = known.limits?.maxAppendSize ?? Number.POSITIVE_INFINITY
-      const seen = canStream() && known.quiet !== true && intent.size <= most
+      const seen = canStream() && shared.quiet !== true && intent.size <= most
       return creation !== 'careful' && seen ? optimistic(intent, call) : careful(intent, call)
     },
 
@@ -291,6 +294,8 @@ export function resumableDriver(
     const less = Math.min(maxAppendSize ?? size, Math.floor(size / 2))
     if (less < minAppendSize) return answerError('sending', response, false)
     known.limits = { ...known.limits, maxAppendSize: less }
+    // Whatever stands in the way of large requests stands in the way of all.
+    shared.limits = { ...shared.limits, maxAppendSize: less }
     return answerError('sending', response, true)
   }
 }

@@ -10,7 +10,7 @@ const MIB = 1024 * 1024
 /** Beyond this a single request gains nothing. */
 const ENDLESS = 2 ** 40
 
-/** What is known of the server, for all uploads of an adapter. */
+/** What is known of the server: for all uploads of an adapter, or for one. */
 export interface Known {
   /** Undefined until it was asked; null for a server that does not know this protocol. */
   limits?: UploadLimits | null

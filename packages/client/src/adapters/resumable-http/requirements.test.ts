@@ -135,6 +135,20 @@ describe('Limits', () => {
   })
 })
 
+describe('several uploads of one adapter', () => {
+  it('a limit of one upload is none of another', async () => {
+    const server = await serve({
+      limit: 'max-size=5000',
+      twist: first('POST', { status: 201, headers: { Location: '/up', 'Upload-Limit': 'max-size=10' } }),
+    })
+    const { endpoint } = server
+    const files = new Files({ adapter: resumableHttp({ endpoint, creation: 'careful' }), retries: 0 })
+    await expect(files.upload('a', randomBytes(2000))).rejects.toMatchObject({ code: 'QuotaExceeded' })
+    await files.upload('b', randomBytes(2000))
+    expect(server.methods()).toEqual(['OPTIONS', 'POST', 'DELETE', 'POST', 'PATCH'])
+  })
+})
+
 describe('Upload Creation', () => {
   it('4.2.1: the creating request tells the length', async () => {
     for (const size of [0, 1, 2000]) {
