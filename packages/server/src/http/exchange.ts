@@ -91,7 +91,8 @@ export class Exchange {
   inform(status: 104, headers: OutgoingHttpHeaders): boolean {
     const { req, res } = this
     if (res.headersSent || res.destroyed || req.httpVersion === '1.0') return false
-    if ((res.socket?.writableLength ?? 0) > UNREAD_BYTES) return false
+    // Behind an answer that is not read either there is no socket yet: what waits for one counts too.
+    if (res.writableLength > UNREAD_BYTES) return false
     res.writeInformation(status, headers)
     return true
   }

@@ -1,7 +1,10 @@
 /** Section "Status Code 104 (Upload Resumption Supported)", and when there must be none. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { Exchange } from '../exchange.ts'
 import { send } from '../testing/client.ts'
-import { rawRequest } from '../testing/raw-connection.ts'
+import { RawConnection, rawRequest } from '../testing/raw-connection.ts'
 import { append, begin, beginSlowly, DRAFT, locationOf, offsetAt } from '../testing/resumable.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 
@@ -60,7 +63,35 @@ describe('104', () => {
       expect(connection?.status).toBe(201)
     }))
 
-  test('is left out for a client that does not read, and nothing piles up', () =>
+  test('is left out for a client that does not read, also behind an answer that it does not read', async () => {
+    const sent: number[] = []
+    const done = Promise.withResolvers<void>()
+    const server = createServer((req, res) => {
+      // The first answer is never given: what is said to the second request waits behind it.
+      if (req.method === 'GET') return
+      const exchange = new Exchange(req, res, false)
+      let count = 0
+      while (count < 100_000 && exchange.inform(104, { 'Upload-Offset': String(count) })) count += 1
+      sent.push(count)
+      done.resolve()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const connection = await RawConnection.open((server.address() as AddressInfo).port)
+    try {
+      connection.write(
+        'GET / HTTP/1.1\r\nHost: localhost\r\n\r\nPOST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx',
+      )
+      await done.promise
+      expect(sent[0]).toBeGreaterThan(0)
+      expect(sent[0]).toBeLessThan(1000)
+    } finally {
+      connection.destroy()
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  test('is not sent for every block of content', () =>
     within([], async (server) => {
       const reply = await begin(server, '?0', {}, Buffer.alloc(3_000_000))
       expect(reply.interim.length).toBeLessThan(10)

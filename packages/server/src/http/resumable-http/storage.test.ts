@@ -124,6 +124,14 @@ describe('POST and PUT of an object', () => {
     expect(await body('race')).toBe('first')
   })
 
+  test('codings of the content are kept to the end', async () => {
+    const headers = { ...service(), ...DRAFT, 'Content-Encoding': 'gzip', 'Upload-Complete': '?0' }
+    const created = await send(at('coded'), 'POST', headers, 'x')
+    const url = new URL(created.headers.location ?? '', server.url).href
+    expect((await append(url, 1, '?1', 'y', service())).status).toBe(200)
+    expect((await send(at('coded'), 'GET', service())).headers['content-encoding']).toBe('gzip')
+  })
+
   test('lengths that differ are a problem of the protocol', async () => {
     const reply = await send(
       at('two'),
