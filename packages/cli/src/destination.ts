@@ -20,8 +20,8 @@ export interface OpenOptions {
   readonly parallel?: number | undefined
 }
 
-const NOT_YET = ['supabase', 'gs', 'sftp', 'ftp']
-const AVAILABLE = ['http', 'https', 's3', 'az', 'file']
+const NOT_YET = ['supabase', 'sftp', 'ftp']
+const AVAILABLE = ['http', 'https', 's3', 'az', 'gs', 'file']
 
 /**
  * @param use A tus endpoint is a place as a whole; when reading, the URL of one upload is meant.
@@ -39,6 +39,7 @@ export async function parseDestination(text: string, use: 'upload' | 'object'): 
       return web(text, use)
     case 's3':
     case 'az':
+    case 'gs':
       return bucket(scheme.toLowerCase(), rest)
     case 'file':
       return local(text)
@@ -65,7 +66,7 @@ function web(text: string, use: 'upload' | 'object'): Destination {
 /** Keys are taken as they are: a URL parser would change `..`, `#` and `%` in them. */
 function bucket(scheme: string, rest: string): Destination {
   const [, name = '', key = ''] = /^([^/]*)\/?(.*)$/s.exec(rest) ?? []
-  if (name === '') throw new UsageError(`${scheme}:// needs a ${scheme === 's3' ? 'bucket' : 'container'}`)
+  if (name === '') throw new UsageError(`${scheme}:// needs a ${scheme === 'az' ? 'container' : 'bucket'}`)
   return { place: `${scheme}://${name}/`, key }
 }
 
@@ -111,6 +112,11 @@ export async function openPlace(place: string, { parallel }: OpenOptions = {}): 
     case 'az': {
       const { azure } = await import('pawl/azure')
       return azure(azureOptions(name, env))
+    }
+    case 'gs': {
+      const { gcs } = await import('pawl/gcs')
+      const endpoint = env.STORAGE_EMULATOR_HOST
+      return gcs({ bucket: name, ...(endpoint === undefined ? {} : { endpoint }) })
     }
     case 'file': {
       const { fs } = await import('pawl/fs')

@@ -70,7 +70,7 @@ interface DriverCalls<Session extends Json> {
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
   /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
-  readonly digest?: 'crc32'
+  readonly digest?: Digest['algorithm']
 }
 
 /** A growing range. Several of them only where the provider can join them. */
@@ -120,8 +120,18 @@ export interface OffsetDriver<Session extends Json = Json> extends DriverCalls<S
     body: BodyReader,
     call: Call,
   ): Promise<OffsetState>
-  /** Sends from `payload.start`. Resolves to the lane's new absolute offset. */
-  send(session: Session, lane: Lane, payload: Payload, call: Call): Promise<number>
+  /**
+   * Sends from `payload.start`. Resolves to the lane's new absolute offset.
+   * @param whole The `digest` of the whole body, for providers that check it with the last chunk; reads what was
+   * not read yet. Undefined where this runtime cannot compute it.
+   */
+  send(
+    session: Session,
+    lane: Lane,
+    payload: Payload,
+    call: Call,
+    whole: () => Promise<Digest | undefined>,
+  ): Promise<number>
   complete(session: Session, intent: UploadIntent, call: Call): Promise<ProviderResult>
 }
 

@@ -96,9 +96,9 @@ export function wireOf(adapter: Adapter): Wire {
         pass('begin', call, 'begin', () => driver.begin(intent, all, first, call)),
       probe: (session, intent, all, body, call) =>
         pass('probe', call, 'probe', () => driver.probe(session, intent, all, body, call)),
-      send: (session, lane, payload, call) =>
+      send: (session, lane, payload, call, whole) =>
         pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {
-          const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call)
+          const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call, whole)
           wire.onAcknowledged({ start: payload.start, size: offset - payload.start })
           return offset
         }),

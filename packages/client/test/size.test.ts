@@ -1,5 +1,5 @@
 /** What a page has to load for `pawl` and `pawl/tus`, and that loading touches nothing. */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { brotliCompressSync } from 'node:zlib'
 import { build, type OutputChunk } from 'rolldown'
@@ -9,7 +9,12 @@ const root = join(import.meta.dirname, '..')
 /** Bytes, minified and compressed. */
 const LIMIT = 12_000
 
-async function bundle(code: string, inline: boolean): Promise<OutputChunk[]> {
+/** @param isForeign Modules, by their path, that are left out. */
+async function bundle(
+  code: string,
+  inline: boolean,
+  isForeign: (id: string) => boolean = isPeer,
+): Promise<OutputChunk[]> {
   const { output } = await build({
     input: 'entry',
     platform: 'browser',
@@ -18,12 +23,21 @@ async function bundle(code: string, inline: boolean): Promise<OutputChunk[]> {
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === 'entry' ? join(root, 'entry.js') : null),
+        resolveId: (id, importer) => {
+          if (id === 'entry') return join(root, 'entry.js')
+          const path = id.startsWith('.') ? join(dirname(importer ?? ''), id) : id
+          return isForeign(path) ? { id: path, external: true } : null
+        },
         load: (id) => (id === join(root, 'entry.js') ? code : null),
       },
     ],
   })
   return output.filter((chunk) => chunk.type === 'chunk')
+}
+
+/** Optional peers: whoever uses them has them; a page that does not never loads them. */
+function isPeer(id: string): boolean {
+  return id === 'google-auth-library'
 }
 
 /** Loaded for every tus upload in a browser, although it is imported late. */
@@ -51,7 +65,27 @@ it('pawl with pawl/tus, as a page loads them for an upload, are at most 12 kB mi
   expect(size).toBeLessThanOrEqual(LIMIT)
 })
 
-it.each(['index', 'adapters/tus/tus', 'adapters/s3/s3', 'adapters/memory/memory', 'browser'])(
+/** Bytes of one adapter's own code, minified and compressed. */
+const ADAPTER_LIMIT = 5_000
+
+it.each(['gcs/gcs'])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
+  const code = `export * from './src/adapters/${entry}.ts'`
+  const adapters = join(root, 'src/adapters/')
+  const [chunk] = await bundle(code, true, (id) => id !== 'entry' && !id.startsWith(adapters))
+  const size = brotliCompressSync(chunk?.code ?? '').length
+  console.log(`${entry}: ${size} bytes`)
+  expect(size).toBeGreaterThan(500)
+  expect(size).toBeLessThanOrEqual(ADAPTER_LIMIT)
+})
+
+it.each([
+  'index',
+  'adapters/tus/tus',
+  'adapters/s3/s3',
+  'adapters/gcs/gcs',
+  'adapters/memory/memory',
+  'browser',
+])(
   '%s touches nothing on import: it loads where there is only the language and its text coders',
   async (entry) => {
     const code =

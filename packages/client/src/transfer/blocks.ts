@@ -5,7 +5,7 @@ import type { Source } from './source.ts'
 
 /** Reads one block ahead while the one before is being sent. */
 export async function* blocksOf(
-  { grid, pace }: Road,
+  { grid, running, pace }: Road,
   readBlock: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>,
   start: number,
   end: number,
@@ -22,6 +22,7 @@ export async function* blocksOf(
     const block = await next
     if (at + block.length < end) next = read(at + block.length)
     grid?.add(at, block)
+    running?.add(at, block)
     at += block.length
     for (let rest = block; rest.length > 0; ) {
       const now = rest.subarray(0, pace.step(rest.length))

@@ -3,7 +3,7 @@ import type { ProviderResult } from '../driver.ts'
 import { FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Course } from './course.ts'
-import { patienceOf, type Transfer } from './transfer.ts'
+import { patienceOf, type Transfer, wholeDigest } from './transfer.ts'
 import { unhurried } from './unhurried.ts'
 
 /** Sends what is missing and has the provider complete the object, until it says so. */
@@ -19,10 +19,10 @@ export async function finish(
     stop.throwIfAborted()
     desk.enter('sending')
     const sent = await course.send(session, stop)
-    if (sent) return proved(transfer, sent, await wholeDigest(transfer), stop)
+    if (sent) return proved(transfer, sent, await wholeDigest(transfer, { signal: stop }), stop)
     await desk.ready(stop)
     desk.enter('finishing')
-    const digest = await wholeDigest(transfer)
+    const digest = await wholeDigest(transfer, { signal: stop })
     try {
       const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
       return await proved(transfer, result, digest, stop)
@@ -34,12 +34,6 @@ export async function finish(
     const found = await course.locate(session, stop, patience)
     if (found) return proved(transfer, found, digest, stop)
   }
-}
-
-/** The digest that the provider will report, if it is one that was computed while sending. */
-export async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
-  if (driver.digest === undefined || grid === undefined) return undefined
-  return (await import('./whole.ts')).crc32Of(source, grid)
 }
 
 /** Compares what the provider holds with the body, where both are known. */
@@ -54,7 +48,7 @@ export async function proved(
   // A hash of another kind costs another reading of the body: only for those who want everything verified.
   const ours =
     known?.algorithm !== theirs.algorithm && verify === 'full'
-      ? await (await import('./whole.ts')).hashOf(source, theirs.algorithm, stop)
+      ? await (await import('./running.ts')).digestOf(source, theirs.algorithm, stop)
       : known
   if (ours?.algorithm !== theirs.algorithm || theirs.value === ours.value) return result
   throw new FilesError(

@@ -5,6 +5,7 @@ import type { Budget } from './budget.ts'
 import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
+import type { RunningDigest } from './running.ts'
 import type { Source } from './source.ts'
 
 export const BLOCK = 1024 * 1024
@@ -16,6 +17,8 @@ export interface Road {
   readonly source: Source
   /** Absent when nobody can ask for a token or a digest. */
   readonly grid: Grid | undefined
+  /** The digest that the provider will report, where it is not the grid's. */
+  readonly running: RunningDigest | undefined
   readonly pace: Pace
   readonly progress: Progress
   readonly memory: Budget
@@ -44,6 +47,7 @@ export function payloadFor(
       held += size
       const bytes = await road.source.read(start, start + size)
       road.grid?.add(start, bytes)
+      road.running?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
       fly(size)
       return bytes

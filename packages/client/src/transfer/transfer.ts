@@ -1,4 +1,5 @@
 /** What the two shapes share: one upload under way. */
+import type { Digest } from '../digest.ts'
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
 import { attempt, Cut } from './attempt.ts'
@@ -64,6 +65,14 @@ export async function recover(
 ): Promise<void> {
   if (!(error instanceof Cut)) await patience.after(error, stop)
   await transfer.desk.ready(stop)
+}
+
+/** The digest of the whole body that the provider will report, if it is one that this runtime computes. */
+export async function wholeDigest(
+  transfer: Transfer,
+  call: { readonly signal: AbortSignal; touch?(): void },
+): Promise<Digest | undefined> {
+  return transfer.driver.digest && (await import('./whole.ts')).digestOfWhole(transfer, call)
 }
 
 export function sessionGone(): FilesError {

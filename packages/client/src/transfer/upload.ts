@@ -9,14 +9,14 @@ import type { Json } from '../json.ts'
 import type { SessionToken } from '../session.ts'
 import { Budget } from './budget.ts'
 import { type Course, courseOf } from './course.ts'
-import { finish, proved, wholeDigest } from './finish.ts'
+import { finish, proved } from './finish.ts'
 import type { Grid } from './grid.ts'
 import { Pace } from './pace.ts'
 import { Progress, type UploadProgress } from './progress.ts'
 import type { Retry, RetryPolicy } from './retry.ts'
 import type { Source } from './source.ts'
 import { adopt, tokenOf } from './token.ts'
-import { insist, patienceOf, type Transfer } from './transfer.ts'
+import { insist, patienceOf, type Transfer, wholeDigest } from './transfer.ts'
 import { unhurried } from './unhurried.ts'
 import type { Verify } from './verify.ts'
 
@@ -54,6 +54,7 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     ...job,
     desk,
     grid: undefined,
+    running: undefined,
     pace: new Pace(() => desk.maxBytesPerSecond),
     progress: new Progress(desk, intent.size, job.onProgress),
     memory: new Budget(MEMORY),
@@ -66,7 +67,11 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   try {
     if (token) keep(adopt(job, token))
     const grid = await gridFor(job, token)
-    const transfer: Transfer = { ...bare, grid }
+    const transfer: Transfer = {
+      ...bare,
+      grid,
+      running: driver.digest && (await import('./running.ts')).runningDigest(driver.digest),
+    }
     await desk.ready(stop)
     if (driver.prepare)
       await insist(transfer, stop, patienceOf(transfer, stop), async (call) => driver.prepare?.(call))
@@ -108,7 +113,7 @@ async function gridFor(
   { driver, intent, resumable }: UploadJob,
   token: SessionToken | undefined,
 ): Promise<Grid | undefined> {
-  if (!resumable && !token && driver.digest === undefined) return undefined
+  if (!resumable && !token && driver.digest !== 'crc32') return undefined
   const { Grid } = await import('./grid.ts')
   return new Grid(intent.size, token?.body.size === intent.size ? token.body.cells : [])
 }
@@ -131,7 +136,7 @@ async function goOn(
   if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
   verified()
   const found = await course.locate(session, stop, patienceOf(transfer, stop))
-  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
+  if (found) return proved(transfer, found, await wholeDigest(transfer, { signal: stop }), stop)
   return finish(transfer, course, session, stop)
 }
 

@@ -1,6 +1,7 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 
 export type AdapterDescription =
@@ -8,6 +9,7 @@ export type AdapterDescription =
   | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
+  | ({ readonly name: 'gcs' } & GcsOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -32,5 +34,7 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
     case 'azure':
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+    case 'gcs':
+      return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
   }
 }

@@ -1,0 +1,27 @@
+/** Kills against emulators: fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
+import { createHash } from 'node:crypto'
+import { startGcs } from '@pawl/emulators/gcs'
+import { FULL, type KillOptions, killTests } from './kill-tests.ts'
+
+const MIB = 2 ** 20
+const options: KillOptions = FULL ? { kills: 10, sizes: [64 * MIB] } : { kills: 3, sizes: [16 * MIB] }
+
+function sha256(bytes: Uint8Array | undefined): string {
+  return createHash('sha256')
+    .update(bytes ?? '')
+    .digest('hex')
+}
+
+killTests(
+  'gcs',
+  async () => {
+    const { endpoint, credentials, objects, close } = await startGcs()
+    return {
+      adapter: { name: 'gcs', bucket: 'killed', endpoint, token: credentials.tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(objects.get(key)?.bytes),
+      close,
+    }
+  },
+  options,
+)
