@@ -16,7 +16,7 @@ export function vendor(name: string) {
 }
 
 /** Bytes that differ everywhere. */
-export function bytesOf(size: number): Buffer {
+export function bytesOf(size: number): Buffer<ArrayBuffer> {
   const bytes = Buffer.alloc(size)
   let x = 2463534242
   for (let i = 0; i < size; i++) {

@@ -7,6 +7,7 @@ export type TokenSource =
 
 /** Who makes the `Authorization` of requests. */
 export interface Authorization {
+  /** Empty: requests go without. */
   header(): Promise<string>
   /** Forgets what was refused; false if there is nothing else. */
   refresh(): Promise<boolean>

@@ -1,5 +1,6 @@
 /** Kills against emulators: fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
 import { createHash } from 'node:crypto'
+import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { FULL, type KillOptions, killTests } from './kill-tests.ts'
 
@@ -18,6 +19,20 @@ killTests(
     const { endpoint, credentials, objects, close } = await startGcs()
     return {
       adapter: { name: 'gcs', bucket: 'killed', endpoint, token: credentials.tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(objects.get(key)?.bytes),
+      close,
+    }
+  },
+  options,
+)
+
+killTests(
+  'firebase',
+  async () => {
+    const { endpoint, tokens, objects, close } = await startFirebase()
+    return {
+      adapter: { name: 'firebase', bucket: 'killed', endpoint, token: tokens.current },
       partSize: MIB,
       digest: async (key) => sha256(objects.get(key)?.bytes),
       close,

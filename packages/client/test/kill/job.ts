@@ -1,6 +1,7 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 
@@ -10,6 +11,7 @@ export type AdapterDescription =
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
+  | ({ readonly name: 'firebase' } & FirebaseOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -36,5 +38,7 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
     case 'gcs':
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
+    case 'firebase':
+      return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
   }
 }

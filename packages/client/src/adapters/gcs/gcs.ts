@@ -14,6 +14,7 @@ import type { Http } from '../../http/http.ts'
 import { type StoredFile, storedFile } from '../../stored-file.ts'
 import { type GoogleCredentials, googleAuthorization } from '../google/auth.ts'
 import { googleDriver } from '../google/driver.ts'
+import { checkBucket, checkName, factsOf, objectResult, pageOf } from '../google/object.ts'
 import { callOf, type Fields, fieldsOf, type GoogleWire, googleWire, jsonOf, textOf } from '../google/wire.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
@@ -47,13 +48,12 @@ export function gcs({
   http,
 }: GcsOptions): Adapter<GoogleWire> {
   const base = endpoint.replace(/\/+$/, '')
-  if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(bucket))
-    throw new FilesError('InvalidKey', `${JSON.stringify(bucket)} is no bucket name`)
+  checkBucket(bucket)
   const library = token === undefined ? googleAuthorization(SCOPE, credentials, true) : undefined
   const wire = googleWire(library ?? tokenAuthorization(token ?? ''), http)
   const uploads = `${base}/upload/storage/v1/b/${bucket}/o`
   const objects = `${base}/storage/v1/b/${bucket}/o`
-  const urlOf = (key: string) => `${objects}/${encodeURIComponent(checkKey(key))}`
+  const urlOf = (key: string) => `${objects}/${encodeURIComponent(checkName(key))}`
   const read = reader((key, headers, signal) =>
     wire.expect(
       `reading ${JSON.stringify(key)}`,
@@ -62,24 +62,13 @@ export function gcs({
     ),
   )
   const fileOf = (resource: Fields): StoredFile => {
-    const key = textOf(resource.name) ?? ''
-    const metadata = Object.entries(fieldsOf(resource.metadata)).map(([name, value]) => [name, String(value)])
-    return storedFile(
-      {
-        key,
-        size: Number(resource.size),
-        type: textOf(resource.contentType),
-        lastModified: Date.parse(textOf(resource.updated) ?? ''),
-        etag: textOf(resource.generation),
-        metadata: metadata.length === 0 ? undefined : Object.fromEntries(metadata),
-      },
-      read.lazy(key),
-    )
+    const facts = factsOf(resource)
+    return storedFile(facts, read.lazy(facts.key))
   }
   const signed = async (key: string, method: 'GET' | 'PUT', expiresIn: number, more: SignOptions) => {
     if (!library) throw new FilesError('NotSupported', 'gcs cannot sign with a token')
     const { signUrl } = await import('./sign.ts')
-    return signUrl(library, { base, bucket, key: checkKey(key), method, expiresIn, ...more })
+    return signUrl(library, { base, bucket, key: checkName(key), method, expiresIn, ...more })
   }
 
   return {
@@ -99,7 +88,7 @@ export function gcs({
     },
     driver: (intent) => {
       const { contentType, cacheControl, metadata, condition } = intent
-      const name = checkKey(intent.key)
+      const name = checkName(intent.key)
       const generation = condition && (condition.type === 'create' ? '0' : condition.etag)
       const query = new URLSearchParams({
         uploadType: 'resumable',
@@ -120,10 +109,7 @@ export function gcs({
             `${origin}${pathname}` === new URL(uploads).href && (searchParams.get('name') ?? name) === name,
           digest: 'crc32c',
           hashHeaders: ({ value }) => ({ 'x-goog-hash': `crc32c=${value}` }),
-          resultOf: ({ generation, crc32c }) => ({
-            ...(typeof generation === 'string' ? { etag: generation } : {}),
-            ...(typeof crc32c === 'string' ? { digest: { algorithm: 'crc32c', value: crc32c } } : {}),
-          }),
+          resultOf: objectResult,
         },
         intent,
       )
@@ -146,7 +132,7 @@ export function gcs({
     },
     copy: async (from, to, { signal }) => {
       const what = `copying ${JSON.stringify(from)}`
-      const url = `${urlOf(from)}/rewriteTo/b/${bucket}/o/${encodeURIComponent(checkKey(to))}`
+      const url = `${urlOf(from)}/rewriteTo/b/${bucket}/o/${encodeURIComponent(checkName(to))}`
       // Large objects take several calls, each of which goes on with what the one before returned.
       for (let more = ''; ; ) {
         const request = {
@@ -167,13 +153,8 @@ export function gcs({
       })
       const request = { method: 'GET', url: `${objects}?${query}` }
       const page = await jsonOf('listing', await wire.expect('listing', request, callOf(signal)))
-      const prefixes = Array.isArray(page.prefixes) ? page.prefixes.map(String) : []
-      const next = textOf(page.nextPageToken)
-      return {
-        items: (Array.isArray(page.items) ? page.items : []).map((item) => fileOf(fieldsOf(item))),
-        ...(prefixes.length === 0 ? {} : { prefixes }),
-        ...(next === undefined ? {} : { cursor: next }),
-      }
+      const items = Array.isArray(page.items) ? page.items : []
+      return { items: items.map((item) => fileOf(fieldsOf(item))), ...pageOf(page) }
     },
     ...(library && {
       url: (key, { expiresIn = EXPIRES, responseContentDisposition }) =>
@@ -200,11 +181,4 @@ export function gcs({
 interface SignOptions {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
-}
-
-/** https://cloud.google.com/storage/docs/objects#naming */
-function checkKey(key: string): string {
-  const fits = new TextEncoder().encode(key).length <= 1024 && key !== '.' && key !== '..'
-  if (fits && !/[\r\n]/.test(key) && !key.startsWith('.well-known/acme-challenge/')) return key
-  throw new FilesError('InvalidKey', `${JSON.stringify(key.slice(0, 100))} is no object name`)
 }

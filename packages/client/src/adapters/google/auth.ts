@@ -28,7 +28,17 @@ export function googleAuthorization(
   let known: Promise<{ readonly auth: GoogleAuth; readonly client: AuthClient }> | undefined
   const load = async () => {
     const { GoogleAuth, JWT } = await loadLibrary()
-    const auth = new GoogleAuth({ scopes: [scope], ...(credentials && { credentials }) })
+    const auth = new GoogleAuth(
+      credentials
+        ? {
+            authClient: new JWT({
+              email: credentials.client_email,
+              key: credentials.private_key,
+              scopes: [scope],
+            }),
+          }
+        : { scopes: [scope] },
+    )
     const client = await auth.getClient().catch((cause: unknown) => {
       throw new FilesError(
         'Unauthorized',

@@ -19,6 +19,8 @@ export interface GoogleWire {
   send(request: GoogleRequest, call: Call): Promise<HttpResponse>
   /** The same, but an error status is thrown. */
   expect(what: string, request: GoogleRequest, call: Call): Promise<HttpResponse>
+  /** Sends with credentials, once: for pieces of a body. */
+  once(request: GoogleRequest, call: Call): Promise<HttpResponse>
   /** Sends without credentials: to URLs that carry their own. */
   plain: (request: GoogleRequest, call: Call) => Promise<HttpResponse>
   refresh(): Promise<boolean>
@@ -31,16 +33,18 @@ export function googleWire(
 ): GoogleWire {
   const plain = ({ headers = {}, ...request }: GoogleRequest, call: Call) =>
     send({ ...request, headers }, call)
-  const signed = async (request: GoogleRequest, call: Call) => {
-    const headers = { ...request.headers, ...(await more()), authorization: await authorization.header() }
+  const once = async (request: GoogleRequest, call: Call) => {
+    const header = await authorization.header()
+    const headers = { ...request.headers, ...(await more()), ...(header && { authorization: header }) }
     return plain({ ...request, headers }, call)
   }
   const wire: GoogleWire = {
     plain,
+    once,
     send: async (request, call) => {
-      const response = await signed(request, call)
+      const response = await once(request, call)
       if (response.status !== 401 || !(await authorization.refresh())) return response
-      return signed(request, call)
+      return once(request, call)
     },
     expect: async (what, request, call) => {
       const response = await wire.send(request, call)
