@@ -1,5 +1,6 @@
 /** Kills against emulators: fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
 import { createHash } from 'node:crypto'
+import { startDrive } from '@pawl/emulators/drive'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { FULL, type KillOptions, killTests } from './kill-tests.ts'
@@ -35,6 +36,23 @@ killTests(
       adapter: { name: 'firebase', bucket: 'killed', endpoint, token: tokens.current },
       partSize: MIB,
       digest: async (key) => sha256(objects.get(key)?.bytes),
+      close,
+    }
+  },
+  options,
+)
+
+killTests(
+  'google-drive',
+  async () => {
+    const { endpoint, tokens, named, close } = await startDrive()
+    return {
+      adapter: { name: 'google-drive', endpoint, token: tokens.current },
+      partSize: MIB,
+      digest: async (key) =>
+        named(key)
+          .map(({ bytes }) => sha256(bytes))
+          .join(' and '),
       close,
     }
   },

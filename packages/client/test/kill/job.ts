@@ -3,6 +3,7 @@ import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
+import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 
 export type AdapterDescription =
@@ -12,6 +13,7 @@ export type AdapterDescription =
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
+  | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -40,5 +42,7 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
     case 'firebase':
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
+    case 'google-drive':
+      return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }
 }
