@@ -68,7 +68,7 @@ it('pawl with pawl/tus, as a page loads them for an upload, are at most 12 kB mi
 /** Bytes of one adapter's own code, minified and compressed. */
 const ADAPTER_LIMIT = 5_000
 
-it.each(['gcs/gcs', 'firebase/firebase', 'google-drive/google-drive'])(
+it.each(['gcs/gcs', 'firebase/firebase', 'google-drive/google-drive', 'dropbox/dropbox'])(
   'the code of adapters/%s is at most 5 kB minified and compressed',
   async (entry) => {
     const code = `export * from './src/adapters/${entry}.ts'`

@@ -32,7 +32,7 @@ export class RunningDigest {
 
   /** Reads the rest. */
   async finish(
-    source: Source,
+    source: Pick<Source, 'size' | 'read'>,
     { signal, touch }: { readonly signal: AbortSignal; touch?(): void },
   ): Promise<Digest> {
     while (this.#at < source.size) {

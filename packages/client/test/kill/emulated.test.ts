@@ -1,6 +1,7 @@
 /** Kills against emulators: fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
 import { createHash } from 'node:crypto'
 import { startDrive } from '@pawl/emulators/drive'
+import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { FULL, type KillOptions, killTests } from './kill-tests.ts'
@@ -53,6 +54,20 @@ killTests(
         named(key)
           .map(({ bytes }) => sha256(bytes))
           .join(' and '),
+      close,
+    }
+  },
+  options,
+)
+
+killTests(
+  'dropbox',
+  async () => {
+    const { endpoint, tokens, files, close } = await startDropbox()
+    return {
+      adapter: { name: 'dropbox', endpoint, token: tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
       close,
     }
   },

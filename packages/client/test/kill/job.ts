@@ -1,6 +1,7 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
@@ -13,6 +14,7 @@ export type AdapterDescription =
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
+  | ({ readonly name: 'dropbox' } & DropboxOptions)
   | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
@@ -42,6 +44,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
     case 'firebase':
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
+    case 'dropbox':
+      return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
     case 'google-drive':
       return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }

@@ -109,8 +109,3 @@ export function fieldsOf(value: unknown): Fields {
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
-
-/** Call settings of operations other than uploads. */
-export function callOf(signal: AbortSignal = new AbortController().signal): Call {
-  return { signal, touch: () => {} }
-}
