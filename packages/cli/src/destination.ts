@@ -6,6 +6,7 @@ import type { Adapter } from 'pawl'
 import { suggestion } from './arguments.ts'
 import { azureOptions } from './azure.ts'
 import { UsageError } from './exit.ts'
+import { supabaseOptions } from './supabase.ts'
 
 /** An object, or a place that objects go to. Holds no secret: it is written into sessions. */
 export interface Destination {
@@ -20,8 +21,8 @@ export interface OpenOptions {
   readonly parallel?: number | undefined
 }
 
-const NOT_YET = ['supabase', 'sftp', 'ftp']
-const AVAILABLE = ['http', 'https', 's3', 'az', 'gs', 'file']
+const NOT_YET = ['sftp', 'ftp']
+const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'gs', 'file']
 
 /**
  * @param use A tus endpoint is a place as a whole; when reading, the URL of one upload is meant.
@@ -37,6 +38,7 @@ export async function parseDestination(text: string, use: 'upload' | 'object'): 
     case 'http':
     case 'https':
       return web(text, use)
+    case 'supabase':
     case 's3':
     case 'az':
     case 'gs':
@@ -108,6 +110,10 @@ export async function openPlace(place: string, { parallel }: OpenOptions = {}): 
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined ? {} : { endpoint }),
       })
+    }
+    case 'supabase': {
+      const { supabase } = await import('pawl/supabase')
+      return supabase(supabaseOptions(name, env, parallel))
     }
     case 'az': {
       const { azure } = await import('pawl/azure')

@@ -41,15 +41,43 @@ export interface BodyReader {
 export interface Payload {
   readonly start: number
   readonly size: number
-  /** The whole piece in memory. Only for pieces that the driver limited in size. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>>
-  /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
-  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /**
+   * The whole piece in memory, the driver's until its call ends: then another piece may take its place. Only for
+   * pieces that the driver limited in size. They count as sent at once, or, with `told`, as far as {@link left}
+   * is told.
+   */
+  bytes(options?: { readonly told: boolean }): Promise<Uint8Array<ArrayBuffer>>
+  /** So many more bytes have left. Ignored if they count already. */
+  left(count: number): void
   /**
    * The piece in blocks of at most 1 MiB, read as they are asked for. With `reuse` a block is only good until
    * the next one is asked for: for consumers that are done with it by then.
    */
   blocks(options?: { readonly reuse: boolean }): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** For checksums that are sent before the body. */
+  sums(): Promise<Sums>
+}
+
+/** What a driver needs that sends a checksum before the piece. */
+export interface Sums {
+  /**
+   * The piece's bytes to look at: neither paced nor counted. A block is only good until the next one is asked for.
+   */
+  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** CRC-32 of the whole piece after `bytes()`, where it follows from what was noted of them: it costs nothing. */
+  noted(): number | undefined
+  /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
+  note(crc64nvme: bigint): Promise<void>
+  /** A digest of the whole body, told of every piece. Undefined where this runtime cannot compute it. */
+  whole(algorithm: Digest['algorithm']): Promise<WholeDigest | undefined>
+}
+
+/** A digest of the whole body that grows with what is read for sending. */
+export interface WholeDigest {
+  /** A stretch that was read. What comes out of order, and what another process sent, is read again at the end. */
+  add(start: number, bytes: Uint8Array): void
+  /** Reads what is missing. */
+  finish(call: Call): Promise<Digest>
 }
 
 /** What the provider says about a finished object. */
@@ -120,18 +148,8 @@ export interface OffsetDriver<Session extends Json = Json> extends DriverCalls<S
     body: BodyReader,
     call: Call,
   ): Promise<OffsetState>
-  /**
-   * Sends from `payload.start`. Resolves to the lane's new absolute offset.
-   * @param whole The `digest` of the whole body, for providers that check it with the last chunk; reads what was
-   * not read yet. Undefined where this runtime cannot compute it.
-   */
-  send(
-    session: Session,
-    lane: Lane,
-    payload: Payload,
-    call: Call,
-    whole: () => Promise<Digest | undefined>,
-  ): Promise<number>
+  /** Sends from `payload.start`. Resolves to the lane's new absolute offset. */
+  send(session: Session, lane: Lane, payload: Payload, call: Call): Promise<number>
   complete(session: Session, intent: UploadIntent, call: Call): Promise<ProviderResult>
 }
 

@@ -92,13 +92,20 @@ export function wireOf(adapter: Adapter): Wire {
     const lanes: OffsetDriver = {
       ...driver,
       ...shared,
+      // They are final only after `prepare`: copied now, no upload would have lanes.
+      get maxLanes() {
+        return driver.maxLanes
+      },
+      get chunk() {
+        return driver.chunk
+      },
       begin: (intent, all, first, call) =>
         pass('begin', call, 'begin', () => driver.begin(intent, all, first, call)),
       probe: (session, intent, all, body, call) =>
         pass('probe', call, 'probe', () => driver.probe(session, intent, all, body, call)),
-      send: (session, lane, payload, call, whole) =>
+      send: (session, lane, payload, call) =>
         pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {
-          const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call, whole)
+          const offset = await driver.send(session, lane, cut ? halved(payload) : payload, call)
           wire.onAcknowledged({ start: payload.start, size: offset - payload.start })
           return offset
         }),

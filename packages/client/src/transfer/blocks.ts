@@ -1,11 +1,11 @@
 /** A piece of the body block by block. */
-import type { Call } from '../driver.ts'
+import type { Call, Sums } from '../driver.ts'
 import { BLOCK, type Road } from './payload.ts'
 import type { Source } from './source.ts'
 
 /** Reads one block ahead while the one before is being sent. */
 export async function* blocksOf(
-  { grid, running, pace }: Road,
+  { grid, pace }: Road,
   readBlock: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>,
   start: number,
   end: number,
@@ -22,7 +22,6 @@ export async function* blocksOf(
     const block = await next
     if (at + block.length < end) next = read(at + block.length)
     grid?.add(at, block)
-    running?.add(at, block)
     at += block.length
     for (let rest = block; rest.length > 0; ) {
       const now = rest.subarray(0, pace.step(rest.length))
@@ -55,5 +54,19 @@ export function reading(
     const block = buffer.subarray(0, end - start)
     await readInto(block, start)
     return block
+  }
+}
+
+/** For checksums that are sent before the piece. */
+export function sumsOf({ source, grid, progress }: Road, start: number, size: number): Sums {
+  const end = start + size
+  return {
+    read: async function* () {
+      const readBlock = reading(source, true)
+      for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
+    },
+    noted: () => grid?.between(start, end),
+    whole: async (algorithm) => (await import('./running.ts')).runningOf(progress, source, algorithm),
+    note: async (crc) => (await import('./stretches.ts')).stretchesOf(progress).note(start, size, crc),
   }
 }

@@ -6,7 +6,7 @@ import { attempt } from './attempt.ts'
 import { ChunkSize } from './chunks.ts'
 import { payloadFor } from './payload.ts'
 import type { Patience } from './retry.ts'
-import { insist, patienceOf, recover, sessionGone, type Transfer, together, wholeDigest } from './transfer.ts'
+import { insist, patienceOf, recover, sessionGone, type Transfer, together } from './transfer.ts'
 
 /** Sends what is missing. Resolves to the result if a probe found the upload complete. */
 export async function sendLanes(
@@ -69,11 +69,11 @@ async function sendChunk(
   return attempt({ idleTimeout, stop, cut: desk.cut }, async (call) => {
     const { payload, land } = payloadFor(transfer, offset, chunk.next(offset, lane.end), call)
     try {
-      const at = await driver.send(session, lane, payload, call, () => wholeDigest(transfer, call))
+      const at = await driver.send(session, lane, payload, call)
       chunk.sent(Date.now() - began)
       return at
     } finally {
-      land()
+      land(false)
     }
   })
 }

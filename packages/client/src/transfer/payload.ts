@@ -5,7 +5,6 @@ import type { Budget } from './budget.ts'
 import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
-import type { RunningDigest } from './running.ts'
 import type { Source } from './source.ts'
 
 export const BLOCK = 1024 * 1024
@@ -17,57 +16,68 @@ export interface Road {
   readonly source: Source
   /** Absent when nobody can ask for a token or a digest. */
   readonly grid: Grid | undefined
-  /** The digest that the provider will report, where it is not the grid's. */
-  readonly running: RunningDigest | undefined
   readonly pace: Pace
   readonly progress: Progress
-  readonly memory: Budget
+  /** Absent where the pieces in flight stay below the limit anyway. */
+  readonly memory: Budget | undefined
 }
 
-/** A payload for one attempt. `land` takes its bytes out of the count of those on their way. */
+/**
+ * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
+ * provider took all of them.
+ */
 export function payloadFor(
   road: Road,
   start: number,
   size: number,
   call: Call,
-): { payload: Payload; land: () => void } {
+): { payload: Payload; land: (done: boolean) => void } {
   let flying = 0
   let held = 0
+  let counted = false
+  const backs: (() => void)[] = []
   const fly = (bytes: number) => {
     flying += bytes
     road.progress.flying(bytes)
     call.touch()
   }
+  const whole = async () =>
+    // Loaded late: a page has no such source.
+    road.source.readInto
+      ? (await import('./lend.ts')).readLent(road, start, size, backs)
+      : road.source.read(start, start + size)
   const payload: Payload = {
     start,
     size,
-    bytes: async () => {
-      if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
-      await road.memory.take(size, call)
-      held += size
-      const bytes = await road.source.read(start, start + size)
-      road.grid?.add(start, bytes)
-      road.running?.add(start, bytes)
-      await road.pace.take(size, call.signal, call.touch)
-      fly(size)
-      return bytes
+    left: (count) => {
+      if (!counted) fly(count)
     },
-    read: async function* () {
-      const end = start + size
-      for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
+    bytes: async ({ told } = { told: false }) => {
+      if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
+      await road.memory?.take(size, call)
+      held += size
+      const bytes = await whole()
+      road.grid?.add(start, bytes)
+      await road.pace.take(size, call.signal, call.touch)
+      counted = !told
+      if (counted) fly(size)
+      return bytes
     },
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
+    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
   return {
     payload,
-    land: () => {
+    land: (done) => {
+      // Of an attempt that was cut, a connection may still be looking at the memory.
+      if (done) for (const back of backs) back()
       road.progress.flying(-flying)
       flying = 0
-      road.memory.give(held)
+      road.memory?.give(held)
       held = 0
     },
   }
@@ -77,9 +87,16 @@ export function payloadFor(
 export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {
   return {
     ...payload,
-    bytes: async () => bytes,
+    bytes: async ({ told } = { told: false }) => {
+      if (!told) payload.left(bytes.length)
+      return bytes
+    },
     blocks: async function* () {
-      for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE)
+      for (let at = 0; at < bytes.length; at += SLICE) {
+        const slice = bytes.subarray(at, at + SLICE)
+        yield slice
+        payload.left(slice.length)
+      }
     },
   }
 }

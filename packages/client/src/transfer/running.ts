@@ -4,25 +4,46 @@
  */
 import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../digest.ts'
+import type { BodyReader, Call, WholeDigest } from '../driver.ts'
 import { type Hasher, hasherOf } from './hashers.ts'
+import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
 const BLOCK = 1024 * 1024
 /** Without a hash that can be fed bit by bit, bodies above this are not hashed: they would have to be held whole. */
 const WHOLE = 64 * BLOCK
 
-export class RunningDigest {
+const ofUploads = new WeakMap<Progress, WholeDigest | undefined>()
+
+/** That of an upload, which is known by its progress. */
+export function runningOf(
+  upload: Progress,
+  source: Source,
+  algorithm: Digest['algorithm'],
+): WholeDigest | undefined {
+  if (!ofUploads.has(upload)) ofUploads.set(upload, runningDigest(source, algorithm))
+  return ofUploads.get(upload)
+}
+
+/** Undefined where this runtime has no hash that can be fed bit by bit. */
+export function runningDigest(source: BodyReader, algorithm: Digest['algorithm']): WholeDigest | undefined {
+  const hasher = hasherOf(algorithm)
+  return hasher && new RunningDigest(source, algorithm, hasher)
+}
+
+class RunningDigest implements WholeDigest {
+  readonly #source: BodyReader
   readonly #algorithm: Digest['algorithm']
   readonly #hasher: Hasher
   #at = 0
   #done: Digest | undefined
 
-  constructor(algorithm: Digest['algorithm'], hasher: Hasher) {
+  constructor(source: BodyReader, algorithm: Digest['algorithm'], hasher: Hasher) {
+    this.#source = source
     this.#algorithm = algorithm
     this.#hasher = hasher
   }
 
-  /** Takes a stretch read from `start`; counts what follows on what it has. */
   add(start: number, bytes: Uint8Array): void {
     const end = start + bytes.length
     if (start > this.#at || end <= this.#at) return
@@ -30,26 +51,17 @@ export class RunningDigest {
     this.#at = end
   }
 
-  /** Reads the rest. */
-  async finish(
-    source: Pick<Source, 'size' | 'read'>,
-    { signal, touch }: { readonly signal: AbortSignal; touch?(): void },
-  ): Promise<Digest> {
-    while (this.#at < source.size) {
+  async finish({ signal, touch }: Call): Promise<Digest> {
+    const { size } = this.#source
+    while (this.#at < size) {
       signal.throwIfAborted()
       const at = this.#at
-      this.add(at, await source.read(at, Math.min(at + BLOCK, source.size)))
-      touch?.()
+      this.add(at, await this.#source.read(at, Math.min(at + BLOCK, size)))
+      touch()
     }
     this.#done ??= { algorithm: this.#algorithm, value: encodeBase64(this.#hasher.digest()) }
     return this.#done
   }
-}
-
-/** Undefined where this runtime has no hash that can be fed bit by bit. */
-export function runningDigest(algorithm: Digest['algorithm']): RunningDigest | undefined {
-  const hasher = hasherOf(algorithm)
-  return hasher && new RunningDigest(algorithm, hasher)
 }
 
 /** A digest of the body by reading it; undefined where this runtime cannot compute it. */
@@ -58,8 +70,8 @@ export async function digestOf(
   algorithm: Digest['algorithm'],
   signal: AbortSignal,
 ): Promise<Digest | undefined> {
-  const running = runningDigest(algorithm)
-  if (running) return running.finish(source, { signal })
+  const running = runningDigest(source, algorithm)
+  if (running) return running.finish({ signal, touch: () => {} })
   const subtle = globalThis.crypto?.subtle
   if (algorithm !== 'sha-256' && algorithm !== 'sha-512') return undefined
   if (source.size > WHOLE || subtle === undefined) return undefined

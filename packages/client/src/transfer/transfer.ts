@@ -1,8 +1,7 @@
 /** What the two shapes share: one upload under way. */
-import type { Digest } from '../digest.ts'
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import { attempt, Cut } from './attempt.ts'
+import { attempt, Cut, graceful } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
 import { Patience, type Retry, type RetryPolicy } from './retry.ts'
@@ -56,6 +55,23 @@ export async function insist<T>(
   }
 }
 
+/** How long a call whose outcome matters is waited for after an abort, in milliseconds. */
+const GRACE = 10_000
+
+/** A call whose outcome matters more than haste: an abort waits for it a while, so that nothing is forgotten. */
+export async function unhurried<T>(
+  { idleTimeout }: Transfer,
+  stop: AbortSignal,
+  make: (call: Call) => Promise<T>,
+): Promise<T> {
+  const late = graceful(stop, GRACE)
+  try {
+    return await attempt({ idleTimeout, stop: late.signal }, make)
+  } finally {
+    late.clear()
+  }
+}
+
 /** Waits after a failed piece until it makes sense to go on: for a pause to end, or for the next try. */
 export async function recover(
   transfer: Transfer,
@@ -65,14 +81,6 @@ export async function recover(
 ): Promise<void> {
   if (!(error instanceof Cut)) await patience.after(error, stop)
   await transfer.desk.ready(stop)
-}
-
-/** The digest of the whole body that the provider will report, if it is one that this runtime computes. */
-export async function wholeDigest(
-  transfer: Transfer,
-  call: { readonly signal: AbortSignal; touch?(): void },
-): Promise<Digest | undefined> {
-  return transfer.driver.digest && (await import('./whole.ts')).digestOfWhole(transfer, call)
 }
 
 export function sessionGone(): FilesError {

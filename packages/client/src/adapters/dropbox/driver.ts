@@ -19,6 +19,7 @@ import { sessionText } from '../../session.ts'
 import { inSlices } from '../../transfer/payload.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { told } from '../told.ts'
 import { contentHash, digestOf } from './content-hash.ts'
 import { type DropboxAnswer, type DropboxWire, dropboxError, type Fields, fieldsOf } from './wire.ts'
 
@@ -66,9 +67,9 @@ export function dropboxDriver(
     if (refusal?.summary.includes('not_found')) return undefined
     const file = fieldsOf(await (await checked({ response, refusal })).response.text())
     const theirs = digestOf(file.content_hash)
-    const running = runningDigest('dropbox')
+    const running = runningDigest(body, 'dropbox')
     if (file.size !== size || theirs === undefined || running === undefined) return undefined
-    const ours = await running.finish(body, call)
+    const ours = await running.finish(call)
     return ours.value === theirs.value ? resultOf(file) : undefined
   }
 
@@ -101,7 +102,8 @@ export function dropboxDriver(
       return result ? { state: 'complete', result } : { state: 'gone' }
     },
     send: async ({ id }, _lane, payload, call) => {
-      const bytes = await payload.bytes()
+      const whole = await (await payload.sums()).whole('dropbox')
+      const bytes = await told(payload, whole).bytes({ told: true })
       const content_hash = await contentHash(bytes)
       const cursor = { session_id: id, offset: payload.start }
       const end = payload.start + payload.size

@@ -10,6 +10,7 @@ import { chunkRule } from '../chunk-rule.ts'
 import type { GoogleSession } from '../google/driver.ts'
 import { objectResult } from '../google/object.ts'
 import { type GoogleWire, googleError, jsonOf } from '../google/wire.ts'
+import { told } from '../told.ts'
 
 const STEP = 256 * 1024
 
@@ -123,7 +124,8 @@ export function firebaseDriver(
     send: async ({ uri }, _lane, payload, call) => {
       const end = payload.start + payload.size
       const name = end === size ? 'upload, finalize' : 'upload'
-      const response = await command(uri, name, payload.start, call, payload)
+      const whole = await (await payload.sums()).whole('crc32c')
+      const response = await command(uri, name, payload.start, call, told(payload, whole))
       if ((await statusOf(response)) === 'final') await finishWith(response)
       return end
     },

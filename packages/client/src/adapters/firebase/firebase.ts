@@ -14,7 +14,7 @@ import type { Http } from '../../http/http.ts'
 import { type StoredFile, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
 import { checkBucket, checkName, factsOf, pageOf } from '../google/object.ts'
-import { fieldsOf, type GoogleWire, googleError, googleWire, jsonOf, textOf } from '../google/wire.ts'
+import { fieldsOf, type GoogleWire, googleWire, jsonOf, textOf } from '../google/wire.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
 import { firebaseDriver } from './driver.ts'
@@ -82,11 +82,7 @@ export function firebase(options: FirebaseOptions): Adapter<GoogleWire> {
     download: (key, range, { signal }) =>
       read.download(key, range, signal, (response) => ({ type: response.header('content-type') })),
     head: (key, { signal }) => head(key, signal),
-    delete: async (key, { signal }) => {
-      const response = await wire.send({ method: 'DELETE', url: urlOf(key) }, callOf(signal))
-      if (response.status >= 300 && response.status !== 404)
-        throw await googleError(`deleting ${JSON.stringify(key)}`, response)
-    },
+    delete: (key, { signal }) => wire.remove(`deleting ${JSON.stringify(key)}`, urlOf(key), callOf(signal)),
     list: async ({ prefix = '', cursor, limit = PAGE, delimiter }, { signal }) => {
       const query = new URLSearchParams({
         prefix,

@@ -13,7 +13,7 @@ import { FilesError } from '../../errors.ts'
 import type { Http } from '../../http/http.ts'
 import { type StoredFile, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
-import { type GoogleCredentials, googleAuthorization } from '../google/auth.ts'
+import { type GoogleAuthorization, type GoogleCredentials, googleAuthorization } from '../google/auth.ts'
 import { googleDriver } from '../google/driver.ts'
 import { checkBucket, checkName, factsOf, objectResult, pageOf } from '../google/object.ts'
 import { type Fields, fieldsOf, type GoogleWire, googleWire, jsonOf, textOf } from '../google/wire.ts'
@@ -66,10 +66,22 @@ export function gcs({
     const facts = factsOf(resource)
     return storedFile(facts, read.lazy(facts.key))
   }
-  const signed = async (key: string, method: 'GET' | 'PUT', expiresIn: number, more: SignOptions) => {
-    if (!library) throw new FilesError('NotSupported', 'gcs cannot sign with a token')
+  const signed = async (
+    library: GoogleAuthorization,
+    key: string,
+    method: 'GET' | 'PUT',
+    expiresIn: number,
+    more: SignOptions,
+  ) => {
     const { signUrl } = await import('./sign.ts')
-    return signUrl(library, { base, bucket, key: checkName(key), method, expiresIn, ...more })
+    return signUrl(library, {
+      base,
+      bucket,
+      key: checkName(key),
+      method,
+      expiresIn: Math.min(expiresIn, MAX_EXPIRES),
+      ...more,
+    })
   }
 
   return {
@@ -125,12 +137,7 @@ export function gcs({
       const response = await wire.expect(what, { method: 'GET', url: urlOf(key) }, callOf(signal))
       return fileOf(await jsonOf(what, response))
     },
-    delete: async (key, { signal }) => {
-      const response = await wire.send({ method: 'DELETE', url: urlOf(key) }, callOf(signal))
-      if (response.status < 300 || response.status === 404) return
-      const { googleError } = await import('../google/wire.ts')
-      throw await googleError(`deleting ${JSON.stringify(key)}`, response)
-    },
+    delete: (key, { signal }) => wire.remove(`deleting ${JSON.stringify(key)}`, urlOf(key), callOf(signal)),
     copy: async (from, to, { signal }) => {
       const what = `copying ${JSON.stringify(from)}`
       const url = `${urlOf(from)}/rewriteTo/b/${bucket}/o/${encodeURIComponent(checkName(to))}`
@@ -159,7 +166,7 @@ export function gcs({
     },
     ...(library && {
       url: (key, { expiresIn = EXPIRES, responseContentDisposition }) =>
-        signed(key, 'GET', Math.min(expiresIn, MAX_EXPIRES), {
+        signed(library, key, 'GET', expiresIn, {
           query: responseContentDisposition
             ? { 'response-content-disposition': responseContentDisposition }
             : {},
@@ -172,7 +179,7 @@ export function gcs({
           )
         const headers: Record<string, string> =
           contentType === undefined ? {} : { 'content-type': contentType }
-        const url = await signed(key, 'PUT', Math.min(expiresIn, MAX_EXPIRES), { headers })
+        const url = await signed(library, key, 'PUT', expiresIn, { headers })
         return { method: 'PUT', url, headers }
       },
     }),

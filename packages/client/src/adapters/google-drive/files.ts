@@ -3,7 +3,7 @@ import { encodeBase64 } from '@pawl/protocol'
 import type { Call, ProviderResult } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { StoredFileFacts } from '../../stored-file.ts'
-import { type Fields, fieldsOf, type GoogleWire, googleError, jsonOf, textOf } from '../google/wire.ts'
+import { type Fields, fieldsOf, type GoogleWire, jsonOf, textOf } from '../google/wire.ts'
 
 /** What is asked about every file. */
 export const SHOWN = 'id,name,size,mimeType,modifiedTime,headRevisionId,sha256Checksum,properties'
@@ -72,10 +72,7 @@ export function drivePlace(wire: GoogleWire, files: string, folder: string): Dri
       }
       return fileOf(what, await jsonOf(what, await wire.expect(what, request, call)))
     },
-    remove: async (id, call) => {
-      const response = await wire.send({ method: 'DELETE', url: place.urlOf(id) }, call)
-      if (response.status >= 300 && response.status !== 404) throw await googleError('deleting', response)
-    },
+    remove: (id, call) => wire.remove('deleting', place.urlOf(id), call),
   }
   return place
 }

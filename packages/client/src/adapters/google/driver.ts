@@ -12,6 +12,7 @@ import type { HttpResponse } from '../../http/http.ts'
 import type { Json } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { told } from '../told.ts'
 import { type Fields, type GoogleWire, googleError, jsonOf } from './wire.ts'
 
 const STEP = 256 * 1024
@@ -89,14 +90,18 @@ export function googleDriver(provider: GoogleProvider, intent: UploadIntent): Of
     },
     adopt: (session) => ({ uri: ours(sessionText(session, 'uri')) }),
     probe: (session, _intent, _lanes, _body, call) => ask(session, call),
-    send: async ({ uri }, _lane, payload, call, whole) => {
+    send: async ({ uri }, _lane, payload, call) => {
       const end = payload.start + payload.size
-      const digest = end === size && provider.hashHeaders ? await whole() : undefined
+      const whole = await (await payload.sums()).whole(provider.digest)
+      const digest = end === size && provider.hashHeaders ? await whole?.finish(call) : undefined
       const headers = {
         'content-range': `bytes ${payload.start}-${end - 1}/${size}`,
         ...(digest && provider.hashHeaders?.(digest)),
       }
-      const response = await wire.plain({ method: 'PUT', url: uri, headers, body: payload }, call)
+      const response = await wire.plain(
+        { method: 'PUT', url: uri, headers, body: told(payload, whole) },
+        call,
+      )
       if (response.status === 400 && digest && /crc32c/i.test(await response.text()))
         throw new FilesError('Corrupted', `${what}: what arrived is not what was sent; upload it anew`)
       const state = await stateOf(response)

@@ -23,6 +23,8 @@ export interface GoogleWire {
   once(request: GoogleRequest, call: Call): Promise<HttpResponse>
   /** Sends without credentials: to URLs that carry their own. */
   plain: (request: GoogleRequest, call: Call) => Promise<HttpResponse>
+  /** What is not there counts as removed. */
+  remove(what: string, url: string, call: Call): Promise<void>
   refresh(): Promise<boolean>
 }
 
@@ -50,6 +52,10 @@ export function googleWire(
       const response = await wire.send(request, call)
       if (response.status >= 300) throw await googleError(what, response)
       return response
+    },
+    remove: async (what, url, call) => {
+      const response = await wire.send({ method: 'DELETE', url }, call)
+      if (response.status >= 300 && response.status !== 404) throw await googleError(what, response)
     },
     refresh: () => authorization.refresh(),
   }
