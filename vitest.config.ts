@@ -8,7 +8,7 @@ const MEASURED = [
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
-  'packages/client/test/{kill,react,browser}/*.test.ts',
+  'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure}/*.test.ts',
   'packages/emulators/src/*.test.ts',
 ]
