@@ -6,7 +6,7 @@ import { type Http, type HttpRequest, type HttpResponse, http } from '../../http
 import { isObject } from '../../json.ts'
 import type { Authorization } from '../token.ts'
 
-export interface GoogleRequest {
+interface GoogleRequest {
   readonly method: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
