@@ -32,6 +32,7 @@ it.each(['gcs/gcs', 'firebase/firebase', 'google-drive/google-drive', 'dropbox/d
 it.each([
   'index',
   'adapters/tus/tus',
+  'adapters/resumable-http/resumable-http',
   'adapters/supabase/supabase',
   'adapters/s3/s3',
   'adapters/gcs/gcs',
