@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { PRIVATE_BUCKET, PUBLIC_BUCKET } from './access/dev-buckets.ts'
 import { readConfig, readConfigFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
+import { countBuffersWithHeap } from './heap.ts'
 import { helpText } from './help.ts'
 import { createServer, type PawlServer } from './server.ts'
 
@@ -26,6 +27,7 @@ export async function main(
     console.log(helpText())
     return
   }
+  countBuffersWithHeap()
   let server: PawlServer | undefined
   try {
     const file = await readConfigFile(process.cwd())

@@ -15,6 +15,7 @@ import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
+import { rememberUploads } from './catalog/remembered.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
 import { type Events, Listeners } from './events/listeners.ts'
@@ -76,10 +77,13 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog(
-      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
-      metrics.committed,
-    ))
+    // The file is locked: nobody else changes it, so what was read of it stays true.
+    rememberUploads(
+      await openSqliteCatalog(
+        { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+        metrics.committed,
+      ),
+    )
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
     const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))

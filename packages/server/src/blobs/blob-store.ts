@@ -58,11 +58,9 @@ export interface BlobStore {
   open(): Promise<StoreStart>
   /** Records that everything unsure after the last start was dealt with (`StoreStart.trusted` is true next time). */
   trust(): Promise<void>
-  /** Creates an empty segment. @throws StoreError `exists` */
-  create(segment: SegmentId): Promise<void>
   /** What is there of it; undefined when there is no such segment. */
   inspect(segment: SegmentId): Promise<SegmentState | undefined>
-  /** Opens for appending at its end; creates it when a crash came between its row and its file. */
+  /** Opens for appending at its end. The first one makes the segment: until then there is only its row. */
   openWriter(segment: SegmentId): Promise<SegmentWriter>
   /** Makes what is there now durable; resolves to how many bytes that were. */
   sync(segment: SegmentId): Promise<number>
@@ -98,7 +96,7 @@ export interface StoreStart {
   readonly trusted: boolean
 }
 
-export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'exists' | 'unavailable'
+export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unavailable'
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode

@@ -1,5 +1,6 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
+import type { SegmentWriter } from '../blobs/blob-store.ts'
 import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide } from './expiry.ts'
@@ -10,7 +11,6 @@ import { past, refusePastEnd, withLength } from './length.ts'
 import { limited } from './limited.ts'
 import { overQuota } from './quota.ts'
 import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
-import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 export interface AppendRequest {
@@ -113,28 +113,38 @@ async function appendHolding(
 ): Promise<AppendOutcome> {
   const { blobs } = engine
   const writer = await reach(() => blobs.openWriter(found.segment))
-  let upload: UploadRecord
-  let end: TransferEnd
   try {
-    // What an earlier checksummed request left and could not take back.
-    if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
-    const begin = writer.length
-    lease.offset = begin
-    if (request.offset !== begin) {
-      await beforeTelling(engine, found, begin)
-      throw mismatch(request.offset, begin)
-    }
-    refusePastEnd(found, request)
-    engine.transfers.refuseWhenFull()
-    upload = await withLength(engine, found, request, begin)
-    end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
-      request.checksum === undefined
-        ? takePlain(engine, upload, request, lease, writer, growth)
-        : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
-    )
+    return await appendTo(engine, found, permit, request, lease, writer)
   } finally {
+    // Not before the end of an upload that is whole: it is made durable through this writer.
     await reach(() => writer.close())
   }
+}
+
+async function appendTo(
+  engine: Engine,
+  found: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+): Promise<AppendOutcome> {
+  // What an earlier checksummed request left and could not take back.
+  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
+  const begin = writer.length
+  lease.offset = begin
+  if (request.offset !== begin) {
+    await beforeTelling(engine, found, begin)
+    throw mismatch(request.offset, begin)
+  }
+  refusePastEnd(found, request)
+  engine.transfers.refuseWhenFull()
+  let upload = await withLength(engine, found, request, begin)
+  const end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
+    request.checksum === undefined
+      ? takePlain(engine, upload, request, lease, writer, growth)
+      : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
+  )
   const offset = writer.length
   if (request.ends && end.kind === 'ended' && upload.length === undefined) {
     // Read again: what a form says behind its file came while the bytes did.

@@ -2,7 +2,7 @@
  * The end of an upload: make its bytes durable, check what was demanded, publish the object, store the
  * answer. Each step may run again after a crash, and once begun it needs no client.
  */
-import type { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Digests } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -139,15 +139,27 @@ export class Finisher {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones. No bytes need no file: a crash or a full
-      // disk may have come before it was made.
-      if (upload.concat.kind !== 'final' && length > 0) await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones.
+      if (upload.concat.kind === 'final') return undefined
+      if (length > 0) await blobs.seal(upload.segment, length)
+      // A partial upload's segment is named by others, also one of no bytes; for an object those need no file.
+      else if (upload.concat.kind === 'partial') await this.#sealEmpty(upload.segment)
       return undefined
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
         return error.message
       }
       throw error
+    }
+  }
+
+  async #sealEmpty(segment: SegmentId): Promise<void> {
+    const { blobs } = this.#options
+    const writer = await blobs.openWriter(segment)
+    try {
+      await blobs.seal(segment, 0)
+    } finally {
+      await writer.close()
     }
   }
 

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { ANON } from '../access/principal.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
+import { rememberUploads } from '../catalog/remembered.ts'
 import { createLog } from '../log.ts'
 import type { AppendOutcome } from './append.ts'
 import { UploadError } from './errors.ts'
@@ -68,6 +69,7 @@ export class Simulation {
   readonly #world: World
   readonly #random: Random
   readonly #everyAck: boolean
+  readonly #remembers: boolean
   readonly #stories: Story[] = []
   readonly #requests = new Set<Request>()
   readonly #open = new Set<Promise<void>>()
@@ -83,6 +85,7 @@ export class Simulation {
     this.#world = world
     this.#random = world.random
     this.#everyAck = world.random.chance(0.3)
+    this.#remembers = world.random.chance(0.7)
     this.#fate = this.#newFate()
     this.#process = startProcess(world.machine, this.#fate)
   }
@@ -383,6 +386,8 @@ export class Simulation {
     const { catalog, blobs } = this.#world.machine
     const upload = await catalog.findUpload(story.id)
     if (upload === undefined || (upload.state.kind !== 'open' && upload.state.kind !== 'finishing')) return
+    // The first bytes make the file.
+    if (offset === 0) return
     const stored = await collect(blobs.read(upload.segment, 0, offset)).catch(() => undefined)
     if (stored === undefined) {
       // A request that was too long may have been taken back since.
@@ -430,7 +435,7 @@ export class Simulation {
       this.#process = startProcess(this.#world.machine, this.#fate)
       let failed = false
       const starting = startEngine({
-        catalog: this.#process.catalog,
+        catalog: this.#remembers ? rememberUploads(this.#process.catalog) : this.#process.catalog,
         blobs: this.#process.blobs,
         log: createLog('silent'),
         now: Date.now,

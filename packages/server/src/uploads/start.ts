@@ -171,7 +171,6 @@ async function repair({ catalog, blobs, finisher, now, log, trusted, later }: Re
   const counts: Record<Finding['kind'], number> = {
     cut: 0,
     'take-back': 0,
-    fileless: 0,
     shorter: 0,
     lost: 0,
     unfinished: 0,

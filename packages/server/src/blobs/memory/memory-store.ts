@@ -41,18 +41,13 @@ export class MemoryStore implements BlobStore {
 
   async trust(): Promise<void> {}
 
-  async create(id: SegmentId): Promise<void> {
-    if (this.#segments.has(id)) throw new StoreError('exists', `segment ${id} exists already`)
-    this.#segments.set(id, { chunks: [], length: 0, modifiedAt: this.#now() })
-  }
-
   inspect(id: SegmentId): Promise<SegmentState | undefined> {
     const segment = this.#segments.get(id)
     return Promise.resolve(segment && { length: segment.length, modifiedAt: segment.modifiedAt })
   }
 
   async openWriter(id: SegmentId): Promise<SegmentWriter> {
-    if (!this.#segments.has(id)) await this.create(id)
+    if (!this.#segments.has(id)) this.#segments.set(id, { chunks: [], length: 0, modifiedAt: this.#now() })
     const segment = this.#get(id)
     return {
       get length() {

@@ -18,17 +18,10 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
+import type { Row, SqlValue } from './columns.ts'
 import { listingOperations } from './listing.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
-import {
-  type Columns,
-  objectColumns,
-  objectFromRow,
-  type Row,
-  type SqlValue,
-  uploadColumns,
-  uploadFromRow,
-} from './rows.ts'
+import { type Columns, objectColumns, objectFromRow, uploadColumns, uploadFromRow } from './rows.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
@@ -47,11 +40,22 @@ export function sqliteOperations(
     return statement
   }
   const run = (text: string, ...values: SqlValue[]): number => Number(sql(text).run(...values).changes)
-  const insert = (table: 'uploads' | 'objects' | 'object_segments', columns: Columns): void => {
-    const names = Object.keys(columns)
-    const places = names.map(() => '?')
-    run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
+  /** Rows of one table that all have the same columns. */
+  const inserter = (table: 'uploads' | 'objects' | 'object_segments'): ((columns: Columns) => void) => {
+    let statement: StatementSync | undefined
+    return (columns) => {
+      if (statement === undefined) {
+        const names = Object.keys(columns)
+        const places = names.map(() => '?').join(', ')
+        statement = db.prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places})`)
+      }
+      statement.run(...Object.values(columns))
+    }
   }
+  const addUpload = inserter('uploads')
+  const addFinalUpload = inserter('uploads')
+  const addObject = inserter('objects')
+  const addPiece = inserter('object_segments')
   const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
@@ -85,9 +89,9 @@ export function sqliteOperations(
     run('DELETE FROM objects WHERE version = ?', found.version)
   }
   const insertObject = (added: ObjectRecord): void => {
-    insert('objects', objectColumns(added))
+    addObject(objectColumns(added))
     for (const [ordinal, { segment, length }] of added.segments.entries()) {
-      insert('object_segments', { version: added.version, ordinal, segment, length })
+      addPiece({ version: added.version, ordinal, segment, length })
       reference(segment)
     }
   }
@@ -145,7 +149,7 @@ export function sqliteOperations(
       const exceeded = usage.exceeds(upload, upload.length ?? 0, allowance)
       if (exceeded !== undefined) return exceeded
       addSegment(upload.segment, 1, null)
-      insert('uploads', uploadColumns(upload))
+      addUpload(uploadColumns(upload))
       tell(() => uploadCreated(upload))
       return undefined
     },
@@ -164,7 +168,7 @@ export function sqliteOperations(
       const exceeded = usage.exceeds(upload, (upload.length ?? 0) - Number(fresh?.bytes), allowance)
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       for (const id of partials) run('UPDATE uploads SET joined = 1 WHERE id = ?', id)
-      insert('uploads', { ...uploadColumns(upload), signature })
+      addFinalUpload({ ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
       tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
