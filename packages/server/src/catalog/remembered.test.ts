@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { UploadId, UploadRecord } from '../uploads/upload.ts'
 import { catalogContract } from './catalog.contract.ts'
 import { type Catalog, CatalogError } from './catalog.ts'
+import { packsContract } from './packs.contract.ts'
 import { rememberUploads } from './remembered.ts'
 import { sampleObject, sampleUpload } from './sample-records.ts'
 import { openMemoryCatalog } from './sqlite/memory-catalog.ts'
@@ -11,6 +12,7 @@ import { storageContract } from './storage.contract.ts'
 describe('a catalog that remembers', () => {
   catalogContract(async () => rememberUploads(openMemoryCatalog()))
   storageContract(async () => rememberUploads(openMemoryCatalog()))
+  packsContract(async () => rememberUploads(openMemoryCatalog()))
 })
 
 describe('one that remembers a single record', () => {

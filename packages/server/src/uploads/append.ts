@@ -10,7 +10,9 @@ import type { Lease } from './lease.ts'
 import { past, refusePastEnd, withLength } from './length.ts'
 import { limited } from './limited.ts'
 import { overQuota } from './quota.ts'
-import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
+import { takeSmall } from './small-bodies.ts'
+import { type Checksum, takeBack, takeChecksummed, takeGathered, takePlain } from './take-body.ts'
+import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
 
 export interface AppendRequest {
@@ -111,24 +113,56 @@ async function appendHolding(
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
-  const { blobs } = engine
-  const writer = await reach(() => blobs.openWriter(found.segment))
+  const { small } = engine
+  const body = small?.admit(engine, found, request)
+  if (small === undefined || body === undefined) {
+    return writing(engine, found, async (writer) => {
+      const { upload, end } = await take(engine, found, request, lease, writer)
+      return conclude(engine, upload, permit, request, lease, writer, end)
+    })
+  }
   try {
-    return await appendTo(engine, found, permit, request, lease, writer)
+    const taken = await takeSmall(engine, found, request, lease, body, small.packer)
+    switch (taken.kind) {
+      case 'dropped':
+        return { kind: 'cut' }
+      case 'finished':
+        small.touched(found.id)
+        engine.progress.forget(found.id)
+        return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
+      case 'unpacked':
+        return await writing(engine, found, async (writer) => {
+          const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
+          return conclude(engine, found, permit, request, lease, writer, end)
+        })
+    }
+  } finally {
+    small.giveBack(body)
+  }
+}
+
+async function writing<T>(
+  { blobs, small }: Engine,
+  { id, segment }: UploadRecord,
+  work: (writer: SegmentWriter) => Promise<T>,
+): Promise<T> {
+  small?.touched(id)
+  const writer = await reach(() => blobs.openWriter(segment))
+  try {
+    return await work(writer)
   } finally {
     // Not before the end of an upload that is whole: it is made durable through this writer.
     await reach(() => writer.close())
   }
 }
 
-async function appendTo(
+async function take(
   engine: Engine,
   found: UploadRecord,
-  permit: Permit,
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
-): Promise<AppendOutcome> {
+): Promise<{ upload: UploadRecord; end: TransferEnd }> {
   // What an earlier checksummed request left and could not take back.
   if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
   const begin = writer.length
@@ -139,12 +173,26 @@ async function appendTo(
   }
   refusePastEnd(found, request)
   engine.transfers.refuseWhenFull()
-  let upload = await withLength(engine, found, request, begin)
+  const upload = await withLength(engine, found, request, begin)
   const end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
     request.checksum === undefined
       ? takePlain(engine, upload, request, lease, writer, growth)
       : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
   )
+  return { upload, end }
+}
+
+/** What the bytes that are there now lead to. */
+async function conclude(
+  engine: Engine,
+  taken: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+  end: TransferEnd,
+): Promise<AppendOutcome> {
+  let upload = taken
   const offset = writer.length
   if (request.ends && end.kind === 'ended' && upload.length === undefined) {
     // Read again: what a form says behind its file came while the bytes did.

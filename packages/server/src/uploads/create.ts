@@ -83,6 +83,7 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
   return reach(async () => {
     const exceeded = await catalog.insertUpload(upload, quota.allowance)
     if (exceeded !== undefined) throw refusalOf(exceeded)
+    engine.small?.made(upload)
     if (upload.length !== 0) return upload
     const finished = await finisher.finish(upload, 0)
     const state: UploadState =

@@ -37,6 +37,8 @@ export async function inspectUpload(
   let upload = await findPermitted(engine, id, permit)
   let holder: Lease | undefined
   if (upload.state.kind === 'open') {
+    const { length } = upload
+    if (length !== undefined && engine.finisher.isRunning(id)) return finishing(engine, upload, length)
     const held = engine.leases.holder(id) !== undefined
     holder = await engine.leases.settle(id, signal)
     // While we waited the holder may have accepted more, told the length, or ended the upload: an old record

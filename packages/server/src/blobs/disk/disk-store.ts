@@ -37,6 +37,7 @@ export interface DiskStoreOptions {
 const HEX = '0123456789abcdef'
 
 export class DiskStore implements BlobStore {
+  readonly packs = true
   readonly #folder: string
   readonly #segments: string
   readonly #reserve: number
@@ -202,7 +203,11 @@ export class DiskStore implements BlobStore {
     algorithms: readonly DigestAlgorithm[],
     signal?: AbortSignal,
   ): Promise<Digests> {
-    const files = pieces.map(({ segment, length }) => ({ path: this.#path(segment), length }))
+    const files = pieces.map(({ segment, length, start = 0 }) => ({
+      path: this.#path(segment),
+      from: start,
+      to: start + length,
+    }))
     return this.#digests.files(files, algorithms, signal)
   }
 

@@ -25,6 +25,7 @@ export interface MemoryStoreOptions {
 }
 
 export class MemoryStore implements BlobStore {
+  readonly packs = true
   readonly #segments = new Map<SegmentId, Segment>()
   readonly #identity = randomBytes(16).toString('hex')
   readonly #capacity: number | undefined
@@ -109,8 +110,8 @@ export class MemoryStore implements BlobStore {
 
   async digest(pieces: readonly SegmentPiece[], algorithms: readonly DigestAlgorithm[]): Promise<Digests> {
     const bytes: Uint8Array[] = []
-    for (const { segment, length } of pieces) {
-      for await (const slice of this.#slices(segment, 0, length)) bytes.push(slice)
+    for (const { segment, length, start = 0 } of pieces) {
+      for await (const slice of this.#slices(segment, start, start + length)) bytes.push(slice)
     }
     return digestOf(bytes, algorithms)
   }

@@ -21,6 +21,7 @@ import { CatalogError } from '../catalog.ts'
 import type { Row, SqlValue } from './columns.ts'
 import { listingOperations } from './listing.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
+import { packOperations } from './packs.ts'
 import { type Columns, objectColumns, objectFromRow, uploadColumns, uploadFromRow } from './rows.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
@@ -65,7 +66,7 @@ export function sqliteOperations(
     objectFromRow(
       row,
       all(
-        'SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal',
+        'SELECT segment, length, start FROM object_segments WHERE version = ? ORDER BY ordinal',
         String(row.version),
       ),
     )
@@ -74,14 +75,18 @@ export function sqliteOperations(
     run('INSERT INTO segments (id, refs, released_at) VALUES (?, ?, ?)', id, refs, releasedAt)
   }
   const reference = (id: SegmentId): void => {
-    const known = run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    // `packed` stays NULL where it is none.
+    const known = run(
+      'UPDATE segments SET refs = refs + 1, packed = packed + 1, released_at = NULL WHERE id = ?',
+      id,
+    )
     // Without a row its bytes would pass for an orphan's, and the sweep would take them from the object.
     if (known === 0)
       throw new CatalogError('damaged', `segment ${id} has no row that could count a reference`)
   }
   const release = (id: SegmentId, at: number): void => {
     run('UPDATE segments SET refs = refs - 1 WHERE id = ?', id)
-    run('UPDATE segments SET released_at = ? WHERE id = ? AND refs = 0', at, id)
+    run('UPDATE segments SET released_at = ? WHERE id = ? AND refs = 0 AND held = 0', at, id)
   }
   const removeObject = (found: ObjectRecord, at: number): void => {
     for (const { segment } of found.segments) release(segment, at)
@@ -90,8 +95,8 @@ export function sqliteOperations(
   }
   const insertObject = (added: ObjectRecord): void => {
     addObject(objectColumns(added))
-    for (const [ordinal, { segment, length }] of added.segments.entries()) {
-      addPiece({ version: added.version, ordinal, segment, length })
+    for (const [ordinal, { segment, length, start }] of added.segments.entries()) {
+      addPiece({ version: added.version, ordinal, segment, length, start: start ?? null })
       reference(segment)
     }
   }
@@ -139,6 +144,7 @@ export function sqliteOperations(
     ...storage,
     ...listingOperations({ iterate, objectOf }),
     ...outbox,
+    ...packOperations({ run, all }),
 
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
@@ -235,10 +241,15 @@ export function sqliteOperations(
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added, { may = { insert: true, replace: true }, metadata } = {}): PublishResult {
+    publish(
+      id,
+      added,
+      { may = { insert: true, replace: true }, metadata, packed = false } = {},
+    ): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
-      if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
+      const whole = packed && upload?.state.kind === 'open' && upload.length === added.size
+      if (upload === undefined || !(whole || upload.state.kind === 'finishing')) return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
       }
@@ -248,7 +259,8 @@ export function sqliteOperations(
       if (placed === 'conflict') {
         return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
       }
-      releaseUpload(upload, added.createdAt)
+      if (whole) run('DELETE FROM segments WHERE id = ? AND refs = 1', upload.segment)
+      else releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, object: placed.id, publishedAt: added.createdAt }
       run(
         "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",

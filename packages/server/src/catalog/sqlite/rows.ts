@@ -105,7 +105,9 @@ export function objectFromRow(row: Row, segments: readonly Row[]): ObjectRecord 
 }
 
 function pieceFromRow(row: Row): SegmentPiece {
-  return { segment: text(row, 'segment') as SegmentId, length: integer(row, 'length') }
+  const piece = { segment: text(row, 'segment') as SegmentId, length: integer(row, 'length') }
+  const start = optionalInteger(row, 'start')
+  return start === undefined ? piece : { ...piece, start }
 }
 
 function detailsOf(json: string): z.infer<typeof DetailsJson> {

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import { catalogContract } from '../catalog.contract.ts'
 import type { Catalog } from '../catalog.ts'
+import { packsContract } from '../packs.contract.ts'
 import { sampleObject, sampleUpload } from '../sample-records.ts'
 import { storageContract } from '../storage.contract.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
@@ -29,6 +30,7 @@ async function open(path: string, lockTimeout = 100): Promise<Catalog> {
 describe('the catalog in a SQLite file', () => {
   catalogContract(async () => open(await newPath()))
   storageContract(async () => open(await newPath()))
+  packsContract(async () => open(await newPath()))
 
   test('keeps everything when it is closed and opened again', async () => {
     const path = await newPath()
