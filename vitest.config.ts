@@ -1,11 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that assert times, memory or CPU of a process: they want the machine to themselves. */
+const MEASURED = [
+  'packages/server/test/{abuse,expiry,field-notes,idle,sigterm,startup,two-writers,waiters}.test.ts',
+  'packages/client/src/adapters/s3/s3.test.ts',
+]
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
-  'packages/client/test/{kill,react}/*.test.ts',
+  'packages/client/test/{kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure}/*.test.ts',
 ]
+const NEVER = ['**/node_modules/**']
+/** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */
+const PATIENT = { testTimeout: 120_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {
@@ -19,21 +27,28 @@ export default defineConfig({
         test: {
           name: 'modules',
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
-          exclude: [...PROCESSES, '**/node_modules/**'],
+          exclude: [...PROCESSES, ...NEVER],
         },
       },
       {
-        // These start servers and browsers, kill them and measure time: one file at a time, after everything else.
         extends: true,
         test: {
           name: 'processes',
           include: PROCESSES,
-          exclude: ['**/node_modules/**'],
-          fileParallelism: false,
-          // A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself.
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          exclude: [...MEASURED, ...NEVER],
+          ...PATIENT,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'measured',
+          include: MEASURED,
+          exclude: NEVER,
+          fileParallelism: false,
+          ...PATIENT,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

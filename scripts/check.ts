@@ -2,6 +2,7 @@
 // the output of the steps that failed.
 import { globSync } from 'node:fs'
 import { relative } from 'node:path'
+import { LIMIT, pageSizes } from '../packages/client/test/page-size.ts'
 import { findViolations } from './imports.ts'
 import { findBrokenLinks, markdownFiles } from './links.ts'
 import { packAll } from './pack.ts'
@@ -30,6 +31,7 @@ const steps: Step[] = [
     async () => lines(findBrokenLinks(root, markdownFiles(root)), (it) => `${it.target}: ${it.because}`),
   ],
   ['packages as published', checkPackages],
+  ['size of the client in a page', checkSize],
 ]
 
 async function checkPackages() {
@@ -42,6 +44,14 @@ async function checkPackages() {
     if (types.code !== 0) outputs.push(`attw ${relative(root, tarball)}\n${types.output}`)
   }
   return { code: outputs.length, output: outputs.join('\n') }
+}
+
+async function checkSize() {
+  const large = (await pageSizes()).filter(({ size }) => size > LIMIT)
+  const output = large.map(
+    ({ where, size }) => `pawl + pawl/tus in ${where}: ${size} bytes, allowed ${LIMIT}`,
+  )
+  return { code: large.length, output: output.join('\n') }
 }
 
 function lines<T extends { file: string; line: number }>(found: readonly T[], tell: (it: T) => string) {

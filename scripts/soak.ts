@@ -26,7 +26,6 @@ const SCHEDULES_PER_ROUND = 1000
 interface Work {
   readonly name: string
   readonly file: string
-  readonly project: 'modules' | 'processes'
   readonly env: (seed: number, count: number) => Readonly<Record<string, string>>
   readonly perRound: number
   left: number
@@ -72,7 +71,6 @@ async function soak({
     {
       name: 'schedules',
       file: 'packages/server/src/uploads/engine.model.test.ts',
-      project: 'modules',
       env: (seed, count) => ({ PAWL_TEST_SEED: String(seed), PAWL_TEST_SCHEDULES: String(count) }),
       perRound: SCHEDULES_PER_ROUND,
       left: schedules,
@@ -80,7 +78,6 @@ async function soak({
     {
       name: 'kills',
       file: 'packages/server/test/kill-at-full-speed.test.ts',
-      project: 'processes',
       env: (seed, count) => ({ PAWL_TEST_SEED: String(seed), PAWL_TEST_KILLS: String(count) }),
       perRound: KILLS_PER_ROUND,
       left: kills,
@@ -93,7 +90,7 @@ async function soak({
 
   if (abuse) {
     say('clients that mean harm …')
-    good = await runTest('packages/server/test/abuse.test.ts', 'processes', { PAWL_TEST_ABUSE: '1' })
+    good = await runTest('packages/server/test/abuse.test.ts', { PAWL_TEST_ABUSE: '1' })
   }
   // Schedules take a seed each: rounds do not overlap.
   for (let next = seed; done.rounds < rounds && passed() < minutes; next += SCHEDULES_PER_ROUND) {
@@ -103,7 +100,7 @@ async function soak({
       // Kills come in pairs: two servers side by side.
       const count = Math.min(work.perRound, work.left + (work.left % 2))
       say(`${passed().toFixed(1)} min: ${count} ${work.name}, seed ${next}`)
-      const ok = await runTest(work.file, work.project, work.env(next, count))
+      const ok = await runTest(work.file, work.env(next, count))
       work.left = Math.max(0, work.left - count)
       if (work.name === 'kills') done.kills += count
       else done.schedules += count
@@ -123,12 +120,8 @@ async function soak({
 }
 
 /** Runs one test file in a process of its own; prints what it says when it fails. */
-async function runTest(
-  file: string,
-  project: string,
-  env: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  const args = [tool('vitest', 'vitest'), 'run', '--project', project, '--testTimeout', '3600000', file]
+async function runTest(file: string, env: Readonly<Record<string, string>>): Promise<boolean> {
+  const args = [tool('vitest', 'vitest'), 'run', '--testTimeout', '3600000', file]
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, NO_COLOR: '1', ...env },

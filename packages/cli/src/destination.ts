@@ -6,6 +6,7 @@ import type { Adapter } from 'pawl'
 import { suggestion } from './arguments.ts'
 import { azureOptions } from './azure.ts'
 import { UsageError } from './exit.ts'
+import { supabaseOptions } from './supabase.ts'
 
 /** An object, or a place that objects go to. Holds no secret: it is written into sessions. */
 export interface Destination {
@@ -20,8 +21,8 @@ export interface OpenOptions {
   readonly parallel?: number | undefined
 }
 
-const NOT_YET = ['supabase', 'gs', 'sftp', 'ftp']
-const AVAILABLE = ['http', 'https', 's3', 'az', 'file']
+const NOT_YET = ['gs', 'sftp', 'ftp']
+const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'file']
 
 /**
  * @param use A tus endpoint is a place as a whole; when reading, the URL of one upload is meant.
@@ -37,6 +38,7 @@ export async function parseDestination(text: string, use: 'upload' | 'object'): 
     case 'http':
     case 'https':
       return web(text, use)
+    case 'supabase':
     case 's3':
     case 'az':
       return bucket(scheme.toLowerCase(), rest)
@@ -65,7 +67,7 @@ function web(text: string, use: 'upload' | 'object'): Destination {
 /** Keys are taken as they are: a URL parser would change `..`, `#` and `%` in them. */
 function bucket(scheme: string, rest: string): Destination {
   const [, name = '', key = ''] = /^([^/]*)\/?(.*)$/s.exec(rest) ?? []
-  if (name === '') throw new UsageError(`${scheme}:// needs a ${scheme === 's3' ? 'bucket' : 'container'}`)
+  if (name === '') throw new UsageError(`${scheme}:// needs a ${scheme === 'az' ? 'container' : 'bucket'}`)
   return { place: `${scheme}://${name}/`, key }
 }
 
@@ -107,6 +109,10 @@ export async function openPlace(place: string, { parallel }: OpenOptions = {}): 
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined ? {} : { endpoint }),
       })
+    }
+    case 'supabase': {
+      const { supabase } = await import('pawl/supabase')
+      return supabase(supabaseOptions(name, env, parallel))
     }
     case 'az': {
       const { azure } = await import('pawl/azure')

@@ -12,6 +12,7 @@ ${lines.join('\n')}
 
 Destinations are URLs:
   http(s)://host/files/  any tus server; PAWL_TOKEN is sent as bearer token
+  supabase://bucket/key  SUPABASE_URL, SUPABASE_KEY, and SUPABASE_TOKEN to act as a user
   s3://bucket/key        AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL
   az://container/key     AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with
                          AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN

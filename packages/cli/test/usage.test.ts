@@ -16,6 +16,8 @@ test.each([
   [['upload', 'a.bin', 'htps://host/files/'], 'did you mean https?'],
   [['upload', 'a.bin', 'http://me:secret@host/files/'], 'PAWL_TOKEN'],
   [['upload', 'a.bin', 'az://container/key'], 'AZURE_STORAGE_CONNECTION_STRING'],
+  [['upload', 'a.bin', 'supabase://photos/a.bin'], 'needs SUPABASE_URL'],
+  [['upload', 'a.bin', 'supabase:///a.bin'], 'needs a bucket'],
   [['upload', 'a.bin', 'http://h/', '--limit-rate', 'fast'], '--limit-rate is "fast"'],
   [['upload', 'a.bin', 'http://h/', '--concurrency', '0'], '--concurrency is "0"'],
   [['upload', 'a.bin', 'http://h/', '--verify', 'some'], 'one of sampled, full, off'],

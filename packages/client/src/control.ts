@@ -24,7 +24,6 @@ let openDesk: (control: UploadControl) => Desk
  */
 export class UploadControl {
   readonly #desk: Desk
-  readonly #removals = new Map<Listener, Map<DeskEvent, () => void>>()
 
   static {
     openDesk = (control) => control.#desk
@@ -126,22 +125,11 @@ export class UploadControl {
    * than before, a good moment to persist it. What a listener throws is ignored.
    */
   addEventListener(type: DeskEvent, listener: Listener): void {
-    const removals = this.#removals.get(listener) ?? new Map<DeskEvent, () => void>()
-    if (removals.has(type)) return
-    this.#removals.set(
-      listener,
-      removals.set(
-        type,
-        this.#desk.listen(type, () => listener({ type, control: this })),
-      ),
-    )
+    this.#desk.listen(type, () => listener({ type, control: this }), listener)
   }
 
   removeEventListener(type: DeskEvent, listener: Listener): void {
-    const removals = this.#removals.get(listener)
-    removals?.get(type)?.()
-    removals?.delete(type)
-    if (removals?.size === 0) this.#removals.delete(listener)
+    this.#desk.unlisten(type, listener)
   }
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from '../test/bodies.ts'
 import type { Adapter } from './adapter.ts'
 import { memory } from './adapters/memory/memory.ts'
 import { UploadControl } from './control.ts'
+import type { PartsDriver } from './driver.ts'
 import { FilesError } from './errors.ts'
 import type { FilesHooks } from './files/hooks.ts'
 import { Files } from './files.ts'
@@ -188,6 +189,53 @@ describe('Files', () => {
     await expect(resumed('off')).resolves.toMatchObject({ size: body.length })
   })
 
+  it('says what it is busy with: verifying, sending, finishing, then nothing', async () => {
+    const control = new UploadControl()
+    const phases: (string | undefined)[] = []
+    control.addEventListener('progress', () => {
+      if (phases.at(-1) !== control.phase) phases.push(control.phase)
+    })
+    await new Files({ adapter: memory() }).upload('a', randomBytes(12 * MIB), { control })
+    expect([...phases, control.phase]).toEqual(['verifying', 'sending', 'finishing', undefined])
+  })
+
+  it.each([4, 12])('holds at most 64 MiB of parts in memory with %d side by side', async (concurrency) => {
+    const part = 16 * MIB
+    let held = 0
+    let most = 0
+    const plain = memory()
+    const holding: Adapter = {
+      ...plain,
+      driver: (): PartsDriver<string> => ({
+        shape: 'parts',
+        part: { min: part, max: part, maxCount: 100, maxSize: 2 ** 40, multiple: 1, preferred: part },
+        adopt: () => '',
+        begin: async () => '',
+        send: async (_, number, payload) => {
+          const { length } = await payload.bytes()
+          held += length
+          most = Math.max(most, held)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          held -= length
+          return { number, size: length }
+        },
+        complete: async () => ({}),
+        discard: async () => {},
+      }),
+    }
+    const body = { size: 24 * part, slice: (start: number, end: number) => new Uint8Array(end - start) }
+    await new Files({ adapter: holding }).upload('a', body, { multipart: { concurrency } })
+    expect(most).toBeLessThanOrEqual(64 * MIB)
+    expect(most).toBeGreaterThan(32 * MIB)
+  })
+
+  it('refuses a control for several files at once', async () => {
+    const options: object = { control: new UploadControl() }
+    const many = new Files({ adapter: memory() }).upload([{ key: 'a', body: 'x' }], options)
+    await expect(many).rejects.toMatchObject({ code: 'NotSupported' })
+    await expect(many).rejects.toThrow('a control drives one upload')
+  })
+
   it('starts paused when it was paused before, and aborts before it starts', async () => {
     const adapter = memory()
     const files = new Files({ adapter })
@@ -267,6 +315,19 @@ describe('upload({ resume: store })', () => {
     await files.upload('a', 'a new version', { resume: store })
     expect(tokens.size).toBe(1)
     expect(await (await files.download('a')).text()).toBe('a new version')
+  })
+
+  it('begins one session only when the store fails, and keeps it for whoever has the control', async () => {
+    const { store } = mapStore()
+    const adapter = memory()
+    const files = new Files({ adapter, retries: { max: 3, backoff: () => 1 } })
+    const control = new UploadControl()
+    const body = randomBytes(10 * MIB)
+    const full = { ...store, set: () => Promise.reject(new Error('the disk is full')) }
+    await expect(files.upload('a', body, { resume: full, control })).rejects.toThrow('the disk is full')
+    expect(adapter.raw.sessions.size).toBe(1)
+    await files.upload('a', body, { control: UploadControl.from(JSON.stringify(control)) })
+    expect(adapter.raw.sessions.size).toBe(0)
   })
 
   it('clears the token when the upload is aborted for good', async () => {

@@ -1,12 +1,11 @@
 import type { Adapter, SignedUpload } from './adapter.ts'
 import { FilesError } from './errors.ts'
 import { type Capabilities, capabilitiesOf } from './files/capabilities.ts'
-import { type FilesContext, writable } from './files/context.ts'
+import type { FilesContext } from './files/context.ts'
 import { type FileHandle, fileHandle } from './files/handle.ts'
-import type { FilesHooks, Subject } from './files/hooks.ts'
+import type { FilesHooks } from './files/hooks.ts'
 import { normalPrefix } from './files/keys.ts'
-import { observed } from './files/observed.ts'
-import { uploadOne } from './files/upload.ts'
+import { uploading } from './files/upload.ts'
 import type * as options from './options.ts'
 import type { StoredFile } from './stored-file.ts'
 import type { Body } from './transfer/source.ts'
@@ -79,81 +78,51 @@ export class Files<A extends Adapter = Adapter> {
     second?: Body | options.UploadManyOptions,
     third: options.UploadOptions = {},
   ): Promise<options.UploadResult | options.UploadManyResult> {
-    if (typeof first !== 'string') {
-      const keys = first.map((item) => item.key)
-      return this.#write({ type: 'upload', keys }, async () =>
-        (await writing()).uploadMany(this.#context, first, manyOptions(second)),
-      )
-    }
-    return this.#write({ type: 'upload', key: first }, () =>
-      uploadOne(this.#context, first, bodyOf(second), third),
-    )
+    return typeof first === 'string'
+      ? uploading(this.#context, first, bodyOf(second), third)
+      : others().then(({ uploadMany }) => uploadMany(this.#context, first, manyOptions(second)))
   }
 
   /** Opens an object, or several. The content is read when it is asked for. */
   download(key: string, options?: options.DownloadOptions): Promise<StoredFile>
   download(keys: readonly string[], options?: options.BulkOptions): Promise<options.DownloadManyResult>
-  async download(
-    key: string | readonly string[],
-    options: options.DownloadOptions & options.BulkOptions = {},
-  ): Promise<StoredFile | options.DownloadManyResult> {
-    const { download, downloadMany } = await reading()
-    return typeof key === 'string'
-      ? this.#read({ type: 'download', key }, () => download(this.#context, key, options))
-      : this.#read({ type: 'download', keys: [...key] }, () => downloadMany(this.#context, key, options))
+  async download(key: string | readonly string[], options?: options.BulkOptions): Promise<unknown> {
+    return (await others()).download(this.#context, key, options)
   }
 
   /** What the provider knows of an object, without its content. */
   head(key: string, options?: options.OperationOptions): Promise<StoredFile>
   head(keys: readonly string[], options?: options.BulkOptions): Promise<options.HeadManyResult>
-  async head(
-    key: string | readonly string[],
-    options: options.BulkOptions = {},
-  ): Promise<StoredFile | options.HeadManyResult> {
-    const { head, headMany } = await reading()
-    return typeof key === 'string'
-      ? this.#read({ type: 'head', key }, () => head(this.#context, key, 'head', options))
-      : this.#read({ type: 'head', keys: [...key] }, () => headMany(this.#context, key, options))
+  async head(key: string | readonly string[], options?: options.BulkOptions): Promise<unknown> {
+    return (await others()).head(this.#context, key, options)
   }
 
   /** Whether an object is there. Only a clean "not found" is false; every other failure is thrown. */
   exists(key: string, options?: options.OperationOptions): Promise<boolean>
   exists(keys: readonly string[], options?: options.BulkOptions): Promise<options.ExistsManyResult>
-  async exists(
-    key: string | readonly string[],
-    options: options.BulkOptions = {},
-  ): Promise<boolean | options.ExistsManyResult> {
-    const { exists, existsMany } = await reading()
-    return typeof key === 'string'
-      ? this.#read({ type: 'exists', key }, () => exists(this.#context, key, options))
-      : this.#read({ type: 'exists', keys: [...key] }, () => existsMany(this.#context, key, options))
+  async exists(key: string | readonly string[], options?: options.BulkOptions): Promise<unknown> {
+    return (await others()).exists(this.#context, key, options)
   }
 
   /** Deletes an object, or several. One that is not there counts as deleted. */
   delete(key: string, options?: options.OperationOptions): Promise<void>
   delete(keys: readonly string[], options?: options.BulkOptions): Promise<options.DeleteManyResult>
-  async delete(key: string | readonly string[], options: options.BulkOptions = {}): Promise<unknown> {
-    const { remove, removeMany } = await writing()
-    return typeof key === 'string'
-      ? this.#write({ type: 'delete', key }, () => remove(this.#context, key, options))
-      : this.#write({ type: 'delete', keys: [...key] }, () => removeMany(this.#context, key, options))
+  async delete(key: string | readonly string[], options?: options.BulkOptions): Promise<unknown> {
+    return (await others()).remove(this.#context, key, options)
   }
 
-  async copy(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
-    const { copy } = await writing()
-    await this.#write({ type: 'copy', from, to }, () => copy(this.#context, from, to, options))
+  async copy(from: string, to: string, options?: options.OperationOptions): Promise<void> {
+    return (await others()).copy(this.#context, from, to, options)
   }
 
   /** Renames. Where the provider cannot, the object is copied and then deleted. */
-  async move(from: string, to: string, options: options.OperationOptions = {}): Promise<void> {
-    const { move } = await writing()
-    await this.#write({ type: 'move', from, to }, () => move(this.#context, from, to, options))
+  async move(from: string, to: string, options?: options.OperationOptions): Promise<void> {
+    return (await others()).move(this.#context, from, to, options)
   }
 
   /** One page of objects, by key. */
-  async list(options: options.ListOptions = {}): Promise<options.ListResult> {
-    const { list } = await reading()
-    return this.#read({ type: 'list' }, () => list(this.#context, options))
+  async list(options?: options.ListOptions): Promise<options.ListResult> {
+    return (await others()).list(this.#context, options)
   }
 
   /** Every object, page after page. */
@@ -167,32 +136,18 @@ export class Files<A extends Adapter = Adapter> {
   }
 
   /** A URL to read the object from. */
-  async url(key: string, options: options.UrlOptions = {}): Promise<string> {
-    const { url } = await reading()
-    return this.#read({ type: 'url', key }, () => url(this.#context, key, options))
+  async url(key: string, options?: options.UrlOptions): Promise<string> {
+    return (await others()).url(this.#context, key, options)
   }
 
   /** A request that anyone may make to upload this key. */
   async signedUploadUrl(key: string, options: options.SignUploadOptions): Promise<SignedUpload> {
-    const { signedUploadUrl } = await writing()
-    return this.#write({ type: 'signedUploadUrl', key }, () => signedUploadUrl(this.#context, key, options))
-  }
-
-  #read<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
-    return observed(this.#context.hooks, subject, call)
-  }
-
-  #write<T>(subject: Subject, call: () => Promise<T>): Promise<T> {
-    // In an async function, so that what is thrown before the first await is told to the hooks too.
-    return this.#read(subject, async () => {
-      writable(this.#context, subject.type)
-      return call()
-    })
+    return (await others()).signedUploadUrl(this.#context, key, options)
   }
 }
 
-const reading = () => import('./files/reading.ts')
-const writing = () => import('./files/writing.ts')
+/** Everything but uploading one body: loaded when it is first used. */
+const others = () => import('./files/others.ts')
 
 function bodyOf(second: unknown): Body {
   if (second === undefined || second === null) throw new FilesError('NotSupported', 'upload() needs a body')

@@ -45,94 +45,88 @@ export interface SessionToken {
   readonly session: Json
 }
 
+/** Reads a part of the token. @throws FilesError that names the part */
+type Read<T> = (value: unknown, name: string) => T
+
+const text: Read<string> = (value, name) => {
+  if (typeof value === 'string') return value
+  throw unreadable(`its ${name} is not a string`)
+}
+
+const whole: Read<number> = (value, name) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  throw unreadable(`its ${name} is not a whole number`)
+}
+
+function optional<T>(read: Read<T>): Read<T | undefined> {
+  return (value, name) => (value === undefined ? undefined : read(value, name))
+}
+
+function list<T>(read: Read<T>): Read<T[]> {
+  return (value, name) => {
+    if (Array.isArray(value)) return value.map((item) => read(item, name))
+    throw unreadable(`its ${name} is not a list`)
+  }
+}
+
+/** Every field is read, what else there is left out. */
+function fields<T extends object>(shape: { readonly [K in keyof T]-?: Read<T[K] | undefined> }): Read<T> {
+  return (value, name) => {
+    if (!isObject(value)) throw unreadable(`its ${name} is not an object`)
+    const read = Object.entries<Read<unknown>>(shape).map(([key, read]) => [key, read(value[key], key)])
+    return Object.fromEntries(read.filter(([, field]) => field !== undefined))
+  }
+}
+
+const run: Read<readonly [number, string]> = (value, name) => {
+  const [first, packed] = list((item) => item)(value, name)
+  return [whole(first, name), text(packed, name)]
+}
+
+const plan: Read<TokenPlan> = (value, name) => {
+  const { shape } = fields<{ shape: string }>({ shape: text })(value, name)
+  if (shape === 'offset')
+    return { shape, ...fields<{ lanes: number[] }>({ lanes: list(whole) })(value, name) }
+  if (shape !== 'parts') throw unreadable('its plan has no known shape')
+  const parts = list(fields<PartReceipt>({ number: whole, size: whole, etag: optional(text) }))
+  const sizes = { partSize: whole, parts: optional(parts) }
+  const read = fields<{ partSize: number; parts?: PartReceipt[] }>(sizes)(value, name)
+  if (read.partSize === 0) throw unreadable('its part size is 0')
+  return { shape, ...read }
+}
+
 /**
  * Reads a token, from an object or from its JSON.
  * @throws FilesError `SessionGone` if it is none, or of a version that this release does not know.
  */
 export function parseToken(input: unknown): SessionToken {
-  const value = typeof input === 'string' ? parseJson(input) : input
-  if (!isObject(value)) throw unreadable('it is not an object')
-  if (value.pawl !== 1) throw unreadable(`its version is ${String(value.pawl)}, this release knows 1`)
-  const { session } = value
-  if (!isJson(session)) throw unreadable('its session is not JSON')
-  const body = object(value.body, 'body')
-  const lastModified =
-    body.lastModified === undefined ? undefined : whole(body.lastModified, 'body.lastModified')
-  return {
-    pawl: 1,
-    provider: text(value.provider, 'provider'),
-    place: text(value.place, 'place'),
-    key: text(value.key, 'key'),
-    contentType: text(value.contentType, 'contentType'),
-    body: {
-      size: whole(body.size, 'body.size'),
-      ...(lastModified === undefined ? {} : { lastModified }),
-      cells: list(body.cells, 'body.cells').map(parseRun),
+  return fields<SessionToken>({
+    pawl: (version) => {
+      if (version === 1) return version
+      throw unreadable(`its version is ${String(version)}, this release knows 1`)
     },
-    plan: parsePlan(object(value.plan, 'plan')),
-    session,
-  }
+    provider: text,
+    place: text,
+    key: text,
+    contentType: text,
+    body: fields({ size: whole, lastModified: optional(whole), cells: list(run) }),
+    plan,
+    session: (session) => {
+      if (session !== undefined) return session as Json
+      throw unreadable('it has no session')
+    },
+  })(parseJson(input), 'text')
 }
 
-function parsePlan(plan: Fields): TokenPlan {
-  if (plan.shape === 'offset') {
-    return { shape: 'offset', lanes: list(plan.lanes, 'plan.lanes').map((lane) => whole(lane, 'plan.lanes')) }
-  }
-  if (plan.shape !== 'parts') throw unreadable('its plan has no known shape')
-  const partSize = whole(plan.partSize, 'plan.partSize')
-  if (partSize === 0) throw unreadable('its part size is 0')
-  return plan.parts === undefined
-    ? { shape: 'parts', partSize }
-    : { shape: 'parts', partSize, parts: list(plan.parts, 'plan.parts').map(parseReceipt) }
-}
-
-function parseReceipt(value: unknown): PartReceipt {
-  const part = object(value, 'plan.parts')
-  const receipt = { number: whole(part.number, 'part.number'), size: whole(part.size, 'part.size') }
-  return part.etag === undefined ? receipt : { ...receipt, etag: text(part.etag, 'part.etag') }
-}
-
-function parseRun(value: unknown): [number, string] {
-  const [first, packed] = list(value, 'body.cells')
-  return [whole(first, 'body.cells'), text(packed, 'body.cells')]
-}
-
-type Fields = { readonly [name: string]: unknown }
-
-function parseJson(input: string): unknown {
-  if (input.length > MAX_TOKEN_LENGTH) throw unreadable(`it is longer than ${MAX_TOKEN_LENGTH} characters`)
+/** What JSON keeps of it: objects can hold more, and a token is what can be stored. */
+function parseJson(input: unknown): unknown {
   try {
-    return JSON.parse(input)
+    const json = typeof input === 'string' ? input : JSON.stringify(input)
+    if (json.length <= MAX_TOKEN_LENGTH) return JSON.parse(json)
   } catch (cause) {
     throw unreadable('it is not JSON', cause)
   }
-}
-
-function object(value: unknown, name: string): Fields {
-  if (isObject(value)) return value
-  throw unreadable(`its ${name} is not an object`)
-}
-
-function list(value: unknown, name: string): readonly unknown[] {
-  if (Array.isArray(value)) return value
-  throw unreadable(`its ${name} is not a list`)
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value === 'string') return value
-  throw unreadable(`its ${name} is not a string`)
-}
-
-function whole(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw unreadable(`its ${name} is not a whole number`)
-}
-
-function isJson(value: unknown): value is Json {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
-  if (typeof value === 'number') return Number.isFinite(value)
-  if (Array.isArray(value)) return value.every(isJson)
-  return isObject(value) && Object.values(value).every(isJson)
+  throw unreadable(`it is longer than ${MAX_TOKEN_LENGTH} characters`)
 }
 
 function unreadable(why: string, cause?: unknown): FilesError {
@@ -150,12 +144,8 @@ export function sessionText(session: Json, name: string): string {
 
 /** The session as an object, for drivers' `adopt`. */
 export function sessionFields(session: Json): JsonObject {
-  if (typeof session === 'object' && session !== null && !isList(session)) return session
+  if (isObject(session)) return session
   throw unreadable('its session is not an object')
-}
-
-function isList(value: object): value is readonly Json[] {
-  return Array.isArray(value)
 }
 
 /** The error of a token that is for something else than the call it was given to. */
@@ -163,7 +153,5 @@ export function wrongPlace(what: string, theirs: string, ours: string): FilesErr
   return new FilesError(
     'Conflict',
     `the session token is for ${what} ${JSON.stringify(theirs)}, this upload is for ${JSON.stringify(ours)}`,
-    undefined,
-    { retryable: false },
   )
 }

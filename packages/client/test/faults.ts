@@ -92,6 +92,13 @@ export function wireOf(adapter: Adapter): Wire {
     const lanes: OffsetDriver = {
       ...driver,
       ...shared,
+      // They are final only after `prepare`: copied now, no upload would have lanes.
+      get maxLanes() {
+        return driver.maxLanes
+      },
+      get chunk() {
+        return driver.chunk
+      },
       begin: (intent, all, first, call) =>
         pass('begin', call, 'begin', () => driver.begin(intent, all, first, call)),
       probe: (session, intent, all, body, call) =>

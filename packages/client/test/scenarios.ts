@@ -258,10 +258,15 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       const { wire, key, upload } = start()
       let refreshed = 0
       wire.refresh = async () => ++refreshed > 0
-      wire.fault = (name, index) =>
-        name === 'send' && (index === 1 || index === 4)
-          ? new FilesError('Unauthorized', 'expired')
-          : undefined
+      const refused = new Set<string | undefined>()
+      wire.fault = (name, index) => {
+        // Two pieces, once each: the same one refused twice in a row would be an answer.
+        const piece = wire.calls.at(-1)
+        const due = (index >= 1 && refused.size === 0) || (index >= 4 && refused.size === 1)
+        if (name !== 'send' || !due || refused.has(piece)) return undefined
+        refused.add(piece)
+        return new FilesError('Unauthorized', 'expired')
+      }
       const result = await upload({ retries: 0 })
       expect(refreshed).toBe(2)
       expect(await holds(key, result.url)).toBe(true)

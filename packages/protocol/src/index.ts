@@ -1,4 +1,5 @@
-export { decodeBase64, encodeBase64 } from './http/base64.ts'
+export { encodeBase64 } from './http/base64.ts'
+export { decodeBase64 } from './http/base64-decode.ts'
 export {
   DIGEST_BYTES,
   type DigestAlgorithm,

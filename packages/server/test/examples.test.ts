@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,6 @@ import { until } from './until.ts'
 
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
 const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
-const python = '/usr/bin/python3'
 const run = promisify(execFile)
 // More than one chunk of 6 MiB.
 const SIZE = 7 * MIB
@@ -40,16 +39,28 @@ afterAll(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true })
 })
 
+test('the README names the command of each example, and no other', async () => {
+  const readme = await readFile(join(examples, 'README.md'), 'utf8')
+  const { scripts } = JSON.parse(await readFile(join(examples, 'package.json'), 'utf8'))
+  const named = [...readme.matchAll(/npm run (\S+)/g)].map(([, name]) => name)
+  expect(named.toSorted()).toEqual(Object.keys(scripts).toSorted())
+})
+
 describe('in a terminal', () => {
   test.each(['tus-js-client', 'storage-js'])('%s uploads', { timeout: 60_000 }, async (name) => {
     const file = await fileNamed(`${name}.bin`)
-    await run(process.execPath, [`${name}/upload.js`, file], { cwd: examples, env: environment() })
+    await run('npm', ['run', name, '--', file], { cwd: examples, env: environment() })
     expect((await objectAt(`photos/${name}.bin`)).equals(bytes)).toBe(true)
   })
 
   test.skipIf(!hasTuspy())('python uploads with tuspy', { timeout: 60_000 }, async () => {
     const file = await fileNamed('python.bin')
-    await run(python, ['python/upload.py', file], { cwd: examples, env: environment() })
+    // Debian's own interpreter has the package, whichever one is first in the path.
+    const bin = join(folder, 'bin')
+    await mkdir(bin)
+    await symlink('/usr/bin/python3', join(bin, 'python3'))
+    const env = { ...environment(), PATH: `${bin}:${process.env.PATH}` }
+    await run('npm', ['run', 'python', '--', file], { cwd: examples, env })
     expect((await objectAt('photos/python.bin')).equals(bytes)).toBe(true)
   })
 })

@@ -15,6 +15,8 @@ const SILENCE = 4000
 
 interface Line {
   readonly row: Row
+  /** Bytes that were there before this run: they say nothing about its speed. */
+  before: number
   sent: number
   movedAt: number
   /** Why it waits, until bytes move again. */
@@ -31,6 +33,7 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
   const speedOf = speedometer()
   let finished = 0
   let arrived = 0
+  let moved = 0
   let widest = 0
 
   const factsOf = ({ row, movedAt, trouble }: Line): BarFacts => {
@@ -53,7 +56,7 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
   }
   const whole = (lines: readonly BarFacts[]): BarFacts => {
     const loaded = arrived + lines.reduce((sum, line) => sum + line.loaded, 0)
-    const speed = speedOf(loaded)
+    const speed = speedOf([...active.values()].reduce((sum, line) => sum + line.sent - line.before, moved))
     const eta = speed > 0 ? (bytesInAll - loaded) / speed : undefined
     return { name: `${finished} of ${files} files`, loaded, total: bytesInAll, speed, state: undefined, eta }
   }
@@ -77,20 +80,30 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
     const name = fitted(printable(row.name), Math.max(10, room), screen).trimEnd()
     screen.print(cliTruncate(`${mark} ${name}  ${text}`, screen.columns - 1))
   }
-  const close = (row: Row) => {
+  const leave = (row: Row) => {
+    const line = active.get(row.id)
+    // A file that failed before it began has no line.
+    if (line !== undefined) moved += line.sent - line.before
     active.delete(row.id)
+  }
+  const close = (row: Row) => {
+    leave(row)
     finished += 1
     arrived += row.size
   }
 
   return {
     begin: (row) => {
-      active.set(row.id, { row, sent: row.before, movedAt: Date.now(), trouble: undefined })
+      const { before } = row
+      active.set(row.id, { row, before, sent: before, movedAt: Date.now(), trouble: undefined })
     },
     progress: (row) => {
       const line = active.get(row.id)
-      if (line === undefined || row.control.sent <= line.sent) return
-      Object.assign(line, { sent: row.control.sent, movedAt: Date.now(), trouble: undefined })
+      const { sent, loaded } = row.control
+      if (line === undefined || sent <= line.sent) return
+      // The provider may have more than the session knew: it says so before anything is sent.
+      if (row.before > 0 && line.sent === row.before && sent === loaded) line.before = sent
+      Object.assign(line, { sent, movedAt: Date.now(), trouble: undefined })
     },
     retry: (row, { error }) => {
       const line = active.get(row.id)
@@ -115,7 +128,7 @@ export function barReporter(terminal: WriteStream, files: number, bytesInAll: nu
       )
     },
     paused: (row) => {
-      active.delete(row.id)
+      leave(row)
       say('-', row, `paused, ${percent(row.control.loaded, row.size)} % confirmed`)
     },
     note: (text) => screen.print(printable(text)),

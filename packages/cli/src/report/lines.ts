@@ -22,8 +22,10 @@ export function lineReporter(): Reporter {
       // The last one is the line that says that the provider has the whole.
       if (tenths >= 10 || tenths <= (shown.get(row.id) ?? 0)) return
       shown.set(row.id, tenths)
+      // In the first moments there is no speed yet.
+      const pace = speed > 0 ? `, ${bytes(speed)}/s` : ''
       const left = eta === undefined ? '' : `, ${duration(eta)} left`
-      say(row, `${tenths * 10} % (${bytes(sent)} of ${bytes(row.size)}, ${bytes(speed)}/s${left})`)
+      say(row, `${tenths * 10} % (${bytes(sent)} of ${bytes(row.size)}${pace}${left})`)
     },
     retry: (row, { delayMs, error }) => {
       const now = Date.now()

@@ -1,5 +1,5 @@
 /** What a `Files` can do, to branch on before calling. */
-import type { Adapter } from '../adapter.ts'
+import type { Adapter, AdapterOperations } from '../adapter.ts'
 import { FilesError } from '../errors.ts'
 
 export interface Capabilities {
@@ -28,32 +28,32 @@ export interface Capabilities {
 }
 
 export function capabilitiesOf({ traits, ...adapter }: Adapter): Capabilities {
-  const has = (operation: unknown) => operation !== undefined
+  const { maxExpiresIn, conditions = [] } = traits
+  const has = (name: keyof AdapterOperations) => adapter[name] !== undefined
+  const is = (name: 'rangeRead' | 'delimiter' | 'metadata' | 'cacheControl' | 'serverSideCopy') =>
+    traits[name] ?? false
   return {
-    download: has(adapter.download),
-    head: has(adapter.head),
-    delete: has(adapter.delete),
-    copy: has(adapter.copy),
-    move: has(adapter.move) || (has(adapter.copy) && has(adapter.delete)),
-    list: has(adapter.list),
-    url: has(adapter.url),
-    signedUploadUrl: has(adapter.signedUploadUrl),
-    rangeRead: traits.rangeRead ?? false,
+    download: has('download'),
+    head: has('head'),
+    delete: has('delete'),
+    copy: has('copy'),
+    move: has('move') || (has('copy') && has('delete')),
+    list: has('list'),
+    url: has('url'),
+    signedUploadUrl: has('signedUploadUrl'),
+    rangeRead: is('rangeRead'),
     uploadProgress: true,
-    delimiter: traits.delimiter ?? false,
-    metadata: traits.metadata ?? false,
-    cacheControl: traits.cacheControl ?? false,
+    delimiter: is('delimiter'),
+    metadata: is('metadata'),
+    cacheControl: is('cacheControl'),
     multipart: true,
     resumable: traits.resumable ?? true,
-    serverSideCopy: traits.serverSideCopy ?? false,
+    serverSideCopy: is('serverSideCopy'),
     signedUrl: {
       supported: traits.signedUrls ?? false,
-      ...(traits.maxExpiresIn === undefined ? {} : { maxExpiresIn: traits.maxExpiresIn }),
+      ...(maxExpiresIn === undefined ? {} : { maxExpiresIn }),
     },
-    conditional: {
-      create: traits.conditions?.includes('create') ?? false,
-      replace: traits.conditions?.includes('replace') ?? false,
-    },
+    conditional: { create: conditions.includes('create'), replace: conditions.includes('replace') },
   }
 }
 

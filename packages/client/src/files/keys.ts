@@ -20,7 +20,3 @@ export function fullKey(prefix: string, key: string): string {
   }
   return prefix + key
 }
-
-export function callerKey(prefix: string, key: string): string {
-  return key.startsWith(prefix) ? key.slice(prefix.length) : key
-}

@@ -5,8 +5,8 @@ import type * as options from '../options.ts'
 import { renamed, type StoredFile } from '../stored-file.ts'
 import { bulk, withErrors } from './bulk.ts'
 import { need } from './capabilities.ts'
-import { type FilesContext, full, lacks } from './context.ts'
-import { callerKey } from './keys.ts'
+import { type FilesContext, full } from './context.ts'
+import { lacks } from './lacks.ts'
 import { repeated } from './repeated.ts'
 
 export async function download(
@@ -114,4 +114,9 @@ function checkRange({ adapter }: FilesContext, { start, end }: ByteRange): void 
   if (!whole || (end !== undefined && (!Number.isSafeInteger(end) || end < start))) {
     throw new FilesError('NotSupported', `bytes ${start}–${end ?? ''} are no range`)
   }
+}
+
+/** The key as the caller knows it. */
+function callerKey(prefix: string, key: string): string {
+  return key.startsWith(prefix) ? key.slice(prefix.length) : key
 }

@@ -10,11 +10,21 @@ import { runUpload } from '../transfer/upload.ts'
 import { need } from './capabilities.ts'
 import { type FilesContext, full } from './context.ts'
 import { tell } from './hooks.ts'
-import { signalsOf } from './observed.ts'
+import { signalsOf, written } from './observed.ts'
 
 const CONCURRENCY = 4
 const RETRIES = 8
 const IDLE_TIMEOUT = 60_000
+
+/** Uploads one body, watched by the hooks. */
+export function uploading(
+  files: FilesContext,
+  key: string,
+  body: Body,
+  options: UploadOptions,
+): Promise<UploadResult> {
+  return written(files, { type: 'upload', key }, () => uploadOne(files, key, body, options))
+}
 
 /** Uploads one body. */
 export async function uploadOne(

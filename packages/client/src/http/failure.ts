@@ -16,14 +16,23 @@ function retryAfter(response: HttpResponse): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.max(0, wait)
 }
 
-/** What an answer's status means by itself, before a protocol says more. */
-export function statusError(what: string, response: HttpResponse, explanation = ''): FilesError {
+/**
+ * What an answer's status means by itself, before a protocol says more.
+ * @param again Another try may help, whatever the status.
+ */
+export function statusError(
+  what: string,
+  response: HttpResponse,
+  explanation = '',
+  again = false,
+): FilesError {
   const { status } = response
   const wait = retryAfter(response)
   const details: FilesErrorDetails = {
     status,
     ...(wait === undefined ? {} : { retryAfter: wait }),
     retryable:
+      again ||
       (status >= 500 && status !== 501) ||
       status === 408 ||
       status === 423 ||

@@ -1,4 +1,4 @@
-/** HTTP over `fetch`, for browsers, workers and edge runtimes. It cannot tell how far a body has got. */
+/** HTTP over `fetch`, for service workers and edge runtimes. It cannot tell how far a body has got. */
 import type { Call } from '../driver.ts'
 import { FilesError } from '../errors.ts'
 import { noAnswer } from './failure.ts'

@@ -34,8 +34,15 @@ export function canStream(): boolean {
   return globalThis.process?.getBuiltinModule?.('node:http') !== undefined
 }
 
-/** The runtime's own HTTP: Node's where there is one, several times faster for bodies than `fetch`; else `fetch`. */
+/**
+ * The runtime's own HTTP: Node's where there is one, several times faster for bodies than `fetch`; in pages and
+ * their workers `XMLHttpRequest`, which shows progress, but for answers that are streamed; else `fetch`.
+ */
 export const http: Http = async (request, call) => {
-  const { request: send } = canStream() ? await import('./node-http.ts') : await import('./fetch-http.ts')
+  const { request: send } = canStream()
+    ? await import('./node-http.ts')
+    : request.stream || globalThis.XMLHttpRequest === undefined
+      ? await import('./fetch-http.ts')
+      : await import('./xhr-http.ts')
   return send(request, call)
 }

@@ -32,7 +32,7 @@ export class Desk {
   readonly #abort = new AbortController()
   #wake: (() => void)[] = []
   readonly #settled = Promise.withResolvers<void>()
-  readonly #listeners = new Map<DeskEvent, Set<() => void>>()
+  readonly #listeners = new Map<DeskEvent, Map<unknown, () => void>>()
 
   phase: UploadPhase | undefined
   meter: Meter | undefined
@@ -74,8 +74,6 @@ export class Desk {
       throw new FilesError(
         'Conflict',
         'this UploadControl already drives an upload; make a new one, or UploadControl.from(control.toJSON()) to go on',
-        undefined,
-        { retryable: false },
       )
     }
     this.#claimed = true
@@ -136,14 +134,18 @@ export class Desk {
     this.tell('progress')
   }
 
-  listen(event: DeskEvent, listener: () => void): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(listener))
-    return () => listeners.delete(listener)
+  /** @param key Who listens: once for each event. */
+  listen(event: DeskEvent, listener: () => void, key: unknown = listener): void {
+    const listeners = this.#listeners.get(event) ?? new Map<unknown, () => void>()
+    this.#listeners.set(event, listeners.set(key, listener))
+  }
+
+  unlisten(event: DeskEvent, key: unknown): void {
+    this.#listeners.get(event)?.delete(key)
   }
 
   tell(event: DeskEvent): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const listener of [...(this.#listeners.get(event)?.values() ?? [])]) {
       try {
         listener()
       } catch {

@@ -1,28 +1,31 @@
 import type { Digest } from '../digest.ts'
 import type { ProviderResult } from '../driver.ts'
-import { FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Course } from './course.ts'
-import { patienceOf, type Transfer } from './transfer.ts'
-import { unhurried } from './unhurried.ts'
+import { patienceOf, type Transfer, unhurried } from './transfer.ts'
 
-/** Sends what is missing and has the provider complete the object, until it says so. */
+/**
+ * Sends what is missing and has the provider complete the object, until it says so.
+ * @param found The result, if the provider is known to have completed it already.
+ */
 export async function finish(
   transfer: Transfer,
   course: Course,
   session: Json,
   stop: AbortSignal,
+  found: ProviderResult | undefined,
 ): Promise<ProviderResult> {
   const { desk } = transfer
+  if (found) return proved(transfer, found, await wholeDigest(transfer, stop), stop)
   const patience = patienceOf(transfer, stop)
   for (;;) {
     stop.throwIfAborted()
     desk.enter('sending')
     const sent = await course.send(session, stop)
-    if (sent) return proved(transfer, sent, await wholeDigest(transfer), stop)
+    if (sent) return proved(transfer, sent, await wholeDigest(transfer, stop), stop)
     await desk.ready(stop)
     desk.enter('finishing')
-    const digest = await wholeDigest(transfer)
+    const digest = await wholeDigest(transfer, stop)
     try {
       const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
       return await proved(transfer, result, digest, stop)
@@ -31,34 +34,23 @@ export async function finish(
       await patience.after(error, stop)
     }
     // Whether it completed is unknown, and what it missed too: ask, then send or complete again.
-    const found = await course.locate(session, stop, patience)
-    if (found) return proved(transfer, found, digest, stop)
+    const completed = await course.locate(session, stop, patience)
+    if (completed) return proved(transfer, completed, digest, stop)
   }
 }
 
 /** The digest that the provider will report, if it is one that was computed while sending. */
-export async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
-  if (driver.digest === undefined || grid === undefined) return undefined
-  return (await import('./whole.ts')).crc32Of(source, grid)
+export async function wholeDigest(transfer: Transfer, stop: AbortSignal): Promise<Digest | undefined> {
+  return transfer.driver.digest && (await import('./proof.ts')).digestOf(transfer, stop)
 }
 
-/** Compares what the provider holds with the body, where both are known. */
+/** The result, once what the provider holds was compared with the body, where both are known. */
 export async function proved(
-  { verify, source }: Transfer,
+  transfer: Transfer,
   result: ProviderResult,
   known: Digest | undefined,
   stop: AbortSignal,
 ): Promise<ProviderResult> {
-  const theirs = result.digest
-  if (theirs === undefined) return result
-  // A hash of another kind costs another reading of the body: only for those who want everything verified.
-  const ours =
-    known?.algorithm !== theirs.algorithm && verify === 'full'
-      ? await (await import('./whole.ts')).hashOf(source, theirs.algorithm, stop)
-      : known
-  if (ours?.algorithm !== theirs.algorithm || theirs.value === ours.value) return result
-  throw new FilesError(
-    'Corrupted',
-    `the provider holds ${theirs.algorithm} ${theirs.value}, the body has ${ours.value}; delete the object and upload it anew`,
-  )
+  if (result.digest) await (await import('./proof.ts')).prove(transfer, result.digest, known, stop)
+  return result
 }

@@ -1,22 +1,21 @@
-import type { Lane, OffsetDriver } from '../driver.ts'
-import { FilesError } from '../errors.ts'
+import type { OffsetDriver } from '../driver.ts'
 import type { Course, CourseOptions } from './course.ts'
-import { lanesOf } from './lanes.ts'
 import { probeLanes, sendLanes } from './offset.ts'
 import { payloadFor } from './payload.ts'
 import type { Transfer } from './transfer.ts'
 
 /** The course of an upload that grows from the front, in one lane or several. */
-export function lanesCourse(
+export async function lanesCourse(
   transfer: Transfer,
   driver: OffsetDriver,
   { partSize, plan }: CourseOptions,
-): Course {
+): Promise<Course> {
   const { intent, concurrency } = transfer
+  const wanted = Math.min(concurrency, driver.maxLanes)
   const lanes =
-    plan?.shape === 'offset'
-      ? lanesFrom(plan.lanes, intent.size)
-      : lanesOf(intent.size, Math.min(concurrency, driver.maxLanes))
+    plan || wanted > 1
+      ? (await import('./lanes.ts')).lanesFor(intent.size, wanted, plan)
+      : [{ index: 0, start: 0, end: intent.size }]
   let offsets: readonly number[] = lanes.map((lane) => lane.start)
   return {
     plan: () => ({ shape: 'offset', lanes: lanes.map((lane) => lane.start) }),
@@ -28,7 +27,7 @@ export function lanesCourse(
         offsets = begun.offsets
         return begun.session
       } finally {
-        land()
+        land(false)
       }
     },
     locate: async (session, stop, patience) => {
@@ -40,12 +39,4 @@ export function lanesCourse(
     send: (session, stop) => sendLanes(transfer, driver, session, lanes, offsets, partSize, stop),
     complete: (session, _digest, call) => driver.complete(session, intent, call),
   }
-}
-
-function lanesFrom(starts: readonly number[], size: number): Lane[] {
-  const lanes = starts.map((start, index) => ({ index, start, end: starts[index + 1] ?? size }))
-  const ordered =
-    lanes[0]?.start === 0 && lanes.every(({ start, end }) => start < end || (start === 0 && end === 0))
-  if (!ordered) throw new FilesError('SessionGone', 'the lanes in the session token do not cover the body')
-  return lanes
 }

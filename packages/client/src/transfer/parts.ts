@@ -5,7 +5,7 @@ import type { Json } from '../json.ts'
 import { attempt, Cut } from './attempt.ts'
 import { payloadFor } from './payload.ts'
 import { type PlannedPart, partsOf } from './plan.ts'
-import { type Patience, refused } from './retry.ts'
+import type { Patience } from './retry.ts'
 import { insist, patienceOf, recover, sessionGone, type Transfer, together } from './transfer.ts'
 
 /** Parts that the provider holds, by number. */
@@ -64,10 +64,13 @@ async function sendPart(
   const { idleTimeout, desk } = transfer
   return attempt({ idleTimeout, stop, cut: desk.cut }, async (call) => {
     const { payload, land } = payloadFor(transfer, part.start, part.size, call)
+    let done = false
     try {
-      return await driver.send(session, part.number, payload, call)
+      const receipt = await driver.send(session, part.number, payload, call)
+      done = true
+      return receipt
     } finally {
-      land()
+      land(done)
     }
   })
 }
@@ -101,4 +104,9 @@ function keepFitting(held: Held, plan: readonly PlannedPart[]): void {
 
 function isUnknown(error: unknown): boolean {
   return error instanceof Cut || !refused(FilesError.wrap(error))
+}
+
+/** Whether the provider certainly did not take what a failed call sent. */
+function refused(error: FilesError): boolean {
+  return error.status !== undefined && error.status >= 400 && (error.status < 500 || error.status === 503)
 }

@@ -18,52 +18,66 @@ export interface Road {
   readonly grid: Grid | undefined
   readonly pace: Pace
   readonly progress: Progress
-  readonly memory: Budget
+  /** Absent where the pieces in flight stay below the limit anyway. */
+  readonly memory: Budget | undefined
 }
 
-/** A payload for one attempt. `land` takes its bytes out of the count of those on their way. */
+/**
+ * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
+ * provider took all of them.
+ */
 export function payloadFor(
   road: Road,
   start: number,
   size: number,
   call: Call,
-): { payload: Payload; land: () => void } {
+): { payload: Payload; land: (done: boolean) => void } {
   let flying = 0
   let held = 0
+  let counted = false
+  const backs: (() => void)[] = []
   const fly = (bytes: number) => {
     flying += bytes
     road.progress.flying(bytes)
     call.touch()
   }
+  const whole = async () =>
+    // Loaded late: a page has no such source.
+    road.source.readInto
+      ? (await import('./lend.ts')).readLent(road, start, size, backs)
+      : road.source.read(start, start + size)
   const payload: Payload = {
     start,
     size,
-    bytes: async () => {
+    left: (count) => {
+      if (!counted) fly(count)
+    },
+    bytes: async ({ told } = { told: false }) => {
       if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
-      await road.memory.take(size, call)
+      await road.memory?.take(size, call)
       held += size
-      const bytes = await road.source.read(start, start + size)
+      const bytes = await whole()
       road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
-      fly(size)
+      counted = !told
+      if (counted) fly(size)
       return bytes
-    },
-    read: async function* () {
-      const end = start + size
-      for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
     },
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
+    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
   return {
     payload,
-    land: () => {
+    land: (done) => {
+      // Of an attempt that was cut, a connection may still be looking at the memory.
+      if (done) for (const back of backs) back()
       road.progress.flying(-flying)
       flying = 0
-      road.memory.give(held)
+      road.memory?.give(held)
       held = 0
     },
   }
@@ -73,9 +87,16 @@ export function payloadFor(
 export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {
   return {
     ...payload,
-    bytes: async () => bytes,
+    bytes: async ({ told } = { told: false }) => {
+      if (!told) payload.left(bytes.length)
+      return bytes
+    },
     blocks: async function* () {
-      for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE)
+      for (let at = 0; at < bytes.length; at += SLICE) {
+        const slice = bytes.subarray(at, at + SLICE)
+        yield slice
+        payload.left(slice.length)
+      }
     },
   }
 }

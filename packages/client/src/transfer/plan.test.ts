@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { PartRule } from '../driver.ts'
-import { lanesOf } from './lanes.ts'
+import { lanesFor } from './lanes.ts'
 import { partsOf, planPartSize } from './plan.ts'
 
 const MIB = 2 ** 20
@@ -59,7 +59,7 @@ it('covers every byte once, with parts and with lanes', () => {
         }
         expect(at).toBe(size)
         at = 0
-        for (const [index, lane] of lanesOf(size, count).entries()) {
+        for (const [index, lane] of lanesFor(size, count, undefined).entries()) {
           expect(lane).toMatchObject({ index, start: at })
           at = lane.end
         }

@@ -14,6 +14,8 @@ export interface UploadProgress {
 const QUIET = 50
 /** Speed is measured over this long, in milliseconds. */
 const WINDOW = 5000
+/** What goes out first, in milliseconds, only fills the buffers on the way: it says nothing about the speed. */
+const FILLING = 250
 
 export class Progress implements Meter {
   readonly total: number
@@ -23,6 +25,8 @@ export class Progress implements Meter {
   #acknowledged = 0
   #reported = 0
   #samples: { readonly at: number; readonly sent: number }[] = []
+  /** When bytes began to move, at the beginning or after a pause. */
+  #beganAt = 0
   readonly #desk: Desk
   readonly #onProgress: ((progress: UploadProgress) => void) | undefined
   readonly #now: () => number
@@ -38,6 +42,10 @@ export class Progress implements Meter {
     this.#onProgress = onProgress
     this.#now = now
     desk.meter = this
+    // What was measured before a pause says nothing about now.
+    desk.listen('status', () => {
+      this.#samples = []
+    })
   }
 
   /** Bytes that the provider holds in all. A provider that forgot some does not make the bar go back. */
@@ -65,7 +73,8 @@ export class Progress implements Meter {
 
   get eta(): number | undefined {
     const { speed } = this
-    return speed > 0 ? (this.total - this.loaded) / speed : undefined
+    // Of the same bytes as the speed: acknowledgements come in large steps.
+    return speed > 0 ? (this.total - this.sent) / speed : undefined
   }
 
   #moved(always: boolean): void {
@@ -73,10 +82,11 @@ export class Progress implements Meter {
     const at = this.#now()
     if (!always && at - this.#reported < QUIET) return
     this.#reported = at
-    this.#samples = [
-      ...this.#samples.filter((sample) => at - sample.at < WINDOW),
-      { at, sent: this.sent },
-    ].slice(-100)
+    if (this.#samples.length === 0) this.#beganAt = at
+    const oldest = at - this.#beganAt < FILLING ? at : at - WINDOW
+    this.#samples = [...this.#samples.filter((sample) => sample.at > oldest), { at, sent: this.sent }].slice(
+      -100,
+    )
     this.report()
   }
 

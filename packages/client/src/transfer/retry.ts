@@ -63,11 +63,6 @@ export interface Retry {
   readonly error: FilesError
 }
 
-/** Whether the provider certainly did not take what a failed call sent. */
-export function refused(error: FilesError): boolean {
-  return error.status !== undefined && error.status >= 400 && (error.status < 500 || error.status === 503)
-}
-
 /** Counts failures in a row. Progress forgives them all: a long upload may fail often, but not at one spot. */
 export class Patience {
   #failures = 0

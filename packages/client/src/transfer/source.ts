@@ -81,21 +81,7 @@ function shorter(start: number, wanted: number, got: number): FilesError {
 }
 
 async function sourceOf(body: Body): Promise<Source> {
-  if (typeof body === 'string') return ofBytes(new TextEncoder().encode(body), 'text/plain;charset=utf-8')
-  if (body instanceof Blob) return ofBlob(body)
-  if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
-  if (ArrayBuffer.isView(body)) return ofBytes(own(body))
-  if ('open' in body) return body.open()
-  if ('fd' in body) return (await import('./file-handle.ts')).ofHandle(body)
-  if ('slice' in body) return ofRereadable(body)
-  throw new FilesError(
-    'NotSupported',
-    'a stream cannot be read again, so an upload of it could not be resumed; pass a Blob, bytes or a file, or await spool(stream) first',
-  )
-}
-
-function ofBytes(bytes: Uint8Array<ArrayBuffer>, type?: string): Source {
-  return { size: bytes.length, type, read: async (start, end) => bytes.subarray(start, end) }
+  return body instanceof Blob ? ofBlob(body) : (await import('./other-bodies.ts')).sourceOf(body)
 }
 
 function ofBlob(blob: Blob): Source {
@@ -115,25 +101,4 @@ async function unreadable(read: Promise<ArrayBuffer>, start: number): Promise<Ar
   } catch (cause) {
     throw new FilesError('BodyChanged', `the body cannot be read at ${start} any more`, cause)
   }
-}
-
-function ofRereadable(body: RereadableBody): Source {
-  return {
-    size: body.size,
-    type: body.type,
-    lastModified: body.lastModified,
-    read: async (start, end) => {
-      const piece = await body.slice(start, end)
-      if (piece instanceof Blob) return new Uint8Array(await piece.arrayBuffer())
-      return piece instanceof ArrayBuffer ? new Uint8Array(piece) : own(piece)
-    },
-  }
-}
-
-/** The same bytes over a plain `ArrayBuffer`, copied only if they lie in shared memory. */
-function own(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = view
-  return buffer instanceof ArrayBuffer
-    ? new Uint8Array(buffer, byteOffset, byteLength)
-    : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength))
 }

@@ -1,7 +1,7 @@
 /** What the two shapes share: one upload under way. */
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import { attempt, Cut } from './attempt.ts'
+import { attempt, Cut, graceful } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
 import { Patience, type Retry, type RetryPolicy } from './retry.ts'
@@ -52,6 +52,23 @@ export async function insist<T>(
     } catch (error) {
       await patience.after(error, stop)
     }
+  }
+}
+
+/** How long a call whose outcome matters is waited for after an abort, in milliseconds. */
+const GRACE = 10_000
+
+/** A call whose outcome matters more than haste: an abort waits for it a while, so that nothing is forgotten. */
+export async function unhurried<T>(
+  { idleTimeout }: Transfer,
+  stop: AbortSignal,
+  make: (call: Call) => Promise<T>,
+): Promise<T> {
+  const late = graceful(stop, GRACE)
+  try {
+    return await attempt({ idleTimeout, stop: late.signal }, make)
+  } finally {
+    late.clear()
   }
 }
 

@@ -7,17 +7,16 @@ import type { Driver, ProviderResult, UploadIntent } from '../driver.ts'
 import { abortedError, FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { SessionToken } from '../session.ts'
-import { Budget } from './budget.ts'
+import type { Budget } from './budget.ts'
 import { type Course, courseOf } from './course.ts'
-import { finish, proved, wholeDigest } from './finish.ts'
+import { finish } from './finish.ts'
 import type { Grid } from './grid.ts'
 import { Pace } from './pace.ts'
+import { WHOLE } from './payload.ts'
 import { Progress, type UploadProgress } from './progress.ts'
 import type { Retry, RetryPolicy } from './retry.ts'
 import type { Source } from './source.ts'
-import { adopt, tokenOf } from './token.ts'
-import { insist, patienceOf, type Transfer } from './transfer.ts'
-import { unhurried } from './unhurried.ts'
+import { insist, patienceOf, type Transfer, unhurried } from './transfer.ts'
 import type { Verify } from './verify.ts'
 
 export interface UploadJob {
@@ -56,7 +55,7 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     grid: undefined,
     pace: new Pace(() => desk.maxBytesPerSecond),
     progress: new Progress(desk, intent.size, job.onProgress),
-    memory: new Budget(MEMORY),
+    memory: undefined,
   }
   let session: Json | undefined
   // What is known of the session is kept whatever happens next: only so can it be discarded, or resumed.
@@ -64,9 +63,11 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     session = made
   }
   try {
-    if (token) keep(adopt(job, token))
+    // Loaded only where somebody can have or ask for a token.
+    const tokens = job.resumable || token ? await import('./token.ts') : undefined
+    if (token && tokens) keep(tokens.adopt(job, token))
     const grid = await gridFor(job, token)
-    const transfer: Transfer = { ...bare, grid }
+    const transfer: Transfer = { ...bare, grid, memory: await memoryFor(job) }
     await desk.ready(stop)
     if (driver.prepare)
       await insist(transfer, stop, patienceOf(transfer, stop), async (call) => driver.prepare?.(call))
@@ -77,13 +78,17 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     } else {
       const course = await courseOf(transfer, { partSize: job.partSize, plan: token?.plan })
       const verified = () => {
-        desk.snapshot = () => (session === undefined ? undefined : tokenOf(job, grid, course, session))
+        desk.snapshot =
+          tokens && (() => (session === undefined ? undefined : tokens.tokenOf(job, grid, course, session)))
       }
       if (!token) verified()
-      result =
-        token && session !== undefined
-          ? await goOn(job, transfer, course, token, session, stop, verified)
-          : await finish(transfer, course, await begin(job, transfer, course, stop, keep), stop)
+      let at = session
+      let found: ProviderResult | undefined
+      if (token && at !== undefined) {
+        const { goOn } = await import('./go-on.ts')
+        found = await goOn(job, transfer, course, token, at, stop, verified)
+      } else at = await begin(job, transfer, course, stop, keep)
+      result = await finish(transfer, course, at, stop, found)
     }
     desk.finish('completed')
     return result
@@ -103,6 +108,11 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
   }
 }
 
+/** Kept account of where the pieces in flight could hold more together than they may. */
+async function memoryFor({ concurrency }: UploadJob): Promise<Budget | undefined> {
+  return concurrency * WHOLE > MEMORY ? new (await import('./budget.ts')).Budget(MEMORY) : undefined
+}
+
 /** The grid, if anybody can ask for a token or if the provider will report a digest. */
 async function gridFor(
   { driver, intent, resumable }: UploadJob,
@@ -111,28 +121,6 @@ async function gridFor(
   if (!resumable && !token && driver.digest === undefined) return undefined
   const { Grid } = await import('./grid.ts')
   return new Grid(intent.size, token?.body.size === intent.size ? token.body.cells : [])
-}
-
-/**
- * Goes on with a token: the body is proved first, then the provider asked, then what is missing sent.
- * @param verified Until then the token stays as it was: one made of a wrong body would let that body pass next time.
- */
-async function goOn(
-  job: UploadJob,
-  transfer: Transfer,
-  course: Course,
-  token: SessionToken,
-  session: Json,
-  stop: AbortSignal,
-  verified: () => void,
-): Promise<ProviderResult> {
-  transfer.desk.enter('verifying')
-  const { verifyBody } = await import('./verify.ts')
-  if (transfer.grid) await verifyBody(job.source, token, transfer.grid, job.verify, stop)
-  verified()
-  const found = await course.locate(session, stop, patienceOf(transfer, stop))
-  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
-  return finish(transfer, course, session, stop)
 }
 
 /** Begins a session. `made` hears of it before anything else can fail, so that it is never forgotten. */
@@ -150,16 +138,18 @@ async function begin(
   }
   stop.throwIfAborted()
   const patience = patienceOf(transfer, stop)
-  for (;;) {
+  let session: Json | undefined
+  while (session === undefined) {
     try {
-      const session = await unhurried(transfer, stop, (call) => course.begin(call))
-      made(session)
-      transfer.desk.tell('session')
-      await job.persist?.()
-      return session
+      session = await unhurried(transfer, stop, (call) => course.begin(call))
     } catch (error) {
       stop.throwIfAborted()
       await patience.after(error, stop)
     }
   }
+  made(session)
+  transfer.desk.tell('session')
+  // Not tried again: another session would leave this one to nobody.
+  await job.persist?.()
+  return session
 }

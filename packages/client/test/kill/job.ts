@@ -2,10 +2,12 @@
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
+import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
   | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
+  | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
 
@@ -27,6 +29,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/fs/fs.ts')).fs(description)
     case 'tus':
       return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+    case 'supabase':
+      return (await import('../../src/adapters/supabase/supabase.ts')).supabase(description)
     case 's3':
       // Named for the switch, not for the service.
       return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })

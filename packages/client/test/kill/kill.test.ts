@@ -62,6 +62,18 @@ killTests("tus, against Pawl's server, with joined lanes", async () => {
   }
 })
 
+killTests("supabase, on Pawl's storage face", async () => {
+  const server = await startPawl()
+  const { storage: url, serviceKey: apiKey } = server
+  const adapter = { name: 'supabase', url, bucket: 'documents', apiKey } as const
+  return {
+    adapter,
+    partSize: 6 * 2 ** 20,
+    digest: (key) => objectDigest(adapter, key),
+    close: () => server.close(),
+  }
+})
+
 /** The sha-256 of an object, read back through the adapter. */
 async function objectDigest(description: KillWorld['adapter'], key: string): Promise<string> {
   const file = await new Files({ adapter: await adapterOf(description) }).download(key)

@@ -7,6 +7,10 @@ import { end } from './processes.ts'
 
 export interface PawlServer {
   readonly endpoint: string
+  /** URL of the storage face, which has the buckets `photos` (public) and `documents`. */
+  readonly storage: string
+  /** The key of the operator. */
+  readonly serviceKey: string
   /** Ends the process with `kill -9` and starts another on the same port and data. */
   restart(): Promise<void>
   close(): Promise<void>
@@ -23,21 +27,24 @@ export async function startPawl(): Promise<PawlServer> {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
     })
-    const url = await new Promise<string>((resolve, reject) => {
+    const greeting = /Endpoint\s+(\S+)\s+Storage\s+(\S+)[\s\S]+service key\s+(\S+)\s/
+    const [endpoint, storage, serviceKey] = await new Promise<string[]>((resolve, reject) => {
       let said = ''
       child.stdout.on('data', (chunk) => {
         said += chunk
-        const found = /Endpoint\s+(\S+)/.exec(said)?.[1]
-        if (found) resolve(found)
+        const found = greeting.exec(said)
+        if (found) resolve(found.slice(1))
       })
       child.once('exit', () => reject(new Error(`Pawl did not start: ${said}`)))
     })
-    port = new URL(url).port
-    return { child, url }
+    port = new URL(endpoint ?? '').port
+    return { child, endpoint: endpoint ?? '', storage: storage ?? '', serviceKey: serviceKey ?? '' }
   }
   let running = await launch()
   return {
-    endpoint: running.url,
+    endpoint: running.endpoint,
+    storage: running.storage,
+    serviceKey: running.serviceKey,
     restart: async () => {
       await end([running.child])
       running = await launch()

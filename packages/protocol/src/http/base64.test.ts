@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeBase64, encodeBase64 } from './base64.ts'
+import { encodeBase64 } from './base64.ts'
+import { decodeBase64 } from './base64-decode.ts'
 
 const ascii = (text: string) => new TextEncoder().encode(text)
 

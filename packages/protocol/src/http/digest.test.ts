@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeBase64 } from './base64.ts'
+import { decodeBase64 } from './base64-decode.ts'
 import { formatReprDigest } from './digest.ts'
 
 test('Repr-Digest is written as the examples of RFC 9530 are', () => {

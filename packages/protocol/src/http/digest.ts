@@ -1,5 +1,6 @@
 import { MalformedHeader } from '../malformed.ts'
-import { decodeBase64, encodeBase64 } from './base64.ts'
+import { encodeBase64 } from './base64.ts'
+import { decodeBase64 } from './base64-decode.ts'
 
 /**
  * Digest algorithms by the names of RFC 9530's registry (`crc32` stands in for the checksum that many

@@ -1,4 +1,4 @@
-import { decodeBase64 } from '../http/base64.ts'
+import { decodeBase64 } from '../http/base64-decode.ts'
 import { MalformedHeader } from '../malformed.ts'
 
 /** The algorithms spoken here, in the names and order of `Tus-Checksum-Algorithm`. */

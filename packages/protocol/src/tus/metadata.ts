@@ -1,4 +1,5 @@
-import { decodeBase64, encodeBase64 } from '../http/base64.ts'
+import { encodeBase64 } from '../http/base64.ts'
+import { decodeBase64 } from '../http/base64-decode.ts'
 import { MalformedHeader } from '../malformed.ts'
 
 /**
@@ -14,7 +15,7 @@ const HEADER = 'Upload-Metadata'
 const KEY = /^[!-+\--~]+$/
 
 /** `ignoreBOM` keeps a leading U+FEFF, which the decoder would swallow: values come back byte for byte. */
-const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const utf8Decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const utf8Encoder = new TextEncoder()
 
 /**

@@ -3,6 +3,7 @@
  * allows is denied; the service role may do everything.
  */
 import { z } from 'zod'
+import { FILES_BUCKET } from '../objects/bucket.ts'
 import type { UserMetadata } from '../objects/object.ts'
 import { UploadError } from '../uploads/errors.ts'
 import type { Principal } from './principal.ts'
@@ -14,6 +15,7 @@ const Role = z.enum(['anon', 'authenticated'])
 const Rule = z.strictObject({
   action: z.union([Action, z.array(Action).min(1)]),
   role: z.union([Role, z.array(Role).min(1)]).optional(),
+  /** Without it every bucket but `files`, whose keys are the ids that uploads of `/files/` are reached by. */
   bucket: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   /** What the key begins with; `{sub}` stands for the id of the user who asks. */
   prefix: z.string().optional(),
@@ -75,7 +77,7 @@ function fits(
   return (
     includes(rule.action, action) &&
     includes(rule.role, role) &&
-    includes(rule.bucket, bucket) &&
+    (rule.bucket === undefined ? bucket !== FILES_BUCKET : includes(rule.bucket, bucket)) &&
     (rule.public === undefined || rule.public === isPublic) &&
     (rule.prefix === undefined || hasPrefix(key, rule.prefix, sub))
   )

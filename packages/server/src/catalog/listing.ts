@@ -20,7 +20,7 @@ export interface ListRequest {
   /** By name, bytewise in UTF-8; by time, folders come first. */
   readonly sort: 'name' | 'created' | 'updated'
   readonly descending: boolean
-  /** Only entries whose name after the prefix contains it; case does not matter. */
+  /** Only entries whose name after the prefix begins with it; case does not matter. */
   readonly search: string | undefined
   /** The entry that this page begins behind. */
   readonly after: ListPosition | undefined

@@ -11,7 +11,7 @@ import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
 import { malformation } from './message-rules.ts'
 import type { StorageFace } from './storage/face.ts'
-import { isUnder, serveStorage } from './storage/storage.ts'
+import { isUnder, serveStorage, speakStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
 
 export interface AppOptions {
@@ -34,14 +34,23 @@ export interface App {
 const MAX_JSON_BYTES = 1024 * 1024
 
 export function createApp(options: AppOptions): App {
-  const unparsable = new Unparsable(options.files.cors.unconditional)
+  const { storage } = options
+  const { unconditional } = options.files.cors
+  const unparsable = new Unparsable(unconditional)
+  const exchangeOf = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Exchange => {
+    const exchange = new Exchange(req, res, expectsContinue)
+    // Whatever goes wrong from here on, its clients can read.
+    if (isUnder(storage.prefix, exchange.path)) speakStorage(storage, exchange)
+    return exchange
+  }
   const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     // After an answer with `Connection: close` nothing more is taken from this client.
     if (Exchange.isLast(req.socket)) return
-    const exchange = new Exchange(req, res, expectsContinue)
+    const exchange = exchangeOf(req, res, expectsContinue)
     unparsable.watch(exchange)
     const malformed = malformation(req)
-    if (malformed !== undefined) return exchange.refuse(400, malformed, { Connection: 'close' })
+    if (malformed !== undefined)
+      return exchange.refuse(400, malformed, { ...unconditional, Connection: 'close' })
     serve(options, exchange).catch((error: unknown) => {
       options.onError(error, exchange)
       exchange.cut()
@@ -68,8 +77,8 @@ export function createApp(options: AppOptions): App {
   // A refusal comes before `100 Continue`, so that a refused body is never sent.
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => handle(req, res, true))
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
-    const exchange = new Exchange(req, res, false)
-    exchange.refuse(417, 'only Expect: 100-continue is understood', options.files.cors.unconditional)
+    const exchange = exchangeOf(req, res, false)
+    exchange.refuse(417, 'only Expect: 100-continue is understood', unconditional)
   })
   server.on('clientError', (error: Error, socket: Socket) => unparsable.refuse(error, socket))
   // Without a listener node:http would end the connection without a word.

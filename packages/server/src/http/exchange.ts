@@ -10,6 +10,8 @@ const DRAIN_MS = 2000
 /** Connections whose last answer is given: what a client sends on after it is not looked at. */
 const lastAnswered = new WeakSet<Socket>()
 
+type Wording = (status: number, message: string) => { readonly type: string; readonly body: string }
+
 export class Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -18,6 +20,8 @@ export class Exchange {
   readonly method: string
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean
+  /** How a refusal is worded: a sentence, unless the clients of what was asked for read something else. */
+  wording: Wording = (_status, message) => ({ type: 'text/plain; charset=utf-8', body: `${message}\n` })
   readonly #gone = new AbortController()
   #bodyOpened = false
 
@@ -83,8 +87,8 @@ export class Exchange {
 
   /** Answers with a sentence that says what is wrong. */
   refuse(status: number, message: string, headers: OutgoingHttpHeaders = {}): void {
-    const body = `${message}\n`
-    this.answer(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }, body)
+    const { type, body } = this.wording(status, message)
+    this.answer(status, { 'Content-Type': type, ...headers }, body)
   }
 
   /** Closes the connection without an answer: whoever sent the request must look before it goes on. */

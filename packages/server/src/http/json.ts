@@ -29,6 +29,8 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
   const json = Fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
+    // Headers are bounded; what is longer than any name is not found, by the face that was asked.
+    routerOptions: { maxParamLength: 128 * 1024 },
   })
   json.addHook('onSend', async (_request, reply) => {
     reply.header('X-Content-Type-Options', 'nosniff')

@@ -48,7 +48,7 @@ export function tusDriver(
     if (location === undefined) {
       throw new FilesError(
         'Provider',
-        'the answer to the creation has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
+        'the answer has no Location; in a browser, the server must list it in Access-Control-Expose-Headers',
         undefined,
         { retryable: false },
       )
@@ -82,7 +82,7 @@ export function tusDriver(
       checkSize(intent.size, known.offer)
       const offsets = lanes.map((lane) => lane.start)
       if (endpoint === undefined)
-        return { session: { urls: [place.base] }, offsets: [await where(place.base, call)] }
+        return { session: { urls: [place.base] }, offsets: [offsetOf(await look(place.base, call, false))] }
       if (lanes.length > 1) {
         const { createLanes } = await import('./concatenation.ts')
         return { session: await createLanes(create, remove, intent, lanes, call), offsets }
@@ -103,10 +103,13 @@ export function tusDriver(
 
     probe: async (session, _intent, lanes, _body, call): Promise<OffsetState> => {
       const offsets: number[] = []
-      for (const [index, { start }] of lanes.entries()) {
-        const response = await wire.send({ method: 'HEAD', url: urlOf(session, index) }, call)
+      for (const [index, { start, end }] of lanes.entries()) {
+        const response = await look(urlOf(session, index), call)
         if (response.status === 404 || response.status === 410) return { state: 'gone' }
-        if (response.status >= 300) throw await tusError('asking for the offset', response)
+        // It would end elsewhere than our body: not the upload that was begun.
+        const length = response.header('upload-length') ?? end - start
+        if (Number(length) !== end - start)
+          throw new FilesError('SessionGone', `the upload has ${length} bytes`)
         offsets.push(start + offsetOf(response))
         if (lanes.length === 1) last = response
       }
@@ -115,7 +118,7 @@ export function tusDriver(
 
     send: async (session, { index, start }, payload, call) => {
       const headers = { 'content-type': OCTETS, 'upload-offset': String(payload.start - start) }
-      const bytes = checksum === undefined ? undefined : await payload.bytes()
+      const bytes = checksum === undefined ? undefined : await payload.bytes({ told: true })
       const response = await wire.send(
         {
           method: 'PATCH',
@@ -131,7 +134,8 @@ export function tusDriver(
         },
         call,
       )
-      if (response.status === 404 || response.status === 410) throw perhapsGone(response)
+      // One that finds nothing makes the engine ask with HEAD: only that decides.
+      if (response.status === 404 || response.status === 410) throw statusError('sending', response, '', true)
       if (response.status >= 300) throw await tusError('sending', response)
       if (session.urls.length === 1) last = response
       return start + offsetOf(response)
@@ -151,10 +155,12 @@ export function tusDriver(
     refresh: () => wire.refresh(),
   }
 
-  async function where(url: string, call: Call): Promise<number> {
+  /** @param mayBeGone The caller knows what 404 and 410 mean. */
+  async function look(url: string, call: Call, mayBeGone = true): Promise<HttpResponse> {
     const response = await wire.send({ method: 'HEAD', url }, call)
-    if (response.status >= 300) throw await tusError('asking for the offset', response)
-    return offsetOf(response)
+    const { status } = response
+    if (status < 300 || (mayBeGone && (status === 404 || status === 410))) return response
+    throw await tusError('asking for the offset', response)
   }
 }
 
@@ -179,17 +185,5 @@ function checkSize(size: number, offer: Offer | undefined): void {
   throw new FilesError(
     'QuotaExceeded',
     `the server takes at most ${offer.maxSize} bytes, the body has ${size}`,
-    undefined,
-    {
-      retryable: false,
-    },
   )
-}
-
-/** A PATCH that finds nothing makes the engine ask with HEAD: only that decides. */
-function perhapsGone(response: HttpResponse): FilesError {
-  return new FilesError('Provider', `sending: the provider answered ${response.status}`, undefined, {
-    status: response.status,
-    retryable: true,
-  })
 }

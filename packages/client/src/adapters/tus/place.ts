@@ -25,8 +25,6 @@ export function placeOf({ endpoint, uploadUrl, trustedOrigins = [] }: TusOptions
       throw new FilesError(
         'Unauthorized',
         `the upload's URL is on ${url.origin}, not on ${home.origin}; if that is right, add it to trustedOrigins`,
-        undefined,
-        { retryable: false },
       )
     },
   }

@@ -179,6 +179,19 @@ describe('tus', () => {
     ).rejects.toMatchObject({ code: 'Conflict' })
   })
 
+  it('does not take an upload of another length for its own, whatever a token says', async () => {
+    const token = await half()
+    const created = await fetch(server.endpoint, {
+      method: 'POST',
+      headers: { 'upload-length': String(body.length + 1) },
+    })
+    const longer = new URL(created.headers.get('location') ?? '', server.endpoint).href
+    server.requests.length = 0
+    const control = UploadControl.from({ ...token, session: { urls: [longer] } })
+    await expect(files().upload('a.bin', body, { control })).rejects.toMatchObject({ code: 'SessionGone' })
+    expect(methods()).not.toContain('PATCH')
+  })
+
   it('sends chunks of exactly the size that a service prescribes', async () => {
     await files({ chunk: { exact: 4 * MIB } }).upload('a.bin', body)
     const sizes = server.requests.flatMap(({ method, headers }) =>

@@ -59,14 +59,8 @@ export function tusWire({ headers, methodOverride = false, http: send = http }: 
  * 460 and 5xx for patience and another look at the offset.
  */
 export async function tusError(what: string, response: HttpResponse): Promise<FilesError> {
-  const error = statusError(what, response, await response.text())
   const again = response.status === 409 || response.status === 460
-  if (!again) return error
-  return new FilesError(error.code, error.message, undefined, {
-    status: response.status,
-    retryable: true,
-    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
-  })
+  return statusError(what, response, await response.text(), again)
 }
 
 /** `Upload-Offset` of an answer. */

@@ -22,7 +22,7 @@ export function listingOperations({ iterate, objectOf }: Statements): Synchronou
       let passed = 0
       for (const found of request.sort === 'name' ? byName(request) : byTime(request)) {
         const name = found.kind === 'folder' ? found.name : found.key
-        if (search !== undefined && !name.slice(prefix.length).toLowerCase().includes(search)) continue
+        if (search !== undefined && !name.slice(prefix.length).toLowerCase().startsWith(search)) continue
         passed += 1
         if (passed <= skip) continue
         if (entries.length === limit) return { entries, more: true }

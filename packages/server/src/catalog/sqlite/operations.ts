@@ -3,12 +3,8 @@
  * in-memory catalog one by one; either way an operation that throws leaves no trace.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { SegmentId } from '../../blobs/blob-store.ts'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
-import type { ObjectRecord } from '../../objects/object.ts'
-import type { Verdict } from '../../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
-
 import type {
   Catalog,
   CatalogCounts,
@@ -17,12 +13,12 @@ import type {
   Synchronous,
   UploadEnd,
 } from '../catalog.ts'
-import { CatalogError } from '../catalog.ts'
 import type { Row, SqlValue } from './columns.ts'
 import { listingOperations } from './listing.ts'
+import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
-import { type Columns, objectColumns, objectFromRow, uploadColumns, uploadFromRow } from './rows.ts'
+import { type Columns, uploadColumns, uploadFromRow } from './rows.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
@@ -55,64 +51,14 @@ export function sqliteOperations(
   }
   const addUpload = inserter('uploads')
   const addFinalUpload = inserter('uploads')
-  const addObject = inserter('objects')
-  const addPiece = inserter('object_segments')
   const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
   const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
 
-  const object = (row: Row): ObjectRecord =>
-    objectFromRow(
-      row,
-      all(
-        'SELECT segment, length, start FROM object_segments WHERE version = ? ORDER BY ordinal',
-        String(row.version),
-      ),
-    )
+  const { records, operations: objects } = objectOperations({ run, inserter, one, all })
+  const { findObject, place, addSegment, reference, release } = records
 
-  const addSegment = (id: SegmentId, refs: number, releasedAt: number | null): void => {
-    run('INSERT INTO segments (id, refs, released_at) VALUES (?, ?, ?)', id, refs, releasedAt)
-  }
-  const reference = (id: SegmentId): void => {
-    // `packed` stays NULL where it is none.
-    const known = run(
-      'UPDATE segments SET refs = refs + 1, packed = packed + 1, released_at = NULL WHERE id = ?',
-      id,
-    )
-    // Without a row its bytes would pass for an orphan's, and the sweep would take them from the object.
-    if (known === 0)
-      throw new CatalogError('damaged', `segment ${id} has no row that could count a reference`)
-  }
-  const release = (id: SegmentId, at: number): void => {
-    run('UPDATE segments SET refs = refs - 1 WHERE id = ?', id)
-    run('UPDATE segments SET released_at = ? WHERE id = ? AND refs = 0 AND held = 0', at, id)
-  }
-  const removeObject = (found: ObjectRecord, at: number): void => {
-    for (const { segment } of found.segments) release(segment, at)
-    run('DELETE FROM object_segments WHERE version = ?', found.version)
-    run('DELETE FROM objects WHERE version = ?', found.version)
-  }
-  const insertObject = (added: ObjectRecord): void => {
-    addObject(objectColumns(added))
-    for (const [ordinal, { segment, length, start }] of added.segments.entries()) {
-      addPiece({ version: added.version, ordinal, segment, length, start: start ?? null })
-      reference(segment)
-    }
-  }
-  const objectOf = (version: string): ObjectRecord | undefined => {
-    const row = one('SELECT * FROM objects WHERE version = ?', version)
-    return row && object(row)
-  }
-  /** What replaces an object takes on its id, so that records elsewhere that name it stay true. */
-  const place = (added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict' => {
-    const standing = findObject(added.bucket, added.key)
-    if (standing === undefined ? !may.insert : !may.replace) return 'conflict'
-    const placed = standing === undefined ? added : { ...added, id: standing.id, since: standing.since }
-    if (standing !== undefined) removeObject(standing, added.createdAt)
-    insertObject(placed)
-    return placed
-  }
   const releaseUpload = (upload: UploadRecord, at: number): void => {
     const { concat } = upload
     if (concat.kind === 'final') for (const { segment } of concat.pieces) release(segment, at)
@@ -122,27 +68,21 @@ export function sqliteOperations(
     const row = one('SELECT * FROM uploads WHERE id = ?', id)
     return row && uploadFromRow(row)
   }
-  const findObject = (bucket: string, key: string): ObjectRecord | undefined => {
-    const row = one('SELECT * FROM objects WHERE bucket = ? AND key = ?', bucket, key)
-    return row && object(row)
-  }
 
   const iterate = (text: string, ...values: SqlValue[]): Iterable<Row> => sql(text).iterate(...values)
   const storage = storageOperations({
     run,
     one,
     all,
-    objectOf,
-    findObject,
-    removeObject,
-    place,
+    ...records,
     tell,
     exceeds: usage.exceeds,
   })
 
   return {
     ...storage,
-    ...listingOperations({ iterate, objectOf }),
+    ...listingOperations({ iterate, objectOf: records.objectOf }),
+    ...objects,
     ...outbox,
     ...packOperations({ run, all }),
 
@@ -313,47 +253,6 @@ export function sqliteOperations(
         before,
         limit,
       )
-    },
-
-    findObject,
-
-    objects(after, limit) {
-      return all('SELECT * FROM objects WHERE version > ? ORDER BY version LIMIT ?', after ?? '', limit).map(
-        object,
-      )
-    },
-
-    undigested(limit) {
-      return all('SELECT * FROM objects WHERE digests IS NULL ORDER BY version LIMIT ?', limit).map(object)
-    },
-
-    setDigests(version, digests) {
-      run('UPDATE objects SET digests = ? WHERE version = ?', JSON.stringify(digests), version)
-    },
-
-    releasedSegments(before, limit) {
-      return all(
-        'SELECT id FROM segments WHERE released_at <= ? ORDER BY released_at LIMIT ?',
-        before,
-        limit,
-      ).map((row) => String(row.id) as SegmentId)
-    },
-
-    forgetSegments(ids) {
-      for (const id of ids) run('DELETE FROM segments WHERE id = ? AND refs = 0', id)
-    },
-
-    segments(after, limit) {
-      return all('SELECT id, refs FROM segments WHERE id > ? ORDER BY id LIMIT ?', after ?? '', limit).map(
-        (row) => ({
-          id: String(row.id) as SegmentId,
-          refs: Number(row.refs),
-        }),
-      )
-    },
-
-    adoptSegments(ids, releasedAt) {
-      for (const id of ids) addSegment(id, 0, releasedAt)
     },
 
     counts(): CatalogCounts {

@@ -64,6 +64,20 @@ describe('the catalog in a SQLite file', () => {
   })
 })
 
+test('a record that cannot cross to the thread fails alone, and the catalog goes on', async () => {
+  const catalog = await open(await newPath())
+  // Nested deeper than the stack that clones it.
+  let deep: unknown = 1
+  for (let i = 0; i < 100_000; i += 1) deep = [deep]
+  const broken = catalog.insertUpload(sampleUpload({ userMetadata: { deep } }))
+  const [sound, next] = [sampleUpload(), sampleUpload()]
+  const beside = catalog.insertUpload(sound)
+  await expect(broken).rejects.toMatchObject({ name: 'CatalogError', code: 'unavailable' })
+  await beside
+  await catalog.insertUpload(next)
+  expect((await catalog.counts()).uploads.open).toBe(2)
+})
+
 describe('a second opener', () => {
   test('waits, then is told that another server has the folder', async () => {
     const path = await newPath()

@@ -57,9 +57,27 @@ export async function openSqliteCatalog(
   worker.on('exit', () => end(new CatalogError('unavailable', 'the catalog thread ended')))
 
   const post = (message: WorkerMessage): void => worker.postMessage(message)
+  const send = (requests: readonly OperationRequest[]): void => {
+    const [first] = requests
+    if (first === undefined) return
+    try {
+      post([...requests])
+    } catch (fault) {
+      // One of them cannot be cloned; in a turn of the event loop of its own nobody would catch that.
+      if (requests.length > 1) {
+        for (const request of requests) send([request])
+        return
+      }
+      pending
+        .get(first.id)
+        ?.reject(new CatalogError('unavailable', `the catalog cannot take this ${first.name}`, fault))
+      pending.delete(first.id)
+    }
+  }
   const flush = (): void => {
-    if (outbox.length > 0) post(outbox)
+    const requests = outbox
     outbox = []
+    send(requests)
   }
   return {
     ...forEveryOperation((name, args) => {

@@ -3,23 +3,18 @@ import { z } from 'zod'
 import { objectCopied, objectRemoved, type StoredEvent } from '../../events/event.ts'
 import type { BucketRecord } from '../../objects/bucket.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
-import type { Verdict } from '../../uploads/judge.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from './columns.ts'
+import type { ObjectRecords } from './objects.ts'
 import { fromJson, ownerColumns, ownerFromRow } from './rows.ts'
 import type { UsageSums } from './usage.ts'
 
-interface Statements {
+interface Statements extends Pick<ObjectRecords, 'objectOf' | 'findObject' | 'removeObject' | 'place'> {
   run(text: string, ...values: SqlValue[]): number
   one(text: string, ...values: SqlValue[]): Row | undefined
   all(text: string, ...values: SqlValue[]): Row[]
-  objectOf(version: string): ObjectRecord | undefined
-  findObject(bucket: string, key: string): ObjectRecord | undefined
-  removeObject(object: ObjectRecord, at: number): void
-  /** Puts an object under its key, in place of the one there if that is allowed. */
-  place(added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict'
   exceeds: UsageSums['exceeds']
   /** Events of this transaction. */
   tell(make: () => readonly StoredEvent[]): void

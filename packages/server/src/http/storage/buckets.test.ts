@@ -114,8 +114,3 @@ describe('whoever is not the service role', () => {
     expect(await failure(client.getBucket('secret'))).toEqual(await failure(client.getBucket('no-such')))
   })
 })
-
-test('what a bucket cannot have here is answered 501', async () => {
-  expect(await failure(server.admin.getBucketLifecycle('plain'))).toMatchObject({ status: 501 })
-  expect(await failure(server.admin.purgeBucketCache('plain'))).toMatchObject({ status: 501 })
-})

@@ -12,6 +12,8 @@ export interface ObjectDetails {
 
 /** Bytes of JSON: it is in every listing. */
 const MAX_METADATA = 16 * 1024
+/** Whoever copies or prints it afterwards does so with a stack, which a few thousand levels would use up. */
+const MAX_LEVELS = 64
 
 /** @throws StorageError `InvalidRequest` */
 export function contentTypeFrom(given: string | undefined): string {
@@ -27,26 +29,37 @@ export function cacheControlFrom(seconds: string | undefined): string {
   return /^\d{1,10}$/.test(seconds) ? `max-age=${seconds}` : 'no-cache'
 }
 
+/** As a whole header; what cannot be one is not cached. @throws StorageError `InvalidRequest` */
+export function cacheControlHeaderFrom(header: string | undefined): string {
+  if (header !== undefined && /=\s*-\d/.test(header)) throw negativeAge()
+  return header !== undefined && /^[ -~]{1,255}$/.test(header) ? header : 'no-cache'
+}
+
 /** @throws StorageError `InvalidRequest` */
 export function userMetadataFrom(json: string | undefined): UserMetadata | undefined {
   if (json === undefined || json === '') return undefined
   try {
     const parsed: unknown = JSON.parse(json)
-    if (json.length <= MAX_METADATA && isRecord(parsed)) return parsed
+    if (Buffer.byteLength(json) <= MAX_METADATA && isRecord(parsed) && isShallow(parsed)) return parsed
   } catch {}
-  throw new StorageError('InvalidRequest', `metadata must be a JSON object of at most ${MAX_METADATA} bytes`)
+  throw new StorageError(
+    'InvalidRequest',
+    `metadata must be a JSON object of at most ${MAX_METADATA} bytes and ${MAX_LEVELS} levels`,
+  )
+}
+
+function isShallow(value: unknown, levels = MAX_LEVELS): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
 }
 
 /** What stands in the headers of a request whose body is the object. @throws StorageError `InvalidRequest` */
 export function detailsFromHeaders(exchange: Exchange): ObjectDetails {
-  const cacheControl = exchange.header('cache-control')
-  if (cacheControl !== undefined && /=\s*-\d/.test(cacheControl)) throw negativeAge()
-  const printable = cacheControl !== undefined && /^[ -~]{1,255}$/.test(cacheControl)
   return {
     headers: {
       contentType: contentTypeFrom(exchange.header('content-type')),
       fileName: undefined,
-      cacheControl: printable ? cacheControl : 'no-cache',
+      cacheControl: cacheControlHeaderFrom(exchange.header('cache-control')),
       contentEncoding: contentEncodingFrom(exchange.header('content-encoding')),
     },
     userMetadata: metadataHeader(exchange),

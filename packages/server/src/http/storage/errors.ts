@@ -1,5 +1,5 @@
 /** Everything that goes wrong on the storage face, in the shape its clients read. */
-import type { OutgoingHttpHeaders } from 'node:http'
+import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http'
 import { MalformedHeader } from '@pawl/protocol'
 import { SignatureError } from '../../access/signed-urls.ts'
 import { CredentialError } from '../../access/storage-access.ts'
@@ -78,6 +78,12 @@ const OURS = new StorageError('InternalError', 'the server has a problem: try ag
 /** The answer to an error that nobody expected: nothing of the inside. */
 export function internalProblem(): StorageProblem {
   return { status: 500, headers: {}, body: bodyOf(OURS.code, OURS.message) }
+}
+
+/** What is wrong with a request that reaches no route, under the status it has in the status line. */
+export function earlyProblem(status: number, message: string): StorageErrorBody {
+  const code = status === 403 ? 'AccessDenied' : 'InvalidRequest'
+  return { statusCode: String(status), error: STATUS_CODES[status] ?? 'Bad Request', message, code }
 }
 
 function asStorageError(error: unknown): StorageError | undefined {

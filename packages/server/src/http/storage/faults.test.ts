@@ -92,7 +92,7 @@ describe('a catalog that does not answer', () => {
     expect(await (await ok(server.admin.from('open').download('there'))).text()).toBe('bytes')
   })
 
-  test('at the end of an upload: its bytes are kept, the answer is 503, and the repeat finishes', async () => {
+  test('database error at the end: bytes are kept, the answer is 503, and the repeat finishes', async () => {
     const url = await create('late', 5)
     catalog.faults.set('publish', catalogFault)
     const refused = await patch(url, 0, 'hello', auth())
@@ -108,7 +108,7 @@ describe('a catalog that does not answer', () => {
   })
 })
 
-test('a disk that does not answer: 503 to PATCH, 423 to HEAD, and the upload goes on', async () => {
+test('HEAD while finishing, overloaded, shutting down: 423 where a disk does not answer, and the upload goes on', async () => {
   const url = await create('disk', 5)
   const away = (): never => {
     throw new StoreError('unavailable', INSIDE)
@@ -121,7 +121,7 @@ test('a disk that does not answer: 503 to PATCH, 423 to HEAD, and the upload goe
   expect((await patch(url, 0, 'hello', auth())).status).toBe(204)
 })
 
-test('a connection that is lost after the last byte: the object is there all the same', async () => {
+test('connection lost after the last byte: the object is there all the same', async () => {
   const url = await create('lost', 5)
   const gate = Promise.withResolvers<void>()
   const syncing = Promise.withResolvers<void>()
@@ -143,7 +143,7 @@ test('a connection that is lost after the last byte: the object is there all the
   expect(await (await ok(server.admin.from('open').download('lost'))).text()).toBe('hello')
 })
 
-test('an expired upload is 410, in JSON', async () => {
+test('expired: 410, in JSON', async () => {
   const url = await create('slow', 5)
   await expect
     .poll(() => send(url, 'HEAD', { ...TUS, ...auth() }).then((reply) => reply.status), { timeout: 5000 })

@@ -83,13 +83,14 @@ function parsed<T>(schema: z.ZodType<T> | undefined, value: unknown): T {
   throw new StorageError('InvalidRequest', `${at}: ${issue?.message ?? 'is not valid'}`)
 }
 
+/** The path of a request behind the prefix, still encoded. */
+export function pathBehind(prefix: string, target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
+  return path.slice(prefix.length)
+}
+
 /** The path from the bucket on, of a route that ends in `:bucket/*`. */
 function rawTail(target: string, prefix: string, url: string): string {
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
-  const before = url.slice(1).split('/').length - 2
-  return path
-    .slice(prefix.length + 1)
-    .split('/')
-    .slice(before)
-    .join('/')
+  const before = url.split('/').length - 2
+  return pathBehind(prefix, target).split('/').slice(before).join('/')
 }

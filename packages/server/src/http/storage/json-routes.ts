@@ -1,9 +1,10 @@
 /** The JSON routes of the storage face, in one place of the framework with errors of their own. */
 import type { FastifyInstance } from 'fastify'
 import { BUCKET_ROUTES } from './bucket-routes.ts'
-import { internalProblem, StorageError, storageProblem } from './errors.ts'
+import { methodsAt } from './byte-routes.ts'
+import { earlyProblem, internalProblem, StorageError, storageProblem } from './errors.ts'
 import type { StorageFace } from './face.ts'
-import { register } from './json-route.ts'
+import { pathBehind, register } from './json-route.ts'
 import { LIST_ROUTES } from './list-routes.ts'
 import { OBJECT_ROUTES } from './object-routes.ts'
 import { openApi } from './openapi.ts'
@@ -38,14 +39,13 @@ export async function registerStorage(json: FastifyInstance, face: StorageFace):
         const { status, headers, body } = known ?? internalProblem()
         return reply.code(status).headers(headers).send(body)
       })
-      scope.setNotFoundHandler((_request, reply) =>
-        reply.code(404).send({
-          statusCode: '404',
-          error: 'Not Found',
-          message: 'there is nothing at this address',
-          code: 'InvalidRequest',
-        }),
-      )
+      scope.setNotFoundHandler((request, reply) => {
+        const methods = methodsAt(pathBehind(face.prefix, request.raw.url ?? ''), ROUTES)
+        if (methods.length === 0)
+          return reply.code(404).send(earlyProblem(404, 'there is nothing at this address'))
+        reply.header('Allow', methods.join(', '))
+        throw new StorageError('MethodNotAllowed', `${request.method} is not possible here`)
+      })
       register(scope, face, ROUTES)
       for (const [path, why] of NOT_OURS) scope.all(`${path}/*`, () => Promise.reject(notOurs(why)))
       scope.all('/bucket/:id/lifecycle', () => Promise.reject(notOurs('objects have no older versions here')))

@@ -2,12 +2,19 @@
 import { z } from 'zod'
 import type { Principal } from '../../access/principal.ts'
 import type { ListEntry, ListPosition } from '../../catalog/listing.ts'
-import type { BucketRecord } from '../../objects/bucket.ts'
-import { DENIED, StorageError } from './errors.ts'
-import { bucketFor, type StorageFace } from './face.ts'
+import { StorageError } from './errors.ts'
+import type { StorageFace } from './face.ts'
 import { route } from './json-route.ts'
 import { entryRow, folderRow, objectRow } from './rows.ts'
 import { FolderRow, ObjectRow } from './schemas.ts'
+
+/** Entries that an answer has at most, whatever was asked for. */
+const MAX_ENTRIES = 10_000
+/** The same for list-v2, whose clients go on by a cursor. */
+const MAX_PAGE = 1000
+
+/** No key is longer. */
+const Prefix = z.string().max(1024).default('')
 
 const SORTS = {
   name: 'name',
@@ -22,8 +29,8 @@ export const LIST_ROUTES = [
     url: '/object/list/:bucket',
     summary: 'What lies in a folder',
     body: z.object({
-      prefix: z.string().default(''),
-      limit: z.number().int().min(1).max(10_000).default(100),
+      prefix: Prefix,
+      limit: z.number().int().min(1).default(100),
       offset: z.number().int().min(0).default(0),
       search: z.string().nullish(),
       sortBy: z
@@ -36,9 +43,10 @@ export const LIST_ROUTES = [
     reply: z.array(z.union([ObjectRow, FolderRow])),
     async run({ face, params, body, caller }) {
       const prefix = folderFrom(body.prefix)
-      const bucket = await listable(face, await caller(), params.bucket ?? '', prefix)
+      const bucket = params.bucket ?? ''
+      if (!(await mayList(face, await caller(), bucket, prefix))) return []
       const { entries } = await face.objects.list({
-        bucket: bucket.id,
+        bucket,
         prefix,
         folders: true,
         sort: SORTS[body.sortBy?.column ?? 'name'],
@@ -46,7 +54,7 @@ export const LIST_ROUTES = [
         search: body.search || undefined,
         after: undefined,
         skip: body.offset,
-        limit: body.limit,
+        limit: Math.min(body.limit, MAX_ENTRIES),
       })
       return entries.map((entry) =>
         entry.kind === 'folder'
@@ -61,8 +69,8 @@ export const LIST_ROUTES = [
     url: '/object/list-v2/:bucket',
     summary: 'Objects whose key begins with a prefix, with a cursor',
     body: z.object({
-      prefix: z.string().default(''),
-      limit: z.number().int().min(1).max(1000).default(1000),
+      prefix: Prefix,
+      limit: z.number().int().min(1).default(1000),
       cursor: z.string().max(4096).nullish(),
       with_delimiter: z.boolean().nullish(),
       sortBy: z
@@ -79,20 +87,24 @@ export const LIST_ROUTES = [
       objects: z.array(ObjectRow.extend({ key: z.string() })),
     }),
     async run({ face, params, body, caller }) {
-      const { prefix, limit } = body
+      const { prefix } = body
       const folders = body.with_delimiter === true
       const sort = SORTS[body.sortBy?.column ?? 'name']
-      const bucket = await listable(face, await caller(), params.bucket ?? '', prefix)
+      const bucket = params.bucket ?? ''
+      const after = body.cursor ? positionFrom(body.cursor, prefix) : undefined
+      if (!(await mayList(face, await caller(), bucket, prefix))) {
+        return { hasNext: false, folders: [], objects: [] }
+      }
       const { entries, more } = await face.objects.list({
-        bucket: bucket.id,
+        bucket,
         prefix,
         folders,
         sort,
         descending: body.sortBy?.order === 'desc',
         search: undefined,
-        after: body.cursor ? positionFrom(body.cursor, prefix) : undefined,
+        after,
         skip: 0,
-        limit,
+        limit: Math.min(body.limit, MAX_PAGE),
       })
       const last = entries.at(-1)
       return {
@@ -109,18 +121,15 @@ export const LIST_ROUTES = [
   }),
 ]
 
-/** A listing is judged as a whole, by its prefix. @throws StorageError `NoSuchBucket`, `AccessDenied` */
-async function listable(
-  face: StorageFace,
-  caller: Principal,
-  id: string,
-  prefix: string,
-): Promise<BucketRecord> {
-  const bucket = await bucketFor(face, caller, id)
+/**
+ * A listing is judged as a whole, by its prefix. Who may not see it sees nothing, and not that there is
+ * something, nor whether there is such a bucket: clients know no error here.
+ */
+async function mayList(face: StorageFace, caller: Principal, id: string, prefix: string): Promise<boolean> {
+  const bucket = await face.buckets.find(id)
+  if (bucket === undefined) return false
   const nothing = { size: undefined, type: undefined, metadata: undefined }
-  const subject = { action: 'select', bucket: id, key: prefix, public: bucket.public, ...nothing } as const
-  if (await face.allows(caller, subject)) return bucket
-  throw new StorageError('AccessDenied', DENIED)
+  return face.allows(caller, { action: 'select', bucket: id, key: prefix, public: bucket.public, ...nothing })
 }
 
 function folderFrom(path: string): string {

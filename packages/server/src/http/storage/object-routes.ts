@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { MoveResult } from '../../catalog/object-changes.ts'
 import type { ObjectHeaders, ObjectRecord } from '../../objects/object.ts'
 import { refusalOf } from '../../uploads/quota.ts'
-import { cacheControlFrom, contentTypeFrom, userMetadataFrom } from './details.ts'
+import { cacheControlFrom, cacheControlHeaderFrom, contentTypeFrom, userMetadataFrom } from './details.ts'
 import { findPublic } from './download.ts'
 import { DENIED, StorageError } from './errors.ts'
 import { allowsObject, bucketFor, judgeContent, noSuchKey, objectFor, type StorageFace } from './face.ts'
@@ -101,7 +101,8 @@ export const OBJECT_ROUTES = [
         const bucket = await bucketFor(face, who, place.bucket)
         const object = { ...source, ...place }
         if (!(await allowsObject(face, who, 'update', bucket, object))) throw denied()
-        judgeContent(bucket, source.headers.contentType, source.size)
+        // What a bucket holds already keeps its place there, whatever its rules have become.
+        if (place.bucket !== source.bucket) judgeContent(bucket, source.headers.contentType, source.size)
       }
       refuseUnchanged(await face.objects.move(source, to))
       return { message: 'Successfully moved', Id: source.id, Key: `${to.bucket}/${to.key}` }
@@ -180,7 +181,9 @@ function headersOf(
     contentType: mimetype ? contentTypeFrom(mimetype) : headers.contentType,
     fileName: undefined,
     // Given as a whole header or as its number of seconds.
-    cacheControl: cacheControl?.includes('=') ? cacheControl : cacheControlFrom(cacheControl ?? undefined),
+    cacheControl: cacheControl?.includes('=')
+      ? cacheControlHeaderFrom(cacheControl)
+      : cacheControlFrom(cacheControl ?? undefined),
     contentEncoding: headers.contentEncoding,
   }
 }

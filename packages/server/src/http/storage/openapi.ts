@@ -1,28 +1,7 @@
 /** The OpenAPI document, made from the routes' own schemas; bytes are described by hand, since no schema reads them. */
 import { z } from 'zod'
+import { BYTE_ROUTES, pathOf } from './byte-routes.ts'
 import type { JsonRoute } from './json-route.ts'
-
-interface ByteRoute {
-  readonly method: string
-  readonly path: string
-  readonly summary: string
-}
-
-const BYTE_ROUTES: readonly ByteRoute[] = [
-  { method: 'post', path: '/object/{bucket}/{key}', summary: 'Upload an object, raw or as a form' },
-  { method: 'put', path: '/object/{bucket}/{key}', summary: 'Upload an object over the one that is there' },
-  { method: 'get', path: '/object/{bucket}/{key}', summary: 'Download an object' },
-  { method: 'get', path: '/object/authenticated/{bucket}/{key}', summary: 'Download an object' },
-  { method: 'get', path: '/object/public/{bucket}/{key}', summary: 'Download from a public bucket' },
-  { method: 'get', path: '/object/sign/{bucket}/{key}', summary: 'Download by a signed URL' },
-  { method: 'put', path: '/object/upload/sign/{bucket}/{key}', summary: 'Upload by a signed URL' },
-  { method: 'post', path: '/upload/resumable', summary: 'Create a resumable upload (tus 1.0)' },
-  { method: 'options', path: '/upload/resumable', summary: 'What resumable uploads can do (tus 1.0)' },
-  { method: 'post', path: '/upload/resumable/sign', summary: 'The same with a signed token' },
-  { method: 'head', path: '/upload/resumable/{id}', summary: 'Where an upload stands' },
-  { method: 'patch', path: '/upload/resumable/{id}', summary: 'Send bytes' },
-  { method: 'delete', path: '/upload/resumable/{id}', summary: 'Give an upload up' },
-]
 
 const ErrorBody = z.object({
   statusCode: z.string(),
@@ -34,7 +13,15 @@ const ErrorBody = z.object({
 export function openApi(prefix: string, routes: readonly JsonRoute[]): object {
   const paths: Record<string, Record<string, object>> = {}
   const add = (path: string, method: string, operation: object, query?: z.ZodType): void => {
-    paths[path] = { ...paths[path], [method]: { ...operation, parameters: parametersOf(path, query) } }
+    const parameters = parametersOf(path, query)
+    paths[path] = { ...paths[path], [method]: { ...operation, parameters } }
+    if (method !== 'get') return
+    const head = {
+      summary: 'The headers of the same GET',
+      parameters,
+      responses: { '2XX': { description: 'there' } },
+    }
+    paths[path] = { ...paths[path], head }
   }
   for (const route of routes) {
     add(pathOf(route.url), route.method.toLowerCase(), operationOf(route), route.query)
@@ -81,10 +68,6 @@ function parametersOf(path: string, query: z.ZodType | undefined): object[] {
     schema: schemaOf(type as z.ZodType),
   }))
   return [...named, ...asked]
-}
-
-function pathOf(url: string): string {
-  return url.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{key}')
 }
 
 function problem(): object {

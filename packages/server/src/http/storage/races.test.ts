@@ -77,7 +77,7 @@ test('in 60 interleavings with upsert all succeed, and what is left is one of th
   expect(await reader).toBeGreaterThan(60)
 })
 
-test('of two clients on one URL one wins, the other gets 409 or finds it finished, and no byte is mixed up', {
+test('two clients on one URL: one wins, the other gets 409 or finds it finished, and no byte is mixed up', {
   timeout: 120_000,
 }, async () => {
   for (let round = 0; round < 40; round += 1) {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('a signed download URL', () => {
-  test('reads one object without a key, also under another name', async () => {
+  test('sign: a URL that reads one object without a key, also under another name', async () => {
     const { signedUrl } = await ok(bucket().createSignedUrl('ada/read.txt', 60))
     expect(await (await fetch(signedUrl)).text()).toBe('read me')
     const named = await ok(bucket().createSignedUrl('ada/read.txt', 60, { download: 'a name.txt' }))
@@ -134,6 +134,35 @@ describe('a signed token on resumable routes', () => {
       expect(await (await ok(bucket().download(key))).text()).toBe('kept')
     },
   )
+
+  test('uploads in parallel parts, which only that token can send and join', async () => {
+    const { token } = await ok(bucket().createSignedUploadUrl('parts'))
+    const { token: other } = await ok(bucket().createSignedUploadUrl('parts-2'))
+    const post = (holder: string, headers: Readonly<Record<string, string>>, bytes?: string) =>
+      send(
+        `${server.base}/upload/resumable/sign`,
+        'POST',
+        { ...TUS, 'x-signature': holder, ...headers },
+        bytes,
+      )
+    const parts: string[] = []
+    for (const bytes of ['he', 'llo']) {
+      const part = { 'Upload-Concat': 'partial', 'Upload-Length': String(bytes.length) }
+      const type = { 'Content-Type': 'application/offset+octet-stream' }
+      const made = await post(token, { ...part, ...type }, bytes)
+      expect(made.status).toBe(201)
+      parts.push(made.headers.location ?? '')
+    }
+    const join = (holder: string, objectName: string) =>
+      post(holder, {
+        'Upload-Concat': `final;${parts.join(' ')}`,
+        'Upload-Metadata': metadataHeader({ bucketName: 'docs', objectName }),
+      })
+    expect((await join(other, 'parts-2')).status).toBeGreaterThanOrEqual(400)
+    expectRefused(await join(token, 'elsewhere'))
+    expect((await join(token, 'parts')).status).toBe(201)
+    expect(await (await ok(bucket().download('parts'))).text()).toBe('hello')
+  })
 
   test('is refused for another path and another bucket', async () => {
     const { token } = await ok(bucket().createSignedUploadUrl('bound'))

@@ -6,7 +6,7 @@ import { TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
 import { serveTus } from '../tus/tus.ts'
 import { download, queryOf } from './download.ts'
-import { internalProblem, StorageError, storageProblem } from './errors.ts'
+import { earlyProblem, internalProblem, StorageError, storageProblem } from './errors.ts'
 import { credentialsOf, type StorageFace } from './face.ts'
 import { placeFrom } from './names.ts'
 import { resumable } from './resumable.ts'
@@ -20,10 +20,18 @@ export function isUnder(prefix: string, path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`)
 }
 
-/** False for a request that one of the JSON routes is to answer; its CORS headers are set then. */
+/** From here on every answer is one that clients of this face can read, on a page of another origin too. */
+export function speakStorage(face: StorageFace, exchange: Exchange): void {
+  face.cors.apply(exchange.req, exchange.res)
+  exchange.wording = (status, message) => ({
+    type: 'application/json; charset=utf-8',
+    body: JSON.stringify(earlyProblem(status, message)),
+  })
+}
+
+/** False for a request that one of the JSON routes is to answer. `speakStorage` was called before. */
 export async function serveStorage(face: StorageFace, exchange: Exchange): Promise<boolean> {
-  const { req, res } = exchange
-  face.cors.apply(req, res)
+  const { req } = exchange
   if (face.cors.isPreflight(req)) {
     exchange.answer(204, {})
     return true
@@ -60,7 +68,7 @@ function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait
 async function serveBytes(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
   const { method } = exchange
   const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : undefined
-  if (rest !== undefined && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
+  if (rest?.includes('/') && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
     await download(face, exchange, rest)
     return true
   }
@@ -74,10 +82,21 @@ async function serveBytes(face: StorageFace, exchange: Exchange, path: string): 
     await store(face, exchange, { caller, place: placeFrom(rest), upsert })
     return true
   }
+  // The framework would answer this in a shape of its own.
+  if (!isDecodable(path)) throw new StorageError('InvalidRequest', 'the URL is not UTF-8 in percent encoding')
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     throw new StorageError('EntityTooLarge', `a body may have ${MAX_JSON_BYTES} bytes here`)
   }
   return false
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Whether what follows `/object/` names an object to be written, and not one of the JSON routes. */

@@ -6,6 +6,14 @@ import { startTestServer, type TestServer, type TestServerOptions } from './test
 
 export const SECRET = 'a secret for tests that is long enough'
 
+/** What the vendor's client says of what no policy allows. */
+export const DENIED = {
+  status: 400,
+  statusCode: '403',
+  code: 'AccessDenied',
+  message: 'new row violates row-level security policy',
+}
+
 export interface StorageServer extends TestServer {
   /** Where the storage face is. */
   readonly base: string

@@ -1,0 +1,42 @@
+/** Bodies that are neither `File` nor `Blob`. */
+import { FilesError } from '../errors.ts'
+import type { Body, RereadableBody, Source } from './source.ts'
+
+/** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
+export async function sourceOf(body: Exclude<Body, Blob>): Promise<Source> {
+  if (typeof body === 'string') return ofBytes(new TextEncoder().encode(body), 'text/plain;charset=utf-8')
+  if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
+  if (ArrayBuffer.isView(body)) return ofBytes(own(body))
+  if ('open' in body) return body.open()
+  if ('fd' in body) return (await import('./file-handle.ts')).ofHandle(body)
+  if ('slice' in body) return ofRereadable(body)
+  throw new FilesError(
+    'NotSupported',
+    'a stream cannot be read again, so an upload of it could not be resumed; pass a Blob, bytes or a file, or await spool(stream) first',
+  )
+}
+
+function ofBytes(bytes: Uint8Array<ArrayBuffer>, type?: string): Source {
+  return { size: bytes.length, type, read: async (start, end) => bytes.subarray(start, end) }
+}
+
+function ofRereadable(body: RereadableBody): Source {
+  return {
+    size: body.size,
+    type: body.type,
+    lastModified: body.lastModified,
+    read: async (start, end) => {
+      const piece = await body.slice(start, end)
+      if (piece instanceof Blob) return new Uint8Array(await piece.arrayBuffer())
+      return piece instanceof ArrayBuffer ? new Uint8Array(piece) : own(piece)
+    },
+  }
+}
+
+/** The same bytes over a plain `ArrayBuffer`, copied only if they lie in shared memory. */
+function own(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = view
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength))
+}
