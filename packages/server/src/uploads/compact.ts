@@ -15,6 +15,7 @@ const BATCH = 64
 export async function compactOne(engine: Engine, signal?: AbortSignal): Promise<number> {
   const { catalog, small } = engine
   if (small === undefined) return 0
+  await small.packer.tidy()
   const [pack] = await catalog.sparsePacks(1)
   return pack === undefined ? 0 : empty(engine, small.packer, pack, signal)
 }

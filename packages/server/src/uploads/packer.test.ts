@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { type BlobStore, StoreError } from '../blobs/blob-store.ts'
 import { MemoryStore } from '../blobs/memory/memory-store.ts'
 import { collect, sampleBytes } from '../blobs/sample-bytes.ts'
+import { CatalogError } from '../catalog/catalog.ts'
 import type { PackedPiece } from '../catalog/packs.ts'
 import { openMemoryCatalog } from '../catalog/sqlite/memory-catalog.ts'
 import { Packer } from './packer.ts'
@@ -87,6 +88,26 @@ test('a pack that vanished under its writer is an error, not a success', async (
   await packer.add(sampleBytes(5))
   state.gone = true
   await expect(packer.add(sampleBytes(5))).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('a pack that the catalog does not let go of is tried again', async () => {
+  const errors: unknown[] = []
+  const real = openMemoryCatalog()
+  let away = true
+  const catalog = {
+    ...real,
+    endPack: (...args: Parameters<typeof real.endPack>) =>
+      away ? Promise.reject(new CatalogError('unavailable', 'it is away')) : real.endPack(...args),
+  }
+  const options = { catalog, blobs: new MemoryStore(), now: () => 7, packBytes: 1 }
+  const packer = new Packer({ ...options, onError: (error) => errors.push(error) })
+  await packer.add(sampleBytes(5))
+  await packer.tidy()
+  expect(errors).toHaveLength(2)
+  expect(await real.heldPacks()).toHaveLength(1)
+  away = false
+  await packer.tidy()
+  expect(await real.heldPacks()).toEqual([])
 })
 
 test('a full pack is let go of', async () => {

@@ -27,7 +27,7 @@ export interface PackerOptions {
   readonly catalog: Packs
   readonly blobs: BlobStore
   readonly now: () => number
-  /** A pack could not be let go of; the next start does. */
+  /** A pack could not be let go of; that is tried again, at the latest by the next start. */
   readonly onError: (error: unknown) => void
   readonly packBytes?: number
 }
@@ -36,6 +36,8 @@ export class Packer {
   readonly #options: PackerOptions
   readonly #queue: Waiting[] = []
   #pack: Pack | undefined
+  /** Written to no more, but still held: the catalog was away. */
+  #unended: SegmentId[] = []
   #running: Promise<void> | undefined
   #closed = false
 
@@ -52,10 +54,16 @@ export class Packer {
     })
   }
 
+  /** Lets go of packs that could not be let go of before. */
+  async tidy(): Promise<void> {
+    for (const id of this.#unended.splice(0)) await this.#end(id)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
     if (this.#pack !== undefined) await this.#leave(this.#pack)
+    await this.tidy()
   }
 
   async #run(): Promise<void> {
@@ -111,21 +119,28 @@ export class Packer {
 
   /** The row goes first, as every segment's does. */
   async #begin(): Promise<Pack> {
-    const { catalog, blobs, now, onError } = this.#options
+    const { catalog, blobs } = this.#options
     const id = newSegmentId()
     await catalog.beginPack(id)
     try {
       return { id, writer: await blobs.openWriter(id) }
     } catch (error) {
-      await catalog.endPack(id, now()).catch(onError)
+      await this.#end(id)
       throw error
     }
   }
 
   async #leave({ id, writer }: Pack): Promise<void> {
-    const { catalog, now, onError } = this.#options
     this.#pack = undefined
-    await writer.close().catch(onError)
-    await catalog.endPack(id, now()).catch(onError)
+    await writer.close().catch(this.#options.onError)
+    await this.#end(id)
+  }
+
+  async #end(id: SegmentId): Promise<void> {
+    const { catalog, now, onError } = this.#options
+    await catalog.endPack(id, now()).catch((error: unknown) => {
+      this.#unended.push(id)
+      onError(error)
+    })
   }
 }
