@@ -8,7 +8,7 @@ import { type SegmentId, StoreError } from '../../packages/server/src/blobs/blob
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../../packages/server/src/blobs/digests.ts'
 import { DiskStore } from '../../packages/server/src/blobs/disk/disk-store.ts'
 import { readConfig } from '../../packages/server/src/config.ts'
-import { countBuffersWithHeap } from '../../packages/server/src/heap.ts'
+import { youngCollector } from '../../packages/server/src/heap.ts'
 import { createServer } from '../../packages/server/src/server.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, without: { type: 'string' } } })
@@ -40,14 +40,13 @@ function nothing(algorithms: readonly DigestAlgorithm[]): Digests {
   return Object.fromEntries(algorithms.map((name) => [name, '0'.repeat(64)]))
 }
 
-countBuffersWithHeap()
 const config = readConfig({
   argv: ['--port', '0', '--data', values.data ?? ''],
   env: process.env,
   warn: (message) => console.error(message),
 })
 const blobs = new Variant({ folder: join(config.data, 'blobs'), reserve: config.reserve })
-const server = await createServer(config, { blobs })
+const server = await createServer(config, { blobs, freeBuffers: youngCollector() })
 const url = await server.listen()
 server.log.info({ url }, 'listening')
 process.on('SIGTERM', () => process.exit(0))

@@ -44,6 +44,8 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /** Called each time some MiB of bodies have passed through memory. */
+  readonly freeBuffers?: () => void
 }
 
 export interface PawlServer {
@@ -106,6 +108,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       observer: metrics,
       hooks: config.hooks,
       listeners: events,
+      ...(parts.freeBuffers && { freeBuffers: parts.freeBuffers }),
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
     const secret = await configuredSecret(config)

@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly hooks?: Hooks
   /** Told how far uploads are. */
   readonly listeners?: Listeners
+  /** Called each time some MiB of bodies have passed through memory. */
+  readonly freeBuffers?: () => void
 }
 
 export interface RunningEngine {
@@ -61,7 +63,7 @@ export interface RunningEngine {
 }
 
 /** Bytes gathered in memory over all uploads. */
-const GATHER_CAP = 64 * 1024 * 1024
+const GATHER_CAP = 32 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
@@ -114,7 +116,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     transfers,
     quota: new Quota(catalog, options.allowance ?? {}),
     observer,
-    budget: new GatherBudget(GATHER_CAP),
+    budget: new GatherBudget(GATHER_CAP, options.freeBuffers),
     durability,
     digests,
     small: blobs.packs ? new SmallBodies(packer) : undefined,
