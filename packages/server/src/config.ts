@@ -34,6 +34,7 @@ const SETTINGS = {
   durability: { type: value.oneOf('complete', 'every-ack'), default: 'complete' },
   storagePrefix: { type: value.mountPath, default: '/storage/v1' },
   policies: { type: value.policies, default: undefined },
+  importAllow: { type: value.networksInFile, default: [] as readonly string[] },
   webhookUrl: { type: value.endpoint, default: undefined },
   webhookSecret: { type: value.webhookSecret, default: undefined },
   hooks: { type: hooks, default: NO_HOOKS },

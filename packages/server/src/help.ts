@@ -9,8 +9,10 @@ interface SettingHelp {
   readonly meaning: string
 }
 
-/** Complete by type. Hooks and policies are code: they stand in `pawl.config.ts` only. */
-export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks' | 'policies'>, SettingHelp>> = {
+/** Complete by type. Hooks, policies and what imports may reach stand in `pawl.config.ts` only. */
+export const SETTING_HELP: Readonly<
+  Record<Exclude<keyof Config, 'hooks' | 'policies' | 'importAllow'>, SettingHelp>
+> = {
   host: { value: 'address', default: '127.0.0.1', meaning: 'where to listen' },
   port: { value: 'number', default: '8080', meaning: '0 picks a free one' },
   data: { value: 'folder', default: './data', meaning: 'bytes, catalog and the generated secret' },

@@ -26,11 +26,16 @@ import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { filesTus } from './http/files-tus.ts'
 import { createJson } from './http/json.ts'
+import type { MediaFace } from './http/media/face.ts'
+import { registerMedia } from './http/media/json-routes.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
 import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { AddressRules, type Resolve } from './media/import/addresses.ts'
+import type { ImportLimits } from './media/import/importer.ts'
+import { startMedia } from './media/media.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
@@ -46,6 +51,10 @@ export interface ServerParts {
   readonly pageDir?: string
   /** Called each time some MiB of bodies have passed through memory. */
   readonly freeBuffers?: () => void
+  /** Instead of DNS, for what is imported. */
+  readonly resolve?: Resolve
+  /** Instead of the usual patience with sources of imports. */
+  readonly importLimits?: ImportLimits
 }
 
 export interface PawlServer {
@@ -130,16 +139,39 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
+    const signed = signedUrlsFrom(secret, now)
     const storage: StorageFace = {
       prefix: config.storagePrefix,
       urlPrefix: config.publicUrl ?? '',
       uploads,
       objects,
       buckets,
-      signed: signedUrlsFrom(secret, now),
+      signed,
       allows,
       cors,
       identify: (credentials, late) => identify(tokens, credentials, now(), late),
+      pace,
+      onError,
+    }
+    const running = await startMedia({
+      catalog,
+      objects,
+      uploads,
+      now,
+      base: config.publicUrl ?? '',
+      rules: new AddressRules(config.importAllow, parts.resolve),
+      importLimits: parts.importLimits,
+      maxOpen: config.maxOpen,
+      onError,
+    })
+    const media: MediaFace = {
+      urlPrefix: config.publicUrl ?? '',
+      media: running.media,
+      uploads,
+      objects,
+      signed,
+      tokens,
+      cors,
       pace,
       onError,
     }
@@ -147,10 +179,11 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const { handler, server } = createApp({
       files: { tus, cors, objects, access, pace },
       storage,
+      media,
       pace,
       json: await createJson({
         pageDir: parts.pageDir,
-        register: [(routes) => registerStorage(routes, storage)],
+        register: [(routes) => registerStorage(routes, storage), (routes) => registerMedia(routes, media)],
         admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
@@ -184,6 +217,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       await closed
       clearTimeout(timer)
       clearInterval(idle)
+      await running.close()
       await engine.close()
       await delivered
       await blobs.close()

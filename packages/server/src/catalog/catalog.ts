@@ -19,12 +19,13 @@ import type { Verdict } from '../uploads/judge.ts'
 import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
 import type { BucketRecords } from './bucket-records.ts'
 import type { Listing } from './listing.ts'
+import type { MediaRecords } from './media-records.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Packs } from './packs.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, Packs {
+export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords, Packs {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**

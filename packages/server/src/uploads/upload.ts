@@ -13,7 +13,7 @@ declare const uploadId: unique symbol
 export type UploadId = string & { readonly [uploadId]: true }
 
 /** The HTTP protocol that created an upload; its checks and its final answer apply to the end. */
-export type FaceName = 'files' | 'storage'
+export type FaceName = 'files' | 'storage' | 'media'
 
 /** What publishing demands of the target key: that it is free, or nothing (the last to finish wins). */
 export type Precondition = 'absent' | 'none'

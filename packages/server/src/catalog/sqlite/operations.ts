@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
+import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 import type {
   Catalog,
@@ -15,6 +16,7 @@ import type {
 } from '../catalog.ts'
 import type { Row, SqlValue } from './columns.ts'
 import { listingOperations } from './listing.ts'
+import { mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
@@ -78,11 +80,13 @@ export function sqliteOperations(
     tell,
     exceeds: usage.exceeds,
   })
+  const { hasBytes, ...media } = mediaOperations({ run, one, all, ...records, tell })
 
   return {
     ...storage,
     ...listingOperations({ iterate, objectOf: records.objectOf }),
     ...objects,
+    ...media,
     ...outbox,
     ...packOperations({ run, all }),
 
@@ -192,6 +196,9 @@ export function sqliteOperations(
       if (upload === undefined || !(whole || upload.state.kind === 'finishing')) return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
+      }
+      if (added.bucket === MEDIA_BUCKET && hasBytes(added.key)) {
+        return { kind: 'denied', why: 'the file of this token was finalized before' }
       }
       const standing = findObject(added.bucket, added.key)
       if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }

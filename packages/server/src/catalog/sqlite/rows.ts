@@ -17,7 +17,7 @@ import {
 } from './columns.ts'
 
 const ROLES = ['anon', 'authenticated', 'service_role'] as const
-const FACES = ['files', 'storage'] as const
+const FACES = ['files', 'storage', 'media'] as const
 const PRECONDITIONS = ['absent', 'none'] as const
 const STATES = ['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired', 'failed'] as const
 
@@ -197,11 +197,16 @@ function stateFromRow(kind: UploadState['kind'], outcome: string | undefined): U
   }
 }
 
-/** @throws CatalogError `damaged` */
+/** @throws CatalogError `damaged`, as `parse` does */
 export function fromJson<T>(schema: z.ZodType<T>, json: string | undefined): T {
   try {
     return schema.parse(JSON.parse(json ?? 'null'))
   } catch (error) {
     return senseless('JSON', error)
   }
+}
+
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value)
+  return result.success ? result.data : senseless('columns', result.error)
 }

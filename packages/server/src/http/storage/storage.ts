@@ -4,8 +4,9 @@
  */
 import { TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
+import { queryOf } from '../query.ts'
 import { serveTus } from '../tus/tus.ts'
-import { download, queryOf } from './download.ts'
+import { download } from './download.ts'
 import { earlyProblem, internalProblem, StorageError, storageProblem } from './errors.ts'
 import { credentialsOf, type StorageFace } from './face.ts'
 import { placeFrom } from './names.ts'
