@@ -28,7 +28,7 @@ export const memory: readonly Workload[] = [
   ...[200, 1].map(
     (count): Workload => ({
       ...common,
-      name: `memory-${count}-fast`,
+      name: `memory-fast-${count}`,
       title: `Memory over idle, ${count === 1 ? 'one large upload' : `${count} uploads`} at full speed`,
       run: (target, scale) => peakOf(target, () => fastUploads(target, scale, count)),
     }),

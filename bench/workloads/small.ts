@@ -39,7 +39,7 @@ export const smallUploads: readonly Workload[] = [
   },
   {
     ...common,
-    name: 'small-64-deleting',
+    name: 'small-deleting',
     title: '10 KiB, create + PATCH, 64 connections, while other files are deleted',
     run: (target, scale) => whileDeleting(target, scale, () => run(target, scale, 64, createThenPatch)),
   },
