@@ -14,6 +14,7 @@ it('pawl with pawl/tus, as loaded for an upload, are at most 12 kB minified and 
 it.each([
   'index',
   'adapters/tus/tus',
+  'adapters/resumable-http/resumable-http',
   'adapters/supabase/supabase',
   'adapters/s3/s3',
   'adapters/memory/memory',

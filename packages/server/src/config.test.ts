@@ -56,6 +56,7 @@ const SETTINGS: readonly [
     '/api/storage',
     ['storage', '/', '/a/../b', '/files', '/admin/x', '/a b', ''],
   ],
+  ['interim', 'PAWL_INTERIM', 'interim', 'off', 'off', ['maybe', '1', '']],
   [
     'upload-ttl',
     'PAWL_UPLOAD_TTL',
@@ -173,6 +174,7 @@ describe('Settings', () => {
       webhookUrl: undefined,
       webhookSecret: undefined,
       hooks: { timeout: 10_000 },
+      interim: 'auto',
       storagePrefix: '/storage/v1',
       policies: undefined,
       importAllow: [],

@@ -65,6 +65,11 @@ export const SETTING_HELP: Readonly<
     default: 'complete',
     meaning: 'what a power cut cannot take: finished objects, or every byte that was acknowledged',
   },
+  interim: {
+    value: 'auto | on | off',
+    default: 'auto',
+    meaning: '104 answers to resumable requests; auto sends none through a proxy',
+  },
   storagePrefix: { value: 'path', default: '/storage/v1', meaning: 'where Supabase Storage is spoken' },
   corsOrigins: { value: 'list', default: '*', meaning: 'origins whose pages may use the upload endpoints' },
   webhookUrl: { value: 'url', default: undefined, meaning: 'where events are sent' },

@@ -7,6 +7,7 @@ import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
   | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
+  | { readonly name: 'resumable-http'; readonly endpoint: string }
   | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
@@ -29,6 +30,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/fs/fs.ts')).fs(description)
     case 'tus':
       return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+    case 'resumable-http':
+      return (await import('../../src/adapters/resumable-http/resumable-http.ts')).resumableHttp(description)
     case 'supabase':
       return (await import('../../src/adapters/supabase/supabase.ts')).supabase(description)
     case 's3':

@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<OperationName, 'read' | 'write'>> = {
   describeUpload: 'write',
   findUpload: 'read',
   setLength: 'write',
+  setEnding: 'write',
   reserve: 'write',
   advance: 'write',
   resetDurable: 'write',

@@ -96,6 +96,12 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
         () => catalog.describeUpload(id, details),
         () => undefined,
       ),
+    setEnding: (id, ending) =>
+      change(
+        id,
+        () => catalog.setEnding(id, ending),
+        () => undefined,
+      ),
     setLength: (id, length) =>
       change(
         id,

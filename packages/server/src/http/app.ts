@@ -13,6 +13,8 @@ import { type FilesFace, serveFiles } from './files.ts'
 import type { MediaFace } from './media/face.ts'
 import { serveMedia } from './media/media.ts'
 import { malformation } from './message-rules.ts'
+import type { ResumableDoor } from './resumable-http/face.ts'
+import { serveUploads } from './resumable-http/uploads.ts'
 import type { StorageFace } from './storage/face.ts'
 import { isUnder, serveStorage, speakStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
@@ -20,6 +22,7 @@ import { Unparsable } from './unparsable.ts'
 export interface AppOptions {
   readonly files: FilesFace
   readonly storage: StorageFace
+  readonly resumable: ResumableDoor
   readonly media: MediaFace
   readonly json: FastifyInstance
   readonly dev: boolean
@@ -100,12 +103,13 @@ export function createApp(options: AppOptions): App {
 const UNPACED = ['/health', '/ready', '/metrics']
 
 async function serve(
-  { files, storage, media, json, dev, pace }: AppOptions,
+  { files, storage, media, resumable, json, dev, pace }: AppOptions,
   exchange: Exchange,
 ): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  if (exchange.path.startsWith('/uploads/')) return serveUploads(resumable, exchange)
   if (isUnder(storage.prefix, exchange.path)) {
     if (await serveStorage(storage, exchange)) return
   } else if (isUnder(MEDIA_PREFIX, exchange.path)) {

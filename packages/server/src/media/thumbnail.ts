@@ -39,7 +39,7 @@ async function store(uploads: Uploads, file: MediaFile, picture: Uint8Array): Pr
     offset: 0,
     declared: picture.byteLength,
     length: undefined,
-    ends: true,
+    ends: 'here',
     checksum: undefined,
     open: () => Readable.from([picture], { objectMode: false }),
     signal: new AbortController().signal,

@@ -42,7 +42,7 @@ function world(blobs: BlobStore = new MemoryStore()) {
       offset: 0,
       declared: body instanceof Readable ? undefined : body.byteLength,
       length: undefined,
-      ends: false,
+      ends: 'at-length',
       checksum: undefined,
       open: () => (body instanceof Readable ? body : Readable.from([body])),
       signal: new AbortController().signal,

@@ -55,6 +55,9 @@ export class SmallBodies {
     const { length } = upload
     const fits =
       length !== undefined &&
+      // What ends by word has an outcome of its own for a body that is cut.
+      upload.ending === undefined &&
+      request.ends !== 'not-here' &&
       this.#untouched.has(upload.id) &&
       request.offset === 0 &&
       request.declared === length &&

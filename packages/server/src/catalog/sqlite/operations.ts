@@ -146,6 +146,14 @@ export function sqliteOperations(
       return row === undefined ? undefined : Number(row.length)
     },
 
+    setEnding(id, ending) {
+      run(
+        "UPDATE uploads SET details = json_set(details, '$.ending', ?) WHERE id = ? AND state = 'open'",
+        ending,
+        id,
+      )
+    },
+
     reserve: usage.reserve,
 
     advance(id, { durable, expiresAt }) {

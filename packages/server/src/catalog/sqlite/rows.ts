@@ -24,7 +24,11 @@ const STATES = ['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired
 const SegmentRow = z.object({ segment: z.string(), length: z.number() })
 const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c'])
 const DigestsJson = z.partialRecord(Algorithm, z.string()) as z.ZodType<Digests>
-const WishesJson = z.object({ wanted: z.array(Algorithm), demanded: DigestsJson })
+const WishesJson = z.object({
+  wanted: z.array(Algorithm),
+  demanded: DigestsJson,
+  awaited: z.boolean().optional(),
+})
 const AnswerJson = z.object({
   version: z.string(),
   object: z.string().optional(),
@@ -35,11 +39,12 @@ const DetailsJson = z.object({
   contentEncoding: z.string().optional(),
   userMetadata: z.record(z.string(), z.unknown()).optional(),
   maxSize: z.number().optional(),
+  ending: z.enum(['word', 'said']).optional(),
   capability: z.string().optional(),
 })
 const FailureJson = z.union([
   z.object({
-    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted']),
+    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted', 'past-end']),
     message: z.string(),
   }),
   z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
@@ -153,6 +158,7 @@ export function uploadColumns(upload: UploadRecord): Columns {
       contentEncoding: upload.headers.contentEncoding,
       userMetadata: upload.userMetadata,
       maxSize: upload.maxSize,
+      ending: upload.ending,
       capability: upload.capability,
     }),
   }

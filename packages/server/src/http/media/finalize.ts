@@ -53,7 +53,7 @@ export async function storePlain(face: MediaFace, exchange: Exchange, token: str
       offset: 0,
       declared: length,
       length: undefined,
-      ends: true,
+      ends: 'here',
       checksum: undefined,
       open: () => exchange.openBody(),
       signal: exchange.gone,

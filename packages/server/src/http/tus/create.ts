@@ -139,7 +139,7 @@ async function takeFirstBytes(
       offset: 0,
       declared: exchange.declaredBytes,
       length: undefined,
-      ends: false,
+      ends: 'at-length',
       checksum,
       open: () => exchange.openBody(),
       signal: exchange.gone,

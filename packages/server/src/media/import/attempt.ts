@@ -139,7 +139,7 @@ async function take(
       offset,
       declared: answer.length,
       length: undefined,
-      ends: true,
+      ends: 'here',
       checksum: undefined,
       open,
       signal,
