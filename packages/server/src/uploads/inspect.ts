@@ -107,9 +107,21 @@ async function open(
   if (offset === upload.length && !(byWord && upload.ending === 'word'))
     return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
-  if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
+  if (holder === undefined && expiresAt <= engine.now()) return expired(engine, upload)
   await beforeTelling(engine, upload, offset)
   return { kind: 'open', upload, offset, expiresAt }
+}
+
+/**
+ * Past its time by what was read. A small body leaves no file to see: one that was published since, by a request that
+ * began in time, is not gone.
+ */
+async function expired(engine: Engine, upload: UploadRecord): Promise<Inspection> {
+  const now = await reach(() => engine.catalog.findUpload(upload.id))
+  if (now === undefined || now.state.kind === 'open') throw new UploadError('gone', 'the upload expired')
+  if (now.state.kind === 'finishing')
+    throw new UploadError('finishing', 'the upload is being finished: try again')
+  return { kind: 'finished', upload: now, offset: now.length ?? 0, finished: finishedOf(now) }
 }
 
 async function finishing(
