@@ -11,8 +11,9 @@ const MEASURED = [
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
-  'packages/client/test/{kill,react,browser}/*.test.ts',
+  'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure}/*.test.ts',
+  'packages/emulators/src/*.test.ts',
 ]
 const NEVER = ['**/node_modules/**']
 /** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */

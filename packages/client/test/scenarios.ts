@@ -5,7 +5,7 @@ import { UploadControl } from '../src/control.ts'
 import { FilesError } from '../src/errors.ts'
 import { Files } from '../src/files.ts'
 import type { UploadOptions } from '../src/options.ts'
-import { randomBytes, same } from './bodies.ts'
+import { randomBytes, same, seeded } from './bodies.ts'
 import { type Fault, wireOf } from './faults.ts'
 
 export interface World {
@@ -80,6 +80,22 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       const { key, upload } = start({ body: new Uint8Array([7]) })
       const result = await upload()
       expect([...((await world.read(key, result.url)) ?? [])]).toEqual([7])
+    })
+
+    it('of exactly one part, and of one byte more, arrives', async () => {
+      for (const size of [part, part + 1]) {
+        const { key, upload } = start({ body: body.slice(0, size) })
+        const result = await upload()
+        expect(same(await world.read(key, result.url), body.subarray(0, size))).toBe(true)
+      }
+    })
+
+    it('under a key beyond ASCII arrives', async () => {
+      const key = 'scenario/ü 日本語 &+%20#?.bin'
+      const { upload } = start({ key })
+      const result = await upload()
+      expect(result.key).toBe(key)
+      expect(await holds(key, result.url)).toBe(true)
     })
 
     it('that is paused lets what is in flight settle, sends nothing more, and goes on', async () => {
@@ -244,8 +260,8 @@ export function scenarios(name: string, open: () => Promise<World>): void {
     it('whose piece fails for good stops its siblings at once and keeps the session', async () => {
       const { wire, control, key, upload } = start()
       wire.fault = (name, index) =>
-        name === 'send' ? (index === 1 ? new FilesError('Unauthorized', 'no') : undefined) : undefined
-      await expect(upload()).rejects.toMatchObject({ code: 'Unauthorized' })
+        name === 'send' && index === 1 ? new FilesError('Conflict', 'no') : undefined
+      await expect(upload()).rejects.toMatchObject({ code: 'Conflict' })
       expect(control.status).toBe('error')
       const sends = sendsOf(wire.calls).length
       expect(sends).toBeLessThanOrEqual(3)
@@ -341,13 +357,5 @@ async function settled(calls: readonly string[]): Promise<void> {
   while (calls.length !== before) {
     before = calls.length
     await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
-
-function seeded(seed: number): () => number {
-  let x = seed
-  return () => {
-    x = (x * 1103515245 + 12345) % 2 ** 31
-    return x / 2 ** 31
   }
 }

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly onInformation?: (information: Information) => void
   /** The answer's body is wanted as a stream, if the status says that it is the content (2xx). */
   readonly stream?: boolean
+  /** 308 is an answer of the protocol, without a `Location`: where redirects are hidden, it must be let through. */
+  readonly answers308?: boolean
 }
 
 /** An interim answer. */

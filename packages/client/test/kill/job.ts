@@ -1,6 +1,10 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
+import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
+import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
+import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 
@@ -11,6 +15,10 @@ export type AdapterDescription =
   | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
+  | ({ readonly name: 'gcs' } & GcsOptions)
+  | ({ readonly name: 'firebase' } & FirebaseOptions)
+  | ({ readonly name: 'dropbox' } & DropboxOptions)
+  | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -39,5 +47,13 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
     case 'azure':
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+    case 'gcs':
+      return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
+    case 'firebase':
+      return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
+    case 'dropbox':
+      return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'google-drive':
+      return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }
 }

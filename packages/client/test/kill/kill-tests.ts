@@ -6,11 +6,20 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { randomBytes } from '../bodies.ts'
+import { randomBytes, seeded } from '../bodies.ts'
 import type { AdapterDescription, KillJob } from './job.ts'
 
-const KILLS = 20
 const MIB = 2 ** 20
+export const FULL = process.env.PAWL_FULL === '1'
+
+/** Moments of the kills: the same ones each time in `npm test`, others with `PAWL_FULL=1`. */
+const random = FULL ? Math.random : seeded(7)
+
+export interface KillOptions {
+  readonly kills: number
+  /** Bytes of the body, one upload for each. */
+  readonly sizes: readonly number[]
+}
 
 export interface KillWorld {
   readonly adapter: AdapterDescription
@@ -22,9 +31,14 @@ export interface KillWorld {
 }
 
 /** `PAWL_FULL=1` adds the same with 1 GiB. */
-export function killTests(name: string, start: () => Promise<KillWorld>): void {
-  const sizes = process.env.PAWL_FULL === '1' ? [64 * MIB, 1024 * MIB] : [64 * MIB]
-  describe(`${name}: an upload whose process is killed ${KILLS} times`, () => {
+const MANY: KillOptions = { kills: 20, sizes: FULL ? [64 * MIB, 1024 * MIB] : [64 * MIB] }
+
+export function killTests(
+  name: string,
+  start: () => Promise<KillWorld>,
+  { kills: wanted, sizes }: KillOptions = MANY,
+): void {
+  describe(`${name}: an upload whose process is killed ${wanted} times`, () => {
     it.for(sizes)(
       'of %d bytes is finished by the next process, without sending acknowledged bytes again',
       { timeout: 600_000 },
@@ -43,10 +57,10 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
             partSize: world.partSize,
           }
           // Slow enough that the kills fall all over the upload, wherever the machine stands.
-          const slow = { ...job, maxBytesPerSecond: Math.floor(size / 8) }
+          const slow = { ...job, maxBytesPerSecond: Math.floor((size * 2.5) / wanted) }
           let kills = 0
-          for (; kills < KILLS; kills++) {
-            const ended = await run(slow, 150 + Math.random() * 500, signal)
+          for (; kills < wanted; kills++) {
+            const ended = await run(slow, 150 + random() * 500, signal)
             if (ended.output !== undefined) break
           }
           const last = await run(job, undefined, signal)
@@ -64,7 +78,7 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
             expect(piece.start).toBeGreaterThanOrEqual(end)
             end = piece.start + piece.length
           }
-          expect(kills).toBe(KILLS)
+          expect(kills).toBe(wanted)
         } finally {
           await world.close()
           await rm(folder, { recursive: true, force: true })
