@@ -1,6 +1,7 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 
@@ -10,6 +11,7 @@ export type AdapterDescription =
   | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
+  | ({ readonly name: 'ftp' } & FtpOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -36,5 +38,7 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
     case 'azure':
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+    case 'ftp':
+      return (await import('../../src/adapters/ftp/ftp.ts')).ftp(description)
   }
 }
