@@ -42,19 +42,32 @@ export interface Payload {
   readonly start: number
   readonly size: number
   /**
-   * The whole piece in memory. Only for pieces that the driver limited in size. They count as sent at once, or,
-   * with `told`, as far as {@link left} is told.
+   * The whole piece in memory, the driver's until its call ends: then another piece may take its place. Only for
+   * pieces that the driver limited in size. They count as sent at once, or, with `told`, as far as {@link left}
+   * is told.
    */
   bytes(options?: { readonly told: boolean }): Promise<Uint8Array<ArrayBuffer>>
   /** So many more bytes have left. Ignored if they count already. */
   left(count: number): void
-  /** The piece's bytes to look at, before they are sent: neither paced nor counted. */
-  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
   /**
    * The piece in blocks of at most 1 MiB, read as they are asked for. With `reuse` a block is only good until
    * the next one is asked for: for consumers that are done with it by then.
    */
   blocks(options?: { readonly reuse: boolean }): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** For checksums that are sent before the body. */
+  sums(): Promise<Sums>
+}
+
+/** What a driver needs that sends a checksum before the piece. */
+export interface Sums {
+  /**
+   * The piece's bytes to look at: neither paced nor counted. A block is only good until the next one is asked for.
+   */
+  read(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** CRC-32 of the whole piece after `bytes()`, where it follows from what was noted of them: it costs nothing. */
+  noted(): number | undefined
+  /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
+  note(crc64nvme: bigint): Promise<void>
 }
 
 /** What the provider says about a finished object. */
@@ -75,7 +88,7 @@ interface DriverCalls<Session extends Json> {
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
   /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
-  readonly digest?: 'crc32'
+  readonly digest?: 'crc32' | 'crc64nvme'
 }
 
 /** A growing range. Several of them only where the provider can join them. */

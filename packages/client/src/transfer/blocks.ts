@@ -1,5 +1,5 @@
 /** A piece of the body block by block. */
-import type { Call } from '../driver.ts'
+import type { Call, Sums } from '../driver.ts'
 import { BLOCK, type Road } from './payload.ts'
 import type { Source } from './source.ts'
 
@@ -54,5 +54,18 @@ export function reading(
     const block = buffer.subarray(0, end - start)
     await readInto(block, start)
     return block
+  }
+}
+
+/** For checksums that are sent before the piece. */
+export function sumsOf({ source, grid, progress }: Road, start: number, size: number): Sums {
+  const end = start + size
+  return {
+    read: async function* () {
+      const readBlock = reading(source, true)
+      for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
+    },
+    noted: () => grid?.between(start, end),
+    note: async (crc) => (await import('./stretches.ts')).stretchesOf(progress).note(start, size, crc),
   }
 }

@@ -1,6 +1,5 @@
 import type { Digest } from '../digest.ts'
 import type { ProviderResult } from '../driver.ts'
-import { FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Course } from './course.ts'
 import { patienceOf, type Transfer, unhurried } from './transfer.ts'
@@ -17,16 +16,16 @@ export async function finish(
   found: ProviderResult | undefined,
 ): Promise<ProviderResult> {
   const { desk } = transfer
-  if (found) return proved(transfer, found, await wholeDigest(transfer), stop)
+  if (found) return proved(transfer, found, await wholeDigest(transfer, stop), stop)
   const patience = patienceOf(transfer, stop)
   for (;;) {
     stop.throwIfAborted()
     desk.enter('sending')
     const sent = await course.send(session, stop)
-    if (sent) return proved(transfer, sent, await wholeDigest(transfer), stop)
+    if (sent) return proved(transfer, sent, await wholeDigest(transfer, stop), stop)
     await desk.ready(stop)
     desk.enter('finishing')
-    const digest = await wholeDigest(transfer)
+    const digest = await wholeDigest(transfer, stop)
     try {
       const result = await unhurried(transfer, stop, (call) => course.complete(session, digest, call))
       return await proved(transfer, result, digest, stop)
@@ -41,28 +40,17 @@ export async function finish(
 }
 
 /** The digest that the provider will report, if it is one that was computed while sending. */
-async function wholeDigest({ driver, grid, source }: Transfer): Promise<Digest | undefined> {
-  if (driver.digest === undefined || grid === undefined) return undefined
-  return (await import('./whole.ts')).crc32Of(source, grid)
+export async function wholeDigest(transfer: Transfer, stop: AbortSignal): Promise<Digest | undefined> {
+  return transfer.driver.digest && (await import('./proof.ts')).digestOf(transfer, stop)
 }
 
-/** Compares what the provider holds with the body, where both are known. */
-async function proved(
-  { verify, source }: Transfer,
+/** The result, once what the provider holds was compared with the body, where both are known. */
+export async function proved(
+  transfer: Transfer,
   result: ProviderResult,
   known: Digest | undefined,
   stop: AbortSignal,
 ): Promise<ProviderResult> {
-  const theirs = result.digest
-  if (theirs === undefined) return result
-  // A hash of another kind costs another reading of the body: only for those who want everything verified.
-  const ours =
-    known?.algorithm !== theirs.algorithm && verify === 'full'
-      ? await (await import('./whole.ts')).hashOf(source, theirs.algorithm, stop)
-      : known
-  if (ours?.algorithm !== theirs.algorithm || theirs.value === ours.value) return result
-  throw new FilesError(
-    'Corrupted',
-    `the provider holds ${theirs.algorithm} ${theirs.value}, the body has ${ours.value}; delete the object and upload it anew`,
-  )
+  if (result.digest) await (await import('./proof.ts')).prove(transfer, result.digest, known, stop)
+  return result
 }

@@ -82,10 +82,7 @@ export class Grid {
 
   #settle(index: number, crc: number): void {
     if (this.#known[index] === 1 && this.#crcs[index] !== crc) {
-      throw new FilesError(
-        'BodyChanged',
-        `the body is no longer what it was (bytes ${this.start(index)}–${this.end(index) - 1} differ); upload it anew`,
-      )
+      throw bodyChanged(this.start(index), this.end(index))
     }
     this.#crcs[index] = crc
     this.#known[index] = 1
@@ -115,14 +112,28 @@ export class Grid {
 
   /** CRC-32 of the whole body, once every cell is known. */
   whole(): number | undefined {
+    return this.between(0, this.size)
+  }
+
+  /** CRC-32 of a stretch, if it is made of whole cells and each of them is known. @param end Exclusive. */
+  between(start: number, end: number): number | undefined {
+    if (start % this.cellSize !== 0 || (end % this.cellSize !== 0 && end !== this.size)) return undefined
     let crc = 0
-    for (let index = 0; index < this.count; index++) {
+    for (let index = start / this.cellSize; this.start(index) < end; index++) {
       const next = this.cell(index)
       if (next === undefined) return undefined
       crc = combineCrc32(crc, next, this.end(index) - this.start(index))
     }
     return crc
   }
+}
+
+/** @param end Exclusive. */
+export function bodyChanged(start: number, end: number): FilesError {
+  return new FilesError(
+    'BodyChanged',
+    `the body is no longer what it was (bytes ${start}–${end - 1} differ); upload it anew`,
+  )
 }
 
 function notItsCells(): FilesError {

@@ -27,7 +27,7 @@ export async function lanesCourse(
         offsets = begun.offsets
         return begun.session
       } finally {
-        land()
+        land(false)
       }
     },
     locate: async (session, stop, patience) => {

@@ -73,7 +73,7 @@ async function sendChunk(
       chunk.sent(Date.now() - began)
       return at
     } finally {
-      land()
+      land(false)
     }
   })
 }

@@ -64,10 +64,13 @@ async function sendPart(
   const { idleTimeout, desk } = transfer
   return attempt({ idleTimeout, stop, cut: desk.cut }, async (call) => {
     const { payload, land } = payloadFor(transfer, part.start, part.size, call)
+    let done = false
     try {
-      return await driver.send(session, part.number, payload, call)
+      const receipt = await driver.send(session, part.number, payload, call)
+      done = true
+      return receipt
     } finally {
-      land()
+      land(done)
     }
   })
 }

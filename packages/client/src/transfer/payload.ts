@@ -22,21 +22,30 @@ export interface Road {
   readonly memory: Budget | undefined
 }
 
-/** A payload for one attempt. `land` takes its bytes out of the count of those on their way. */
+/**
+ * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
+ * provider took all of them.
+ */
 export function payloadFor(
   road: Road,
   start: number,
   size: number,
   call: Call,
-): { payload: Payload; land: () => void } {
+): { payload: Payload; land: (done: boolean) => void } {
   let flying = 0
   let held = 0
   let counted = false
+  const backs: (() => void)[] = []
   const fly = (bytes: number) => {
     flying += bytes
     road.progress.flying(bytes)
     call.touch()
   }
+  const whole = async () =>
+    // Loaded late: a page has no such source.
+    road.source.readInto
+      ? (await import('./lend.ts')).readLent(road, start, size, backs)
+      : road.source.read(start, start + size)
   const payload: Payload = {
     start,
     size,
@@ -47,26 +56,25 @@ export function payloadFor(
       if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
       await road.memory?.take(size, call)
       held += size
-      const bytes = await road.source.read(start, start + size)
+      const bytes = await whole()
       road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
       counted = !told
       if (counted) fly(size)
       return bytes
     },
-    read: async function* () {
-      const end = start + size
-      for (let at = start; at < end; at += BLOCK) yield await road.source.read(at, Math.min(at + BLOCK, end))
-    },
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
     },
+    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
   return {
     payload,
-    land: () => {
+    land: (done) => {
+      // Of an attempt that was cut, a connection may still be looking at the memory.
+      if (done) for (const back of backs) back()
       road.progress.flying(-flying)
       flying = 0
       road.memory?.give(held)

@@ -1,4 +1,5 @@
 import type { PartsDriver, ProviderResult } from '../driver.ts'
+import { proved, wholeDigest } from './finish.ts'
 import { payloadFor } from './payload.ts'
 import { patienceOf, type Transfer, unhurried } from './transfer.ts'
 
@@ -20,11 +21,11 @@ export async function putWhole(
         try {
           return await single.put(intent, payload, call)
         } finally {
-          land()
+          land(false)
         }
       })
       progress.acknowledged(intent.size)
-      return result
+      return await proved(transfer, result, await wholeDigest(transfer, stop), stop)
     } catch (error) {
       stop.throwIfAborted()
       await patience.after(error, stop)

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { crc32 } from '../../src/transfer/crc32.ts'
+import { crc64nvme } from '../../src/transfer/crc64nvme.ts'
 import { randomBytes, same } from '../bodies.ts'
 import { startS3Emulator } from './s3-emulator.ts'
 
@@ -15,9 +16,14 @@ interface Sdk {
   [command: `${string}Command`]: new (input: object) => object
 }
 
-it.runIf(installed || process.env.CI === 'true')(
-  "the emulator satisfies the vendor's SDK, and refuses what S3 refuses",
-  async () => {
+const algorithms: [name: string, sum: (bytes: Buffer) => Buffer][] = [
+  ['CRC32', (bytes) => numbered(4, (view) => view.setUint32(0, crc32(bytes)))],
+  ['CRC64NVME', (bytes) => numbered(8, (view) => view.setBigUint64(0, crc64nvme(bytes)))],
+]
+
+it.runIf(installed || process.env.CI === 'true').each(algorithms)(
+  "the emulator satisfies the vendor's SDK with %s, and refuses what S3 refuses",
+  async (ChecksumAlgorithm, sum) => {
     const sdk: Sdk = createRequire(vendor)('@aws-sdk/client-s3')
     const server = await startS3Emulator()
     const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
@@ -33,10 +39,10 @@ it.runIf(installed || process.env.CI === 'true')(
       return client.send(new Command({ Bucket: 'b', Key: 'k', ...input }))
     }
     const body = Buffer.from(randomBytes(6 * 2 ** 20))
-    const checksum = Buffer.alloc(4)
-    checksum.writeUInt32BE(crc32(body))
+    const checksum = sum(body)
+    const field = `Checksum${ChecksumAlgorithm}`
     const { UploadId } = await call('CreateMultipartUploadCommand', {
-      ChecksumAlgorithm: 'CRC32',
+      ChecksumAlgorithm,
       ChecksumType: 'FULL_OBJECT',
     })
     const Parts: object[] = []
@@ -46,7 +52,7 @@ it.runIf(installed || process.env.CI === 'true')(
         UploadId,
         PartNumber,
         Body: part,
-        ChecksumAlgorithm: 'CRC32',
+        ChecksumAlgorithm,
       })
       Parts.push({ PartNumber, ETag })
     }
@@ -58,15 +64,25 @@ it.runIf(installed || process.env.CI === 'true')(
         ChecksumType: 'FULL_OBJECT',
         ...input,
       })
-    await expect(complete({ ChecksumCRC32: 'AAAAAA==' })).rejects.toThrow('BadDigest')
+    const wrong = { [field]: Buffer.alloc(checksum.length).toString('base64') }
+    await expect(complete(wrong)).rejects.toThrow('BadDigest')
     await expect(complete({ MpuObjectSize: 5 })).rejects.toThrow('InvalidRequest')
-    const done = await complete({ ChecksumCRC32: checksum.toString('base64'), MpuObjectSize: body.length })
-    expect(done).toMatchObject({ ChecksumCRC32: checksum.toString('base64') })
+    const done = await complete({ [field]: checksum.toString('base64'), MpuObjectSize: body.length })
+    expect(done).toMatchObject({ [field]: checksum.toString('base64') })
+    expect(await call('HeadObjectCommand', { ChecksumMode: 'ENABLED' })).toMatchObject({
+      [field]: checksum.toString('base64'),
+    })
     expect(same(server.objects.get('k')?.bytes, body)).toBe(true)
     await expect(call('ListPartsCommand', { UploadId })).rejects.toMatchObject({ name: 'NoSuchUpload' })
     await expect(
-      call('UploadPartCommand', { UploadId, PartNumber: 1, Body: 'x', ChecksumCRC32: 'AAAAAA==' }),
+      call('UploadPartCommand', { UploadId, PartNumber: 1, Body: 'x', ...wrong }),
     ).rejects.toMatchObject({ name: 'NoSuchUpload' })
     await server.close()
   },
 )
+
+function numbered(size: number, write: (view: DataView) => void): Buffer {
+  const bytes = Buffer.alloc(size)
+  write(new DataView(bytes.buffer, bytes.byteOffset, size))
+  return bytes
+}

@@ -1,5 +1,5 @@
 /**
- * As much of S3 as multipart uploads with full-object CRC-32 need, in memory: no server that runs here checks
+ * As much of S3 as multipart uploads with full-object checksums need, in memory: no server that runs here checks
  * them. It is proved by the vendor's SDK in s3-emulator.test.ts. Signatures are not checked: Ceph and Swift do.
  */
 import { randomUUID } from 'node:crypto'
@@ -7,19 +7,26 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { elements, escapeXml, text } from '../../src/adapters/s3/xml.ts'
+import { crc64nvme } from '../../src/transfer/crc64nvme.ts'
+
+/** In the order in which they are looked for in a request. */
+const ALGORITHMS = ['crc32', 'crc64nvme'] as const
+type Algorithm = (typeof ALGORITHMS)[number]
 
 interface StoredObject {
   readonly bytes: Buffer
   readonly headers: Record<string, string>
   readonly etag: string
+  readonly algorithm: Algorithm | undefined
+  /** Of the algorithm, in base64. */
   readonly checksum: string | undefined
 }
 
 interface Multipart {
   readonly key: string
   readonly headers: Record<string, string>
-  /** Whether it was created with `x-amz-checksum-algorithm: CRC32` for the full object. */
-  readonly checked: boolean
+  /** What it was created with in `x-amz-checksum-algorithm`, for the full object. */
+  readonly algorithm: Algorithm | undefined
   readonly parts: Map<number, { readonly bytes: Buffer; readonly etag: string }>
 }
 
@@ -34,6 +41,8 @@ export interface S3Emulator {
   }[]
   /** Parts a page of ListParts. */
   page: number
+  /** Whole objects are taken without a look at the checksum that was demanded. */
+  unwatchful: boolean
   /** Answers in the server's place. `after` answers once the request was carried out. */
   intercept: (method: string, url: URL) => { status: number; code: string; after?: boolean } | undefined
   close(): Promise<void>
@@ -93,9 +102,12 @@ export async function startS3Emulator(): Promise<S3Emulator> {
     const uploadId = query.get('uploadId')
     if (method === 'POST' && query.has('uploads')) {
       const id = randomUUID()
-      const checked =
-        headers['x-amz-checksum-algorithm'] === 'CRC32' && headers['x-amz-checksum-type'] === 'FULL_OBJECT'
-      uploads.set(id, { key, headers: kept(headers), checked, parts: new Map() })
+      const asked = String(headers['x-amz-checksum-algorithm']).toLowerCase()
+      const algorithm = ALGORITHMS.find((name) => name === asked)
+      // CRC64NVME knows no other type.
+      const whole = headers['x-amz-checksum-type'] === 'FULL_OBJECT' || algorithm === 'crc64nvme'
+      const parts: Multipart['parts'] = new Map()
+      uploads.set(id, { key, headers: kept(headers), algorithm: whole ? algorithm : undefined, parts })
       return {
         body: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
       }
@@ -115,12 +127,10 @@ export async function startS3Emulator(): Promise<S3Emulator> {
       }
     }
     if (method === 'PUT' && key !== '') {
-      verify(headers, body)
-      return {
-        headers: {
-          etag: store(key, { bytes: body, headers: kept(headers), checksum: crcOf(body) }, headers),
-        },
-      }
+      const algorithm = verify(headers, body) ?? 'crc64nvme'
+      const checksum = sumOf(algorithm, body)
+      const etag = store(key, { bytes: body, headers: kept(headers), algorithm, checksum }, headers)
+      return { headers: { etag, [`x-amz-checksum-${algorithm}`]: checksum } }
     }
     if (method === 'PUT') return {}
     const object = objects.get(key)
@@ -131,7 +141,7 @@ export async function startS3Emulator(): Promise<S3Emulator> {
         etag: object.etag,
         'content-length': String(object.bytes.length),
         ...(object.checksum && headers['x-amz-checksum-mode'] === 'ENABLED'
-          ? { 'x-amz-checksum-crc32': object.checksum }
+          ? { [`x-amz-checksum-${object.algorithm}`]: object.checksum }
           : {}),
       },
       body: object.bytes,
@@ -144,10 +154,10 @@ export async function startS3Emulator(): Promise<S3Emulator> {
     headers: IncomingMessage['headers'],
     bytes: Buffer,
   ): Done {
-    if (upload.checked && headers['x-amz-checksum-crc32'] === undefined)
+    const algorithm = verify(headers, bytes)
+    if (upload.algorithm !== undefined && algorithm !== upload.algorithm)
       throw new Refusal(400, 'InvalidRequest')
-    verify(headers, bytes)
-    const etag = `"${crcOf(bytes)}-${bytes.length}"`
+    const etag = `"${sumOf('crc32', bytes)}-${bytes.length}"`
     upload.parts.set(number, { bytes, etag })
     return { headers: { etag } }
   }
@@ -160,7 +170,7 @@ export async function startS3Emulator(): Promise<S3Emulator> {
         `<Part><PartNumber>${number}</PartNumber><ETag>${escapeXml(etag)}</ETag><Size>${bytes.length}</Size></Part>`,
     )
     const more = after.length > page.length
-    const next = more ? `<NextPartNumberMarker>${page.at(-1)?.[0]}</NextPartNumberMarker>` : ''
+    const next = more ? `<NextPartNumberMarker>${page.at(-1)?.[0] ?? marker}</NextPartNumberMarker>` : ''
     return {
       body: `<ListPartsResult><IsTruncated>${more}</IsTruncated>${next}${items.join('')}</ListPartsResult>`,
     }
@@ -179,15 +189,15 @@ export async function startS3Emulator(): Promise<S3Emulator> {
     const bytes = Buffer.concat(parts)
     const size = headers['x-amz-mp-object-size']
     if (size !== undefined && Number(size) !== bytes.length) throw new Refusal(400, 'InvalidRequest')
-    if (headers['x-amz-checksum-crc32'] !== undefined && headers['x-amz-checksum-type'] !== 'FULL_OBJECT')
+    const demanded = emulator.unwatchful ? undefined : verify(headers, bytes)
+    if (demanded !== undefined && headers['x-amz-checksum-type'] !== 'FULL_OBJECT')
       throw new Refusal(400, 'BadDigest')
-    verify(headers, bytes)
-    const checksum = upload.checked ? crcOf(bytes) : undefined
-    const etag = store(upload.key, { bytes, headers: upload.headers, checksum }, headers)
+    const { algorithm } = upload
+    const checksum = algorithm && sumOf(algorithm, bytes)
+    const etag = store(upload.key, { bytes, headers: upload.headers, algorithm, checksum }, headers)
+    const name = `Checksum${algorithm?.toUpperCase()}`
     const crc =
-      checksum === undefined
-        ? ''
-        : `<ChecksumCRC32>${checksum}</ChecksumCRC32><ChecksumType>FULL_OBJECT</ChecksumType>`
+      checksum === undefined ? '' : `<${name}>${checksum}</${name}><ChecksumType>FULL_OBJECT</ChecksumType>`
     return {
       body: `<CompleteMultipartUploadResult><ETag>${escapeXml(etag)}</ETag>${crc}</CompleteMultipartUploadResult>`,
     }
@@ -212,6 +222,7 @@ export async function startS3Emulator(): Promise<S3Emulator> {
     uploads,
     requests: [],
     page: 1000,
+    unwatchful: false,
     intercept: () => undefined,
     close: async () => {
       server.closeAllConnections()
@@ -221,15 +232,19 @@ export async function startS3Emulator(): Promise<S3Emulator> {
   return emulator
 }
 
-function verify(headers: IncomingMessage['headers'], bytes: Buffer): void {
-  const expected = headers['x-amz-checksum-crc32']
-  if (expected !== undefined && expected !== crcOf(bytes)) throw new Refusal(400, 'BadDigest')
+/** Checks the body against the checksum in the headers, and tells which it was. */
+function verify(headers: IncomingMessage['headers'], bytes: Buffer): Algorithm | undefined {
+  const algorithm = ALGORITHMS.find((name) => headers[`x-amz-checksum-${name}`] !== undefined)
+  if (algorithm !== undefined && headers[`x-amz-checksum-${algorithm}`] !== sumOf(algorithm, bytes))
+    throw new Refusal(400, 'BadDigest')
+  return algorithm
 }
 
-function crcOf(bytes: Buffer): string {
-  const crc = Buffer.alloc(4)
-  crc.writeUInt32BE(crc32(bytes))
-  return crc.toString('base64')
+function sumOf(algorithm: Algorithm, bytes: Buffer): string {
+  const sum = Buffer.alloc(algorithm === 'crc32' ? 4 : 8)
+  if (algorithm === 'crc32') sum.writeUInt32BE(crc32(bytes))
+  else sum.writeBigUInt64BE(crc64nvme(bytes))
+  return sum.toString('base64')
 }
 
 function kept(headers: IncomingMessage['headers']): Record<string, string> {

@@ -1,5 +1,8 @@
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
+import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { type Azurite, hasAzurite, startAzurite } from '../../../test/servers/azurite.ts'
@@ -76,4 +79,68 @@ describe.runIf(hasAzurite())('azure on Azurite', () => {
     await files.upload('a', one, { control: UploadControl.from(JSON.stringify(control)), multipart })
     expect(same(await world.read('a', undefined), one)).toBe(true)
   })
+
+  it('knows its own blob when the answer to a conditional upload was lost', async () => {
+    const world = await worldOf(server, 'conditional')
+    const wire = wireOf(world.adapter())
+    wire.fault = (name, index) => (name === 'complete' && index === 0 ? 'answer lost' : undefined)
+    const create = { condition: { type: 'create' } } as const
+    const files = new Files({ adapter: wire.adapter, retries: { max: 2, backoff: () => 1 } })
+    await files.upload('a', 'mine', create)
+    await files.upload('empty', '', create)
+    for (const key of ['a', 'empty']) {
+      await expect(files.upload(key, 'theirs', create)).rejects.toMatchObject({ code: 'Conflict' })
+      await expect(files.upload(key, '', create)).rejects.toMatchObject({ code: 'Conflict' })
+    }
+    expect(await (await files.download('a')).text()).toBe('mine')
+  })
+
+  it.each([1, 17])(
+    'has the service check the MD5 of each block of %d MiB, and sends a damaged one again',
+    async (mebibytes) => {
+      const world = await worldOf(server, 'md5')
+      const way = await startDamage(
+        new URL(/BlobEndpoint=([^;]+)/.exec(server.connectionString)?.[1] ?? '').origin,
+      )
+      const connectionString = server.connectionString.replace(/127\.0\.0\.1:\d+/, new URL(way.origin).host)
+      const adapter = azure({ container: 'md5', connectionString })
+      const body = randomBytes(2 * mebibytes * MIB + 6 * MIB)
+      const retried: string[] = []
+      const files = new Files({
+        adapter,
+        retries: { max: 2, backoff: () => 1 },
+        hooks: { onRetry: ({ error }) => retried.push(error.message) },
+      })
+      await files.upload('a', body, { multipart: { partSize: mebibytes * MIB, concurrency: 1 } })
+      await way.close()
+      expect(retried).toEqual([expect.stringMatching(/MD5/i)])
+      expect(same(await world.read('a', undefined), body)).toBe(true)
+    },
+  )
 })
+
+/** A way to a server on which the first block loses a bit. */
+async function startDamage(target: string): Promise<{ origin: string; close(): Promise<void> }> {
+  let left = 1
+  const way = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk)
+    const body = Buffer.concat(chunks)
+    if (incoming.url?.includes('comp=block&') && left-- > 0) body[100] = (body[100] ?? 0) ^ 1
+    const { method, headers } = incoming
+    const outgoing = request(target + incoming.url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    })
+    outgoing.on('error', () => response.destroy())
+    outgoing.end(body)
+  })
+  await new Promise<void>((resolve) => way.listen(0, '127.0.0.1', resolve))
+  return {
+    origin: `http://127.0.0.1:${(way.address() as AddressInfo).port}`,
+    close: async () => {
+      way.closeAllConnections()
+      await new Promise((resolve) => way.close(resolve))
+    },
+  }
+}

@@ -64,10 +64,10 @@ export function azure(options: AzureOptions): Adapter<() => Promise<ContainerCli
       signedUrls: true,
       resumable: true,
     },
-    driver: ({ key }) =>
+    driver: (intent) =>
       azureDriver(
-        key,
-        () => blob(key),
+        intent,
+        () => blob(intent.key),
         async () => {
           opened = undefined
           return typeof options.url === 'function'

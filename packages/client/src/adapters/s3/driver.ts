@@ -4,23 +4,13 @@
  * An object remembers the upload that made it in its metadata. Only that proves, when the answer to Complete
  * was lost, that the object under the key is ours and not somebody else's.
  */
-import { encodeBase64 } from '@pawl/protocol'
-import type { Digest } from '../../digest.ts'
-import type {
-  Call,
-  PartReceipt,
-  PartsDriver,
-  PartsState,
-  Payload,
-  ProviderResult,
-  UploadIntent,
-} from '../../driver.ts'
+import type { Call, PartReceipt, PartRule, PartsDriver, PartsState, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
-import { crc32 } from '../../transfer/crc32.ts'
-import { inSlices, WHOLE } from '../../transfer/payload.ts'
+import { checked, checkedUpload, demanded, digestIn, type S3Checksum } from './checksum.ts'
 import { metadataHeaders, OWN_METADATA } from './metadata.ts'
+import { ownObject, resultOf } from './own-object.ts'
 import { type S3Wire, s3Error } from './wire.ts'
 import { elements, escapeXml, text } from './xml.ts'
 
@@ -33,25 +23,48 @@ export interface S3Session {
   readonly uploadId: string
   /** What the object will remember. */
   readonly mark: string
+  /** What its parts are checked with: the store takes no other. */
+  readonly checksum: S3Checksum | 'off'
 }
 
-export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDriver<S3Session> {
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const PART_RULE: PartRule = {
+  min: 5 * MIB,
+  max: 5 * 1024 * MIB,
+  maxCount: 10_000,
+  maxSize: Math.floor(48.8 * 1024 ** 4),
+  multiple: 1,
+  preferred: 8 * MIB,
+}
+
+/** Creates a multipart upload whose object will have these headers and a mark of its own. */
+export async function createUpload(
+  wire: S3Wire,
+  key: string,
+  shown: Readonly<Record<string, string>>,
+  checksum: S3Checksum | undefined,
+  call: Call,
+): Promise<S3Session> {
+  const what = `beginning to write ${JSON.stringify(key)}`
+  const mark = crypto.randomUUID()
+  const headers = { ...shown, [`x-amz-meta-${OWN_METADATA}`]: mark, ...checkedUpload(checksum) }
+  const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
+  const uploadId = text(await response.text(), 'UploadId')
+  if (uploadId) return { bucket: wire.bucket, key, uploadId, mark, checksum: checksum ?? 'off' }
+  throw new FilesError('Provider', `${what}: the answer names no UploadId`, undefined, { retryable: false })
+}
+
+export function s3Driver(
+  wire: S3Wire,
+  key: string,
+  checksum: S3Checksum | undefined,
+): PartsDriver<S3Session> {
   const what = `uploading ${JSON.stringify(key)}`
 
-  /** The object, if this very upload made it. */
-  async function made(
-    { mark }: S3Session,
-    intent: UploadIntent,
-    call: Call,
-  ): Promise<ProviderResult | undefined> {
-    const headers = checksum ? { 'x-amz-checksum-mode': 'ENABLED' } : {}
-    const response = await wire.send({ method: 'HEAD', key, headers }, call)
-    if (response.status === 404) return undefined
-    if (response.status >= 300) throw await s3Error(what, response)
-    const ours = response.header(`x-amz-meta-${OWN_METADATA}`) === mark
-    if (!ours || Number(response.header('content-length')) !== intent.size) return undefined
-    return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
-  }
+  /** Of an upload in one request. */
+  let mark: string | undefined
+
+  const { made, allowed } = ownObject(wire, key, checksum)
 
   async function list({ uploadId }: S3Session, call: Call): Promise<PartReceipt[] | undefined> {
     const parts: PartReceipt[] = []
@@ -75,68 +88,54 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
           etag: text(part, 'ETag') ?? '',
         })
       }
-      marker = text(xml, 'IsTruncated') === 'true' ? text(xml, 'NextPartNumberMarker') : undefined
+      const next = text(xml, 'IsTruncated') === 'true' ? text(xml, 'NextPartNumberMarker') : undefined
+      if (next !== undefined && Number(next) <= Number(marker ?? 0))
+        throw new FilesError('Provider', `${what}: the list of parts does not go on behind part ${marker}`)
+      marker = next
     } while (marker !== undefined)
     return parts
   }
 
   return {
     shape: 'parts',
-    ...(checksum ? { digest: 'crc32' as const } : {}),
-    part: {
-      min: 5 * MIB,
-      max: 5 * 1024 * MIB,
-      maxCount: 10_000,
-      maxSize: Math.floor(48.8 * 1024 ** 4),
-      multiple: 1,
-      preferred: 8 * MIB,
-    },
+    ...(checksum && { digest: checksum }),
+    part: PART_RULE,
     single: {
       max: 5 * MIB,
       put: async (intent, payload, call) => {
-        const { body, headers } = await checked(payload, checksum, call)
-        const response = await wire.expect(
-          what,
-          {
-            method: 'PUT',
-            key,
-            headers: { ...objectHeaders(intent), ...conditionHeaders(intent), ...headers },
-            body,
-          },
-          call,
-        )
-        return resultOf(response.header('etag'), response.header('x-amz-checksum-crc32'))
+        const { body, headers: sums } = await checked(payload, checksum, call)
+        // Only a condition can refuse the repetition of a request whose answer was lost.
+        mark ??= intent.condition && crypto.randomUUID()
+        const marked = mark === undefined ? {} : { [`x-amz-meta-${OWN_METADATA}`]: mark }
+        const headers = { ...objectHeaders(intent), ...conditionHeaders(intent), ...marked, ...sums }
+        const response = await wire.send({ method: 'PUT', key, headers, body }, call)
+        if (response.status < 300) return resultOf(response.header('etag'), digestIn(checksum, response))
+        const error = await s3Error(what, response)
+        const result =
+          error.code === 'Conflict' && mark !== undefined ? await made(mark, intent, call) : undefined
+        if (result) return result
+        throw error
       },
     },
-    begin: async (intent, _partSize, call) => {
-      const mark = crypto.randomUUID()
-      const headers = {
-        ...objectHeaders(intent),
-        [`x-amz-meta-${OWN_METADATA}`]: mark,
-        ...(checksum && { 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT' }),
-      }
-      const response = await wire.expect(what, { method: 'POST', key, query: { uploads: '' }, headers }, call)
-      const uploadId = text(await response.text(), 'UploadId')
-      if (uploadId) return { bucket: wire.bucket, key, uploadId, mark }
-      throw new FilesError('Provider', `${what}: the answer names no UploadId`, undefined, {
-        retryable: false,
-      })
-    },
+    begin: (intent, _partSize, call) => createUpload(wire, key, objectHeaders(intent), checksum, call),
     adopt: (session) => {
       const adopted = {
         bucket: sessionText(session, 'bucket'),
         key: sessionText(session, 'key'),
         uploadId: sessionText(session, 'uploadId'),
         mark: sessionText(session, 'mark'),
+        checksum: checksum ?? ('off' as const),
       }
       if (adopted.bucket !== wire.bucket) throw wrongPlace('bucket', adopted.bucket, wire.bucket)
       if (adopted.key !== key) throw wrongPlace('key', adopted.key, key)
+      const begun = sessionText(session, 'checksum')
+      if (begun !== adopted.checksum) throw wrongPlace('checksum', begun, adopted.checksum)
       return adopted
     },
     probe: async (session, intent, call): Promise<PartsState> => {
       const parts = await list(session, call)
       if (parts) return { state: 'open', parts }
-      const result = await made(session, intent, call)
+      const result = await made(session.mark, intent, call)
       return result ? { state: 'complete', result } : { state: 'gone' }
     },
     send: async ({ uploadId }, number, payload, call) => {
@@ -155,6 +154,8 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
     },
     complete: async (session, intent, parts, digest, call) => {
       const { uploadId } = session
+      const before = await allowed(session.mark, intent, call)
+      if (before) return before
       const list = parts.map(
         ({ number, etag = '' }) =>
           `<Part><PartNumber>${number}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`,
@@ -164,7 +165,7 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
         'content-type': 'application/xml',
         ...conditionHeaders(intent),
         ...(checksum && { 'x-amz-mp-object-size': String(intent.size) }),
-        ...(digest && { 'x-amz-checksum-crc32': digest.value, 'x-amz-checksum-type': 'FULL_OBJECT' }),
+        ...demanded(digest),
       }
       const response = await wire.send({ method: 'POST', key, query: { uploadId }, headers, body }, call)
       const xml = await response.text()
@@ -172,14 +173,16 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
       if (response.status < 300 && text(xml, 'Code') === undefined) {
         const etag = text(xml, 'ETag')
         // One service leaves the tag empty the first time.
-        return etag ? resultOf(etag, text(xml, 'ChecksumCRC32')) : ((await made(session, intent, call)) ?? {})
+        return etag
+          ? resultOf(etag, digestIn(checksum, response, xml))
+          : ((await made(session.mark, intent, call)) ?? {})
       }
       const error = await s3Error(what, response)
       // The parts were checked one by one: if they do not add up, sending them again would not help.
       if (text(xml, 'Code') === 'BadDigest') throw new FilesError('Corrupted', error.message, error)
       // Also the answer of an upload that is complete already.
       if (error.code === 'SessionGone' || error.code === 'NotFound') {
-        const result = await made(session, intent, call)
+        const result = await made(session.mark, intent, call)
         if (result) return result
       }
       throw response.status < 300 && error.code === 'Provider' ? again(error) : error
@@ -199,27 +202,6 @@ export function s3Driver(wire: S3Wire, key: string, checksum: boolean): PartsDri
   }
 }
 
-/** A piece with its CRC-32 in the headers. Large pieces are read twice: the header comes before the body. */
-async function checked(payload: Payload, checksum: boolean, call: Call) {
-  if (!checksum) return { body: payload, headers: {} }
-  if (payload.size <= WHOLE) {
-    const bytes = await payload.bytes()
-    return { body: inSlices(payload, bytes), headers: checksumHeader(crc32(bytes)) }
-  }
-  let crc = 0
-  for await (const block of payload.read()) {
-    call.touch()
-    crc = crc32(block, crc)
-  }
-  return { body: payload, headers: checksumHeader(crc) }
-}
-
-function checksumHeader(crc: number): Record<string, string> {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, crc)
-  return { 'x-amz-checksum-crc32': encodeBase64(bytes) }
-}
-
 function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): Record<string, string> {
   return {
     'content-type': contentType,
@@ -231,12 +213,6 @@ function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): R
 function conditionHeaders({ condition }: UploadIntent): Record<string, string> {
   if (condition === undefined) return {}
   return condition.type === 'create' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
-}
-
-function resultOf(etag: string | undefined, crc: string | undefined): ProviderResult {
-  const digest: Digest | undefined =
-    crc === undefined || crc.includes('-') ? undefined : { algorithm: 'crc32', value: crc }
-  return { ...(etag ? { etag } : {}), ...(digest ? { digest } : {}) }
 }
 
 function again(error: FilesError): FilesError {

@@ -1,4 +1,5 @@
 import type { Http } from '../../http/http.ts'
+import type { S3Checksum } from './checksum.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -40,12 +41,18 @@ export interface S3Options {
    */
   readonly sign?: (request: UnsignedRequest) => Promise<SignedRequest>
   /**
-   * `crc32`: every part carries its CRC-32 and the whole object's is compared at the end. `off` for services
-   * that refuse the headers. Default `crc32`.
+   * Every part carries its checksum and the whole object's is compared at the end. `crc32` costs next to nothing.
+   * `crc64nvme` is computed without help of the runtime, at about 400 MB/s on one core; of an upload that was
+   * resumed in another process, what was sent before is read once more. `off` for services that refuse the headers.
+   * Default `crc32`.
    */
-  readonly checksum?: 'crc32' | 'off'
+  readonly checksum?: S3Checksum | 'off'
   /** Whether the service honours `If-None-Match` and `If-Match` on uploads. Default true. */
   readonly conditions?: boolean
+  /**
+   * Whether the service takes uploads from forms with a signed policy: only those can be held to a size. Default true.
+   */
+  readonly forms?: boolean
   /** Other names for the same service in errors and tokens: presets set it. */
   readonly name?: string
   /** Where objects can be read by anyone, for `url()` without a signature. */

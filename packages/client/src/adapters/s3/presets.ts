@@ -22,10 +22,15 @@ function global(name: string, endpoint: string, fixed: Partial<S3Options> = {}) 
     s3({ forcePathStyle: false, ...fixed, ...options, name, endpoint })
 }
 
-/** Cloudflare R2. Parts must be of equal size, which they always are here. */
+/**
+ * Cloudflare R2. Parts must be of equal size, which they always are here. It takes no forms, and knows of checksums
+ * over whole objects CRC-64/NVME only.
+ */
 export function r2({ accountId, ...options }: Rest & { readonly accountId: string }): Adapter<S3Wire> {
   return s3({
     region: 'auto',
+    forms: false,
+    checksum: 'crc64nvme',
     ...options,
     name: 'r2',
     endpoint: `https://${accountId}.r2.cloudflarestorage.com`,
@@ -38,7 +43,11 @@ export function minio(options: Rest & { readonly endpoint: string }): Adapter<S3
 }
 
 export const spaces = regional('spaces', (region) => `https://${region}.digitaloceanspaces.com`)
-export const b2 = regional('b2', (region) => `https://s3.${region}.backblazeb2.com`)
+/** Backblaze B2. It refuses checksum headers, and takes no forms. */
+export const b2 = regional('b2', (region) => `https://s3.${region}.backblazeb2.com`, {
+  checksum: 'off',
+  forms: false,
+})
 export const wasabi = regional('wasabi', (region) => `https://s3.${region}.wasabisys.com`)
 export const hetzner = regional('hetzner', (region) => `https://${region}.your-objectstorage.com`)
 export const scaleway = regional('scaleway', (region) => `https://s3.${region}.scw.cloud`)

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { operations } from '../../../test/operations.ts'
+import { pages } from '../../../test/s3/browser.ts'
+import { conditions } from '../../../test/s3/conditions.ts'
+import { copies } from '../../../test/s3/copies.ts'
+import { forms } from '../../../test/s3/forms.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { hasCeph, startCeph } from '../../../test/servers/ceph.ts'
 import type { S3Server } from '../../../test/servers/s3-server.ts'
@@ -33,15 +37,21 @@ async function worldOf(server: S3Server, bucket: string, conditions: boolean): P
   }
 }
 
-function suite(name: string, start: () => Promise<S3Server>, conditions: boolean): void {
+function suite(name: string, start: () => Promise<S3Server>, honoured: boolean): void {
   describe(`on ${name}`, () => {
     let server: S3Server
     beforeAll(async () => {
       server = await start()
     }, 240_000)
     afterAll(() => server?.close())
-    scenarios(`s3 on ${name}`, () => worldOf(server, 'scenarios', conditions))
-    operations(`s3 on ${name}`, () => worldOf(server, 'operations', conditions))
+    scenarios(`s3 on ${name}`, () => worldOf(server, 'scenarios', honoured))
+    operations(`s3 on ${name}`, () => worldOf(server, 'operations', honoured))
+    describe('a copy', () => copies(() => server))
+    // Swift has none of these.
+    if (name !== 'Ceph') return
+    describe('conditions of parts', () => conditions(() => server))
+    describe('a signed form', () => forms(() => server))
+    describe('a page', () => pages(() => server))
   })
 }
 

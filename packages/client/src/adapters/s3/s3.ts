@@ -1,13 +1,15 @@
 /**
  * S3 and services that speak it. https://docs.aws.amazon.com/AmazonS3/latest/API/
  *
- * Can: multipart uploads resumed from ListParts, full-object CRC-32, conditions, every file operation, presigned
+ * Can: multipart uploads resumed from ListParts, full-object CRC-32 or CRC-64/NVME, conditions, every file operation, presigned
  * URLs; a `sign` callback instead of credentials, for browsers (then no `url` without a public base, and no
  * `signedUploadUrl`: the backend signs).
- * Cannot: copy objects above 5 GiB, enforce sizes on signed uploads.
+ * Cannot: copy from another bucket.
  *
- * Requests are signed and sent here, without the AWS SDK: its own streaming and checksum code costs nine times
- * the CPU, and a browser that uploads with a `sign` callback should not have to load it.
+ * In a page the bucket's CORS rules have to expose `ETag` and `x-amz-meta-pawl-upload`.
+ *
+ * Requests are signed and sent here, without the AWS SDK. Why, and what keeps it right, stands in
+ * docs/design/client.md, "S3 without the SDK".
  */
 import type { Adapter } from '../../adapter.ts'
 import type { Call } from '../../driver.ts'
@@ -33,6 +35,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
   const { checksum = 'crc32', conditions = true, name = 's3', publicBaseUrl } = options
   const wire = s3Wire(options)
   const presign = wire.presign
+  const integrity = checksum === 'off' ? undefined : checksum
 
   const open = async (request: S3Request, call: Call): Promise<HttpResponse> => {
     const response = await wire.send({ ...request, stream: true }, call)
@@ -57,7 +60,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       maxExpiresIn: MAX_EXPIRES,
       resumable: true,
     },
-    driver: (intent) => s3Driver(wire, checkKey(intent.key), checksum === 'crc32'),
+    driver: (intent) => s3Driver(wire, checkKey(intent.key), integrity),
 
     download: async (key, range, call) => {
       const headers = range ? { range: `bytes=${range.start}-${range.end ?? ''}` } : {}
@@ -88,16 +91,9 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       if (response.status >= 300 && response.status !== 404)
         throw await s3Error(`deleting ${JSON.stringify(key)}`, response)
     },
-    copy: async (from, to, call) => {
-      const source = `/${wire.bucket}/${checkKey(from).split('/').map(uriEncode).join('/')}`
-      const what = `copying ${JSON.stringify(from)}`
-      const response = await wire.expect(
-        what,
-        { method: 'PUT', key: checkKey(to), headers: { 'x-amz-copy-source': source } },
-        callOf(call.signal),
-      )
-      // Status 200 is sent before the copy is done: an error can follow in the body.
-      if (text(await response.text(), 'Code') !== undefined) throw await s3Error(what, response)
+    copy: async (from, to, { signal }) => {
+      const { copyObject } = await import('./copy.ts')
+      await copyObject(wire, checkKey(from), checkKey(to), integrity, signal)
     },
     list: async ({ prefix = '', cursor, limit, delimiter }, call) => {
       const query = {
@@ -141,18 +137,15 @@ export function s3(options: S3Options): Adapter<S3Wire> {
         }
       : {}),
     ...(presign && {
-      signedUploadUrl: async (key, { expiresIn, contentType, maxSize, minSize }) => {
+      signedUploadUrl: async (key, query) => {
+        const { contentType, maxSize, minSize } = query
+        const expiresIn = Math.min(query.expiresIn, MAX_EXPIRES)
         if (maxSize !== undefined || minSize !== undefined) {
-          throw new FilesError(
-            'NotSupported',
-            'a signed PUT cannot hold its sender to a size; sign in a backend that checks',
-          )
+          const { signedForm } = await import('./signed-form.ts')
+          return signedForm(wire, checkKey(key), { ...query, expiresIn })
         }
         const headers = contentType === undefined ? {} : { 'content-type': contentType }
-        const { url } = await presign(
-          { method: 'PUT', key: checkKey(key), headers },
-          Math.min(expiresIn, MAX_EXPIRES),
-        )
+        const { url } = await presign({ method: 'PUT', key: checkKey(key), headers }, expiresIn)
         return { method: 'PUT', url, headers }
       },
     }),

@@ -2,16 +2,28 @@
  * AWS Signature Version 4 for S3, over WebCrypto.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
+import { encodeBase64 } from '@pawl/protocol'
 import type { S3Credentials, SignedRequest, UnsignedRequest } from './options.ts'
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
 const encoder = () => new TextEncoder()
 
 export interface Signer {
-  /** Adds headers that authorize the request. The body is not part of the signature: its checksum header is. */
+  /**
+   * Adds headers that authorize the request. The body is not part of the signature, unless the request names its
+   * hash in `x-amz-content-sha256`: its checksum header is.
+   */
   sign(request: UnsignedRequest): Promise<SignedRequest>
   /** A URL that authorizes whoever has it, for `expiresIn` seconds. */
   presign(request: UnsignedRequest, expiresIn: number): Promise<SignedRequest>
+  /**
+   * The fields of a form that may upload what a policy allows.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+   * @param policy The policy's JSON. It has to allow the fields that it is given, too.
+   */
+  form(
+    policy: (fields: Readonly<Record<string, string>>, now: Date) => string,
+  ): Promise<Record<string, string>>
 }
 
 export function signer(
@@ -22,9 +34,12 @@ export function signer(
   let cached: { readonly for: string; readonly key: Promise<CryptoKey> } | undefined
 
   async function signature(secret: string, time: string, scope: string, canonical: string): Promise<string> {
+    return seal(secret, scope, ['AWS4-HMAC-SHA256', time, scope, await sha256Hex(canonical)].join('\n'))
+  }
+
+  async function seal(secret: string, scope: string, text: string): Promise<string> {
     const id = `${secret} ${scope}`
     if (cached?.for !== id) cached = { for: id, key: signingKey(secret, scope) }
-    const text = ['AWS4-HMAC-SHA256', time, scope, await sha256Hex(canonical)].join('\n')
     return hex(await hmac(await cached.key, text))
   }
 
@@ -35,9 +50,9 @@ export function signer(
       const time = timestamp(now())
       const scope = scopeOf(time, region)
       const signed: Record<string, string> = {
+        'x-amz-content-sha256': UNSIGNED,
         ...headers,
         host: target.host,
-        'x-amz-content-sha256': UNSIGNED,
         'x-amz-date': time,
         ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
       }
@@ -78,6 +93,20 @@ export function signer(
       )
       return { url: `${target.href}&X-Amz-Signature=${proof}`, headers }
     },
+    form: async (policy) => {
+      const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
+      const date = now()
+      const time = timestamp(date)
+      const scope = scopeOf(time, region)
+      const fields = {
+        'x-amz-algorithm': 'AWS4-HMAC-SHA256',
+        'x-amz-credential': `${accessKeyId}/${scope}`,
+        'x-amz-date': time,
+        ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
+      }
+      const document = encodeBase64(encoder().encode(policy(fields, date)))
+      return { ...fields, policy: document, 'x-amz-signature': await seal(secretAccessKey, scope, document) }
+    },
   }
 }
 
@@ -96,7 +125,8 @@ function canonicalRequest(
     .sort()
     .join('&')
   const lines = names.map((name) => `${name}:${(headers[name] ?? '').trim().replace(/\s+/g, ' ')}\n`).join('')
-  return [method, url.pathname, query, lines, names.join(';'), UNSIGNED].join('\n')
+  const hash = headers['x-amz-content-sha256'] ?? UNSIGNED
+  return [method, url.pathname, query, lines, names.join(';'), hash].join('\n')
 }
 
 /** Percent-encoding as the signature wants it: everything but unreserved characters. */

@@ -27,18 +27,27 @@ export interface S3Wire {
   urlOf(request: S3Request): string
   /** Absent when a `sign` callback signs. */
   presign: ((request: S3Request, expiresIn: number) => Promise<SignedRequest>) | undefined
+  /** Signs a form's policy. Absent when a `sign` callback signs, and where the service takes no forms. */
+  form: Signer['form'] | undefined
   refresh(): Promise<boolean>
 }
 
 export function s3Wire(options: S3Options): S3Wire {
-  const { bucket, region = 'us-east-1', sign, credentials, http: send = http } = options
+  const { bucket, region = 'us-east-1', sign, credentials, forms = true, http: send = http } = options
   const base = baseOf(options)
   let current: Promise<S3Credentials> | undefined
-  const known = () =>
-    (current ??=
-      typeof credentials === 'function'
-        ? credentials()
-        : Promise.resolve(credentials ?? environmentCredentials()))
+  const known = async () => {
+    current ??= (async () =>
+      typeof credentials === 'function' ? credentials() : (credentials ?? environmentCredentials()))()
+    const asked = current
+    try {
+      return await asked
+    } catch (error) {
+      // A service that gives credentials may fail for a moment: the next request asks it again.
+      if (current === asked) current = undefined
+      throw error
+    }
+  }
   const own: Signer | undefined = sign ? undefined : signer(known, region)
 
   const urlOf = ({ key, query = {} }: S3Request) => {
@@ -82,6 +91,7 @@ export function s3Wire(options: S3Options): S3Wire {
       return response
     },
     presign: own && ((request, expiresIn) => own.presign(unsigned(request), expiresIn)),
+    form: forms ? own?.form : undefined,
     refresh: async () => {
       current = undefined
       return typeof credentials === 'function' || sign !== undefined
