@@ -1,5 +1,4 @@
 /** Keys as paths on a file system, here or at a server: below a root, and nowhere else. */
-import type { BodyReader } from '../driver.ts'
 import { FilesError } from '../errors.ts'
 
 /** Marks the file of an unfinished upload. Never listed, and no key. */
@@ -36,26 +35,6 @@ export function partName(session: string): string {
 /** The folder of a path, without a slash at its end. */
 export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'))
-}
-
-/**
- * How far a part file is right. What the last, broken attempt wrote may not have arrived in order: the end of the
- * file is read back and compared with the body.
- * @param size Bytes that the part file holds.
- * @param tail Bytes at its end that are not known to be right.
- * @param read Reads part of the file; may give less than it was asked for.
- */
-export async function provenEnd(
-  body: BodyReader,
-  size: number,
-  tail: number,
-  read: (start: number, end: number) => Promise<Uint8Array>,
-): Promise<number> {
-  const start = Math.max(0, size - tail)
-  if (start === size) return size
-  const [held, wanted] = await Promise.all([read(start, size), body.read(start, size)])
-  const differs = wanted.findIndex((byte, index) => byte !== held[index])
-  return differs < 0 ? size : start + differs
 }
 
 function noPath(key: string): FilesError {

@@ -1,11 +1,10 @@
 /** Three FTP servers that differ in what they do with REST, each with a user, plain or with TLS. */
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
-import { end, freePort, run, start, until } from './processes.ts'
+import { end, freePort, greets, run, start, until } from './processes.ts'
 import { isUnpacked, LIBRARIES, unpacked } from './unpacked.ts'
 
 export type FtpServerName = 'vsftpd' | 'proftpd' | 'pure-ftpd'
@@ -33,7 +32,7 @@ export async function startFtp(name: FtpServerName, tls = false): Promise<FtpSer
   const certificate = tls ? await makeCertificate(home) : undefined
   const args = await CONFIGURE[name](home, port, certificate)
   const child = start(unpacked(`usr/sbin/${name}`), args, join(home, 'log'), LIBRARIES)
-  await until(name, () => answers(port))
+  await until(name, () => greets(port))
   return {
     options: {
       host: tls ? 'localhost' : '127.0.0.1',
@@ -149,16 +148,4 @@ const CONFIGURE: Record<
       ...(tls ? ['-Y', '3', '-2', tls.both] : []),
     ]
   },
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('data', () => {
-      resolve(true)
-      socket.destroy()
-    })
-    socket.once('error', () => resolve(false))
-    socket.once('close', () => resolve(false))
-  })
 }

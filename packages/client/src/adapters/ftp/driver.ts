@@ -7,12 +7,13 @@
  * the body: whatever a server still takes from a connection that was cut, it writes what belongs there.
  */
 import { Readable } from 'node:stream'
-import type { BodyReader, Call, OffsetDriver, OffsetState, UploadIntent } from '../../driver.ts'
+import type { OffsetDriver, OffsetState, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { sleep } from '../../transfer/retry.ts'
-import { folderOf, partName, provenEnd, remotePath } from '../file-key.ts'
+import { folderOf, partName, remotePath } from '../file-key.ts'
+import { holds, provenEnd } from '../proof.ts'
 import { makeFolder, nothing, read, sizeOf, storeAt } from './commands.ts'
 import type { Connections } from './connections.ts'
 
@@ -138,16 +139,4 @@ async function gathered(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
   const all: Uint8Array[] = []
   for await (const chunk of chunks) all.push(chunk)
   return Buffer.concat(all)
-}
-
-/** Whether a file holds the body; the first byte that differs ends the reading. */
-async function holds(file: AsyncIterable<Uint8Array>, body: BodyReader, call: Call): Promise<boolean> {
-  let at = 0
-  for await (const chunk of file) {
-    call.touch()
-    const expected = await body.read(at, at + chunk.length)
-    if (Buffer.compare(expected, chunk) !== 0) return false
-    at += chunk.length
-  }
-  return at === body.size
 }

@@ -7,10 +7,12 @@
  * Cannot: keep content types or metadata; overwrite on condition; copy, because FTP has no such command; give
  * URLs; make a server write to its disk before it answers. Servers that refuse REST or APPE on uploads are refused.
  */
+import type { Client } from 'basic-ftp'
 import type { Adapter, ByteRange } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
 import { storedFile } from '../../stored-file.ts'
 import { remotePath } from '../file-key.ts'
+import { streamed } from '../streamed.ts'
 import { pageOf } from '../tree.ts'
 import { makeFolder, read, sizeOf } from './commands.ts'
 import { Connections } from './connections.ts'
@@ -21,9 +23,21 @@ import type { FtpOptions } from './options.ts'
 export type { FtpOptions } from './options.ts'
 
 /** @example new Files({ adapter: ftp({ host: 'ftp.example.com', user, password, secure: true }) }) */
-export function ftp(options: FtpOptions): Adapter<Connections> {
+export function ftp(options: FtpOptions): Adapter<() => Promise<Client>> {
   const { host, port = 21, root = '' } = options
   const connections = new Connections(options)
+
+  const content = (key: string, start: number, count?: number) => () =>
+    streamed((write) =>
+      connections.use(
+        `reading ${JSON.stringify(key)}`,
+        new AbortController().signal,
+        async (client, base) => {
+          if (count === 0) return
+          for await (const chunk of read(client, remotePath(base, key), start, count)) await write(chunk)
+        },
+      ),
+    )
 
   const look = (key: string, range: ByteRange | undefined, signal: AbortSignal) =>
     connections.use(`looking at ${JSON.stringify(key)}`, signal, async (client, base) => {
@@ -33,15 +47,16 @@ export function ftp(options: FtpOptions): Adapter<Connections> {
       const lastModified = await client.lastMod(path).catch(() => undefined)
       const start = Math.min(range?.start ?? 0, size)
       const count = Math.min((range?.end ?? size - 1) + 1, size) - start
-      return storedFile({ key, size: count, lastModified: lastModified?.getTime() }, () =>
-        contentOf(connections, key, start, range?.end === undefined ? undefined : count),
+      return storedFile(
+        { key, size: count, lastModified: lastModified?.getTime() },
+        content(key, start, range?.end === undefined ? undefined : count),
       )
     })
 
   return {
     name: 'ftp',
     place: `ftp://${host}:${port}/${root}`,
-    raw: connections,
+    raw: () => connections.open(),
     traits: { rangeRead: true, delimiter: true, resumable: true },
     driver: (intent) => ftpDriver(connections, intent),
     download: (key, range, { signal }) => look(key, range, signal),
@@ -84,31 +99,8 @@ export function ftp(options: FtpOptions): Adapter<Connections> {
                 lastModified: modifiedAt?.getTime(),
               }))
           },
-          (key, { size, lastModified }) =>
-            storedFile({ key, size, lastModified }, () => contentOf(connections, key, 0, undefined)),
+          (key, { size, lastModified }) => storedFile({ key, size, lastModified }, content(key, 0)),
         ),
       ),
   }
-}
-
-/** The content, over a connection of its own, as fast as it is read. */
-function contentOf(
-  connections: Connections,
-  key: string,
-  start: number,
-  count: number | undefined,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
-  const writer = writable.getWriter()
-  connections
-    .use(`reading ${JSON.stringify(key)}`, new AbortController().signal, async (client, base) => {
-      if (count === 0) return
-      for await (const chunk of read(client, remotePath(base, key), start, count)) await writer.write(chunk)
-    })
-    .then(
-      () => writer.close(),
-      (error: unknown) => writer.abort(error),
-    )
-    .catch(() => {}) // the reader has gone
-  return readable
 }
