@@ -10,6 +10,7 @@ const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
   'packages/client/test/{kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
+  'packages/emulators/src/*.test.ts',
 ]
 const NEVER = ['**/node_modules/**']
 /** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */

@@ -28,6 +28,17 @@ const services: readonly Service[] = [
     why: 'tests of the example in Python',
   },
   {
+    binary: '/usr/lib/python3/dist-packages/googleapiclient/http.py',
+    packages: ['python3-googleapi'],
+    why: "the proof of Google Drive's emulator",
+  },
+  {
+    variable: 'PAWL_TEST_RCLONE',
+    binary: 'rclone',
+    packages: ['rclone', 'openssl'],
+    why: "the proof of Google Drive's emulator",
+  },
+  {
     binary: 'radosgw',
     packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],
     why: 'tests of the client on an S3 server (Ceph)',

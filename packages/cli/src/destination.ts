@@ -21,8 +21,8 @@ export interface OpenOptions {
   readonly parallel?: number | undefined
 }
 
-const NOT_YET = ['gs', 'sftp', 'ftp']
-const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'file']
+const NOT_YET = ['sftp', 'ftp']
+const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'gs', 'file']
 
 /**
  * @param use A tus endpoint is a place as a whole; when reading, the URL of one upload is meant.
@@ -41,6 +41,7 @@ export async function parseDestination(text: string, use: 'upload' | 'object'): 
     case 'supabase':
     case 's3':
     case 'az':
+    case 'gs':
       return bucket(scheme.toLowerCase(), rest)
     case 'file':
       return local(text)
@@ -117,6 +118,11 @@ export async function openPlace(place: string, { parallel }: OpenOptions = {}): 
     case 'az': {
       const { azure } = await import('pawl/azure')
       return azure(azureOptions(name, env))
+    }
+    case 'gs': {
+      const { gcs } = await import('pawl/gcs')
+      const endpoint = env.STORAGE_EMULATOR_HOST
+      return gcs({ bucket: name, ...(endpoint === undefined ? {} : { endpoint }) })
     }
     case 'file': {
       const { fs } = await import('pawl/fs')

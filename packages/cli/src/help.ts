@@ -16,6 +16,7 @@ Destinations are URLs:
   s3://bucket/key        AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL
   az://container/key     AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with
                          AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN
+  gs://bucket/key        GOOGLE_APPLICATION_CREDENTIALS, or the account of the machine
   file:///path           a folder or file of this machine
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted and resumable.

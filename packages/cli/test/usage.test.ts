@@ -11,7 +11,6 @@ test.each([
   [['upload', 'http://127.0.0.1:1/files/'], 'the files are missing'],
   [['upload', 'a.bin', 'b.bin'], '"b.bin" is no destination'],
   [['upload', 'missing.bin', 'http://127.0.0.1:1/files/'], 'there is no missing.bin'],
-  [['upload', 'a.bin', 'gs://bucket/key'], 'gs:// is not available yet'],
   [['upload', 'a.bin', 'sftp://host/key'], 'sftp:// is not available yet'],
   [['upload', 'a.bin', 'htps://host/files/'], 'did you mean https?'],
   [['upload', 'a.bin', 'http://me:secret@host/files/'], 'PAWL_TOKEN'],

@@ -68,6 +68,16 @@ export interface Sums {
   noted(): number | undefined
   /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
   note(crc64nvme: bigint): Promise<void>
+  /** A digest of the whole body, told of every piece. Undefined where this runtime cannot compute it. */
+  whole(algorithm: Digest['algorithm']): Promise<WholeDigest | undefined>
+}
+
+/** A digest of the whole body that grows with what is read for sending. */
+export interface WholeDigest {
+  /** A stretch that was read. What comes out of order, and what another process sent, is read again at the end. */
+  add(start: number, bytes: Uint8Array): void
+  /** Reads what is missing. */
+  finish(call: Call): Promise<Digest>
 }
 
 /** What the provider says about a finished object. */
@@ -88,7 +98,7 @@ interface DriverCalls<Session extends Json> {
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
   /** The provider reports this digest of the whole object: it is computed while sending, and compared. */
-  readonly digest?: 'crc32' | 'crc64nvme'
+  readonly digest?: Digest['algorithm']
 }
 
 /** A growing range. Several of them only where the provider can join them. */

@@ -1,14 +1,26 @@
 /** What a page has to load for `pawl` and `pawl/tus`. Checked by `npm run check` and by a test. */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, type OutputChunk } from 'rolldown'
 
-const root = join(import.meta.dirname, '..')
+export const root = join(import.meta.dirname, '..')
 /** Bytes, minified and compressed by gzip, which every server has. */
 export const LIMIT = 12_000
 
-/** @param inline In one file, what is imported late too. */
-export async function bundle(code: string, inline: boolean): Promise<OutputChunk[]> {
+/** Optional peers: whoever uses them has them; a page that does not never loads them. */
+function isPeer(id: string): boolean {
+  return id === 'google-auth-library'
+}
+
+/**
+ * @param inline In one file, what is imported late too.
+ * @param isForeign Modules, by their path, that are left out.
+ */
+export async function bundle(
+  code: string,
+  inline: boolean,
+  isForeign: (id: string) => boolean = isPeer,
+): Promise<OutputChunk[]> {
   const { output } = await build({
     input: 'entry',
     platform: 'browser',
@@ -17,7 +29,11 @@ export async function bundle(code: string, inline: boolean): Promise<OutputChunk
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === 'entry' ? join(root, 'entry.js') : null),
+        resolveId: (id, importer) => {
+          if (id === 'entry') return join(root, 'entry.js')
+          const path = id.startsWith('.') ? join(dirname(importer ?? ''), id) : id
+          return isForeign(path) ? { id: path, external: true } : null
+        },
         load: (id) => (id === join(root, 'entry.js') ? code : null),
       },
     ],

@@ -82,6 +82,22 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       expect([...((await world.read(key, result.url)) ?? [])]).toEqual([7])
     })
 
+    it('of exactly one part, and of one byte more, arrives', async () => {
+      for (const size of [part, part + 1]) {
+        const { key, upload } = start({ body: body.slice(0, size) })
+        const result = await upload()
+        expect(same(await world.read(key, result.url), body.subarray(0, size))).toBe(true)
+      }
+    })
+
+    it('under a key beyond ASCII arrives', async () => {
+      const key = 'scenario/ü 日本語 &+%20#?.bin'
+      const { upload } = start({ key })
+      const result = await upload()
+      expect(result.key).toBe(key)
+      expect(await holds(key, result.url)).toBe(true)
+    })
+
     it('that is paused lets what is in flight settle, sends nothing more, and goes on', async () => {
       const { wire, control, key, upload } = start()
       wire.before = (name, index) => {
@@ -244,8 +260,8 @@ export function scenarios(name: string, open: () => Promise<World>): void {
     it('whose piece fails for good stops its siblings at once and keeps the session', async () => {
       const { wire, control, key, upload } = start()
       wire.fault = (name, index) =>
-        name === 'send' ? (index === 1 ? new FilesError('Unauthorized', 'no') : undefined) : undefined
-      await expect(upload()).rejects.toMatchObject({ code: 'Unauthorized' })
+        name === 'send' && index === 1 ? new FilesError('Conflict', 'no') : undefined
+      await expect(upload()).rejects.toMatchObject({ code: 'Conflict' })
       expect(control.status).toBe('error')
       const sends = sendsOf(wire.calls).length
       expect(sends).toBeLessThanOrEqual(3)

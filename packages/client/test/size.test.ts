@@ -1,7 +1,9 @@
 /** What a page has to load, and that loading touches nothing. */
+import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
-import { bundle, LIMIT, pageSizes } from './page-size.ts'
+import { bundle, LIMIT, pageSizes, root } from './page-size.ts'
 
 it('pawl with pawl/tus, as loaded for an upload, are at most 12 kB minified and compressed by gzip', async () => {
   for (const { where, size, others } of await pageSizes()) {
@@ -11,11 +13,36 @@ it('pawl with pawl/tus, as loaded for an upload, are at most 12 kB minified and 
   }
 })
 
+/** Bytes of one adapter's own code, minified and compressed. */
+const ADAPTER_LIMIT = 5_000
+
+it.each([
+  'gcs/gcs',
+  'firebase/firebase',
+  'google-drive/google-drive',
+  'dropbox/dropbox',
+  'ftp/ftp',
+  'sftp/sftp',
+  'webdav/webdav',
+])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
+  const code = `export * from './src/adapters/${entry}.ts'`
+  const adapters = join(root, 'src/adapters/')
+  const [chunk] = await bundle(code, true, (id) => id !== 'entry' && !id.startsWith(adapters))
+  const size = gzipSync(chunk?.code ?? '', { level: 9 }).length
+  console.log(`${entry}: ${size} bytes`)
+  expect(size).toBeGreaterThan(500)
+  expect(size).toBeLessThanOrEqual(ADAPTER_LIMIT)
+})
+
 it.each([
   'index',
   'adapters/tus/tus',
   'adapters/supabase/supabase',
   'adapters/s3/s3',
+  'adapters/gcs/gcs',
+  'adapters/firebase/firebase',
+  'adapters/google-drive/google-drive',
+  'adapters/dropbox/dropbox',
   'adapters/memory/memory',
   'browser',
 ])(

@@ -19,13 +19,13 @@ function nativeCrc32(): Crc | undefined {
   return zlib?.crc32 === undefined ? undefined : (bytes, before) => zlib.crc32(bytes, before)
 }
 
-/** The portable implementation, for where there is no native one. */
-export function tableCrc32(): Crc {
+/** The portable implementation, for where there is no native one. Other polynomials make other CRCs. */
+export function tableCrc32(polynomial = 0xedb88320): Crc {
   const tables = Array.from({ length: 8 }, () => new Uint32Array(256))
   const at = (table: number, index: number) => tables[table]?.[index] ?? 0
   for (let i = 0; i < 256; i++) {
     let crc = i
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1
     const first = tables[0]
     if (first) first[i] = crc
   }

@@ -2,7 +2,7 @@
 import type { Digest } from '../digest.ts'
 import { FilesError } from '../errors.ts'
 import type { Transfer } from './transfer.ts'
-import { crc32Of, hashOf } from './whole.ts'
+import { crc32Of } from './whole.ts'
 
 /** The digest of the body from what was noted while sending; undefined where that was not enough. */
 export async function digestOf(
@@ -11,6 +11,10 @@ export async function digestOf(
 ): Promise<Digest | undefined> {
   if (driver.digest === 'crc64nvme') {
     return (await import('./stretches.ts')).stretchesOf(progress).digest(source, stop)
+  }
+  if (driver.digest !== undefined && driver.digest !== 'crc32') {
+    const { runningOf } = await import('./running.ts')
+    return runningOf(progress, source, driver.digest)?.finish({ signal: stop, touch: () => {} })
   }
   return grid && crc32Of(source, grid)
 }
@@ -25,7 +29,7 @@ export async function prove(
   // A hash of another kind costs another reading of the body: only for those who want everything verified.
   const ours =
     known?.algorithm !== theirs.algorithm && verify === 'full'
-      ? await hashOf(source, theirs.algorithm, stop)
+      ? await (await import('./running.ts')).digestOf(source, theirs.algorithm, stop)
       : known
   if (ours?.algorithm !== theirs.algorithm || theirs.value === ours.value) return
   throw new FilesError(

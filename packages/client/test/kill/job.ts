@@ -1,9 +1,15 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
+import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
+import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
+import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
+import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
+import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
@@ -12,6 +18,12 @@ export type AdapterDescription =
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'ftp' } & FtpOptions)
+  | ({ readonly name: 'sftp' } & SftpOptions)
+  | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'gcs' } & GcsOptions)
+  | ({ readonly name: 'firebase' } & FirebaseOptions)
+  | ({ readonly name: 'dropbox' } & DropboxOptions)
+  | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
   readonly adapter: AdapterDescription
@@ -40,5 +52,17 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
     case 'ftp':
       return (await import('../../src/adapters/ftp/ftp.ts')).ftp(description)
+    case 'sftp':
+      return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
+    case 'webdav':
+      return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'gcs':
+      return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
+    case 'firebase':
+      return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
+    case 'dropbox':
+      return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'google-drive':
+      return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }
 }

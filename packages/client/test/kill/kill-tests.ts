@@ -9,8 +9,14 @@ import { describe, expect, it } from 'vitest'
 import { randomBytes } from '../bodies.ts'
 import type { AdapterDescription, KillJob } from './job.ts'
 
-const KILLS = 20
 const MIB = 2 ** 20
+const FULL = process.env.PAWL_FULL === '1'
+
+export interface KillOptions {
+  readonly kills: number
+  /** Bytes of the body, one upload for each. */
+  readonly sizes: readonly number[]
+}
 
 export interface KillWorld {
   readonly adapter: AdapterDescription
@@ -21,10 +27,18 @@ export interface KillWorld {
   close(): Promise<void>
 }
 
+/** Fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
+export const FEW: KillOptions = FULL ? { kills: 10, sizes: [64 * MIB] } : { kills: 3, sizes: [16 * MIB] }
+
 /** `PAWL_FULL=1` adds the same with 1 GiB. */
-export function killTests(name: string, start: () => Promise<KillWorld>): void {
-  const sizes = process.env.PAWL_FULL === '1' ? [64 * MIB, 1024 * MIB] : [64 * MIB]
-  describe(`${name}: an upload whose process is killed ${KILLS} times`, () => {
+const MANY: KillOptions = { kills: 20, sizes: FULL ? [64 * MIB, 1024 * MIB] : [64 * MIB] }
+
+export function killTests(
+  name: string,
+  start: () => Promise<KillWorld>,
+  { kills: wanted, sizes }: KillOptions = MANY,
+): void {
+  describe(`${name}: an upload whose process is killed ${wanted} times`, () => {
     it.for(sizes)(
       'of %d bytes is finished by the next process, without sending acknowledged bytes again',
       { timeout: 600_000 },
@@ -43,9 +57,9 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
             partSize: world.partSize,
           }
           // Slow enough that the kills fall all over the upload, wherever the machine stands.
-          const slow = { ...job, maxBytesPerSecond: Math.floor(size / 8) }
+          const slow = { ...job, maxBytesPerSecond: Math.floor((size * 2.5) / wanted) }
           let kills = 0
-          for (; kills < KILLS; kills++) {
+          for (; kills < wanted; kills++) {
             const ended = await run(slow, 150 + Math.random() * 500, signal)
             if (ended.output !== undefined) break
           }
@@ -64,7 +78,7 @@ export function killTests(name: string, start: () => Promise<KillWorld>): void {
             expect(piece.start).toBeGreaterThanOrEqual(end)
             end = piece.start + piece.length
           }
-          expect(kills).toBe(KILLS)
+          expect(kills).toBe(wanted)
         } finally {
           await world.close()
           await rm(folder, { recursive: true, force: true })

@@ -12,15 +12,16 @@
  * docs/design/client.md, "S3 without the SDK".
  */
 import type { Adapter } from '../../adapter.ts'
-import type { Call } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { HttpResponse } from '../../http/http.ts'
-import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
+import { type StoredFile, type StoredFileFacts, storedFile } from '../../stored-file.ts'
+import { callOf } from '../call.ts'
+import { type Reader, reader } from '../reading.ts'
 import { s3Driver } from './driver.ts'
 import { metadataOf } from './metadata.ts'
 import type { S3Options } from './options.ts'
 import { uriEncode } from './sigv4.ts'
-import { type S3Request, type S3Wire, s3Error, s3Wire } from './wire.ts'
+import { type S3Wire, s3Error, s3Wire } from './wire.ts'
 import { elements, text } from './xml.ts'
 
 export type { S3Credentials, S3Options, SignedRequest, UnsignedRequest } from './options.ts'
@@ -37,13 +38,14 @@ export function s3(options: S3Options): Adapter<S3Wire> {
   const presign = wire.presign
   const integrity = checksum === 'off' ? undefined : checksum
 
-  const open = async (request: S3Request, call: Call): Promise<HttpResponse> => {
-    const response = await wire.send({ ...request, stream: true }, call)
-    if (response.status >= 300) throw await s3Error(`reading ${JSON.stringify(request.key)}`, response)
+  const read = reader(async (key, headers, signal) => {
+    const response = await wire.send(
+      { method: 'GET', key: checkKey(key), headers, stream: true },
+      callOf(signal),
+    )
+    if (response.status >= 300) throw await s3Error(`reading ${JSON.stringify(key)}`, response)
     return response
-  }
-  const lazy = (key: string) => async () =>
-    (await open({ method: 'GET', key }, unending())).stream ?? streamOf(new Uint8Array())
+  })
 
   return {
     name,
@@ -62,28 +64,15 @@ export function s3(options: S3Options): Adapter<S3Wire> {
     },
     driver: (intent) => s3Driver(wire, checkKey(intent.key), integrity),
 
-    download: async (key, range, call) => {
-      const headers = range ? { range: `bytes=${range.start}-${range.end ?? ''}` } : {}
-      const response = await open({ method: 'GET', key: checkKey(key), headers }, callOf(call.signal))
-      if (range && response.status !== 206) {
-        await response.stream?.cancel()
-        throw new FilesError('NotSupported', `${name} ignored the range of the download`)
-      }
-      let first = response.stream
-      // The body that has arrived is read first; every further reading is a request of its own.
-      return fileOf(key, response, async () => {
-        const stream = first ?? (await open({ method: 'GET', key, headers }, unending())).stream
-        first = undefined
-        return stream ?? streamOf(new Uint8Array())
-      })
-    },
+    download: (key, range, { signal }) => read.download(key, range, signal, factsOf),
     head: async (key, call) => {
       const response = await wire.expect(
         `looking at ${JSON.stringify(key)}`,
         { method: 'HEAD', key: checkKey(key) },
         callOf(call.signal),
       )
-      return fileOf(key, response, lazy(key))
+      const size = Number(response.header('content-length') ?? 0)
+      return storedFile({ key, size, ...factsOf(response) }, read.lazy(key))
     },
     delete: async (key, call) => {
       const request = { method: 'DELETE', key: checkKey(key) } as const
@@ -111,7 +100,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       const prefixes = elements(xml, 'CommonPrefixes').map((inner) => decode(text(inner, 'Prefix') ?? ''))
       return {
         items: elements(xml, 'Contents').map((inner) =>
-          listed(decode(text(inner, 'Key') ?? ''), inner, lazy),
+          listed(decode(text(inner, 'Key') ?? ''), inner, read),
         ),
         ...(prefixes.length === 0 ? {} : { prefixes }),
         ...(next === undefined || text(xml, 'IsTruncated') !== 'true' ? {} : { cursor: next }),
@@ -158,25 +147,16 @@ function checkKey(key: string): string {
   throw new FilesError('InvalidKey', `${JSON.stringify(key)} has a segment that a URL cannot carry`)
 }
 
-function fileOf(key: string, response: HttpResponse, read: Parameters<typeof storedFile>[1]): StoredFile {
-  return storedFile(
-    {
-      key,
-      size: Number(response.header('content-length') ?? 0),
-      type: response.header('content-type'),
-      lastModified: time(response.header('last-modified')),
-      etag: response.header('etag'),
-      metadata: metadataOf(response),
-    },
-    read,
-  )
+function factsOf(response: HttpResponse): Omit<StoredFileFacts, 'key' | 'size'> {
+  return {
+    type: response.header('content-type'),
+    lastModified: time(response.header('last-modified')),
+    etag: response.header('etag'),
+    metadata: metadataOf(response),
+  }
 }
 
-function listed(
-  key: string,
-  xml: string,
-  lazy: (key: string) => Parameters<typeof storedFile>[1],
-): StoredFile {
+function listed(key: string, xml: string, read: Reader): StoredFile {
   return storedFile(
     {
       key,
@@ -184,7 +164,7 @@ function listed(
       lastModified: time(text(xml, 'LastModified')),
       etag: text(xml, 'ETag'),
     },
-    lazy(key),
+    read.lazy(key),
   )
 }
 
@@ -196,13 +176,4 @@ function time(value: string | undefined): number | undefined {
 /** Form encoding, where a plus is a space. */
 function fromUrl(value: string): string {
   return decodeURIComponent(value.replaceAll('+', ' '))
-}
-
-function callOf(signal: AbortSignal): Call {
-  return { signal, touch: () => {} }
-}
-
-/** For content that is read later, when the call that found it is over. */
-function unending(): Call {
-  return callOf(new AbortController().signal)
 }

@@ -1,5 +1,6 @@
 import type { ProviderResult, UploadIntent } from '../../driver.ts'
 import type { Http } from '../../http/http.ts'
+import type { ChunkLimits } from '../chunk-rule.ts'
 
 export type HeaderSource =
   | Readonly<Record<string, string>>
@@ -19,13 +20,7 @@ export interface TusOptions {
   /** `Upload-Metadata`. Default: `filename` and `filetype`, and the `metadata` of the upload. */
   readonly metadata?: (intent: UploadIntent) => Readonly<Record<string, string>>
   /** Sizes of the bodies of PATCH requests, in bytes, where the service restricts them. */
-  readonly chunk?: {
-    readonly min?: number
-    readonly max?: number
-    readonly multiple?: number
-    /** Every chunk but the last has this size. */
-    readonly exact?: number
-  }
+  readonly chunk?: ChunkLimits
   /** How many parts of one file to send side by side and join by concatenation, where offered. Default 1. */
   readonly parallel?: number
   /** Send small bodies along with the creation, where offered. Default true. */

@@ -1,0 +1,80 @@
+import { type DropboxEmulator, startDropbox } from '@pawl/emulators/dropbox'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { operations } from '../../../test/operations.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
+import { scenarios } from '../../../test/scenarios.ts'
+import { UploadControl } from '../../control.ts'
+import { Files } from '../../files.ts'
+import { dropbox } from './dropbox.ts'
+
+async function emulated(): Promise<EmulatedWorld> {
+  const emulator = await startDropbox()
+  const { endpoint, tokens, files, expireSessions, close } = emulator
+  return {
+    emulator,
+    adapter: () =>
+      dropbox({ endpoint, token: () => tokens.current, folder: '/Apps/pawl', temporaryLinks: true }),
+    read: async (key) => files.get(`/apps/pawl/${key.toLowerCase()}`)?.bytes,
+    openSessions: async () => emulator.openSessions(),
+    expireCredential: () => tokens.expire(),
+    expireSessions,
+    partSize: 256 * 1024,
+    close,
+  }
+}
+
+scenarios('dropbox', emulated)
+providerFaults('dropbox', emulated)
+operations('dropbox', emulated)
+
+describe('dropbox', () => {
+  let server: DropboxEmulator
+  let files: Files
+  beforeAll(async () => {
+    server = await startDropbox()
+    files = new Files({ adapter: dropbox({ endpoint: server.endpoint, token: server.tokens.current }) })
+  })
+  afterAll(() => server.close())
+
+  it('sends a piece again that was damaged on its way, because Dropbox refuses it', async () => {
+    server.inject = (call, index) => (call === 'send' && index === 1 ? 'damage' : undefined)
+    const body = new Uint8Array(9 * 2 ** 20).fill(7)
+    await files.upload('mended', body, {
+      multipart: { partSize: 2 ** 20 },
+      retries: { max: 1, backoff: () => 1 },
+    })
+    server.inject = () => undefined
+    expect(server.files.get('/mended')?.bytes.equals(body)).toBe(true)
+  })
+
+  it('replaces only the revision it was told', async () => {
+    const { etag = '' } = await files.upload('versioned', 'one')
+    const condition = { type: 'replace', etag } as const
+    await files.upload('versioned', 'two', { condition })
+    await expect(files.upload('versioned', 'three', { condition })).rejects.toMatchObject({
+      code: 'Conflict',
+    })
+  })
+
+  it('does not take for its own what somebody else put there when its session was gone', async () => {
+    const body = new Uint8Array(3 * 2 ** 20).fill(1)
+    const stop = new AbortController()
+    const control = new UploadControl()
+    const multipart = { partSize: 2 ** 20 }
+    const onProgress = ({ loaded }: { loaded: number }) => loaded >= 2 ** 20 && stop.abort()
+    const done = files.upload('theirs', body, { control, multipart, signal: stop.signal, onProgress })
+    await expect(done).rejects.toMatchObject({ aborted: true })
+    const token = JSON.stringify(control)
+    server.expireSessions()
+    await files.upload('theirs', new Uint8Array(3 * 2 ** 20).fill(2))
+    const again = files.upload('theirs', body, { control: UploadControl.from(token) })
+    await expect(again).rejects.toMatchObject({ code: 'SessionGone' })
+  })
+
+  it.each(['', 'a//b', '../b', 'a/.', 'a\\b', 'a\u0000b', 'x'.repeat(256), 'a '])(
+    'refuses the key %j',
+    async (key) => {
+      await expect(files.upload(key, 'x')).rejects.toMatchObject({ code: 'InvalidKey' })
+    },
+  )
+})

@@ -1,0 +1,74 @@
+/** Kills against emulators. */
+import { createHash } from 'node:crypto'
+import { startDrive } from '@pawl/emulators/drive'
+import { startDropbox } from '@pawl/emulators/dropbox'
+import { startFirebase } from '@pawl/emulators/firebase'
+import { startGcs } from '@pawl/emulators/gcs'
+import { FEW, killTests } from './kill-tests.ts'
+
+const MIB = 2 ** 20
+
+function sha256(bytes: Uint8Array | undefined): string {
+  return createHash('sha256')
+    .update(bytes ?? '')
+    .digest('hex')
+}
+
+killTests(
+  'gcs',
+  async () => {
+    const { endpoint, credentials, objects, close } = await startGcs()
+    return {
+      adapter: { name: 'gcs', bucket: 'killed', endpoint, token: credentials.tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(objects.get(key)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'firebase',
+  async () => {
+    const { endpoint, tokens, objects, close } = await startFirebase()
+    return {
+      adapter: { name: 'firebase', bucket: 'killed', endpoint, token: tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(objects.get(key)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'google-drive',
+  async () => {
+    const { endpoint, tokens, named, close } = await startDrive()
+    return {
+      adapter: { name: 'google-drive', endpoint, token: tokens.current },
+      partSize: MIB,
+      digest: async (key) =>
+        named(key)
+          .map(({ bytes }) => sha256(bytes))
+          .join(' and '),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'dropbox',
+  async () => {
+    const { endpoint, tokens, files, close } = await startDropbox()
+    return {
+      adapter: { name: 'dropbox', endpoint, token: tokens.current },
+      partSize: MIB,
+      digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
