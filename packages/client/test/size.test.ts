@@ -24,6 +24,8 @@ it.each([
   'ftp/ftp',
   'sftp/sftp',
   'webdav/webdav',
+  'onedrive/onedrive',
+  'sharepoint/sharepoint',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')

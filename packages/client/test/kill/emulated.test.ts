@@ -4,6 +4,7 @@ import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
+import { startOneDrive } from '@pawl/emulators/onedrive'
 import { FEW, killTests } from './kill-tests.ts'
 
 const MIB = 2 ** 20
@@ -67,6 +68,20 @@ killTests(
       adapter: { name: 'dropbox', endpoint, token: tokens.current },
       partSize: MIB,
       digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'onedrive',
+  async () => {
+    const { endpoint, tokens, items, close } = await startOneDrive()
+    return {
+      adapter: { name: 'onedrive', endpoint: `${endpoint}/v1.0`, token: tokens.current },
+      partSize: 320 * 1024,
+      digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
       close,
     }
   },

@@ -6,6 +6,7 @@ import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
+import type { OneDriveOptions } from '../../src/adapters/onedrive/onedrive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
@@ -18,6 +19,7 @@ export type AdapterDescription =
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'ftp' } & FtpOptions)
+  | ({ readonly name: 'onedrive' } & OneDriveOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
@@ -52,6 +54,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
     case 'ftp':
       return (await import('../../src/adapters/ftp/ftp.ts')).ftp(description)
+    case 'onedrive':
+      return (await import('../../src/adapters/onedrive/onedrive.ts')).onedrive(description)
     case 'sftp':
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
