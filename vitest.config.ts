@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests that assert times, memory or CPU of a process: they want the machine to themselves. */
+/**
+ * Tests that assert times, memory or CPU of a process, or kill one in the middle of a transfer: they want the
+ * machine to themselves.
+ */
 const MEASURED = [
-  'packages/server/test/{abuse,expiry,field-notes,idle,sigterm,startup,two-writers,waiters}.test.ts',
+  'packages/server/test/{abuse,expiry,field-notes,idle,media,sigterm,startup,two-writers,waiters}.test.ts',
   'packages/client/src/adapters/s3/s3.test.ts',
 ]
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
-  'packages/client/test/{kill,react,browser}/*.test.ts',
+  'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
   'packages/emulators/src/*.test.ts',
 ]

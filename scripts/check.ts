@@ -3,6 +3,7 @@
 import { globSync } from 'node:fs'
 import { relative } from 'node:path'
 import { LIMIT, pageSizes } from '../packages/client/test/page-size.ts'
+import { findStale } from './adapters.ts'
 import { findViolations } from './imports.ts'
 import { findBrokenLinks, markdownFiles } from './links.ts'
 import { packAll } from './pack.ts'
@@ -29,6 +30,13 @@ const steps: Step[] = [
   [
     'links in documents',
     async () => lines(findBrokenLinks(root, markdownFiles(root)), (it) => `${it.target}: ${it.because}`),
+  ],
+  [
+    'table and pages of adapters',
+    async () => {
+      const stale = findStale(root)
+      return { code: stale.length, output: stale.join('\n') }
+    },
   ],
   ['packages as published', checkPackages],
   ['size of the client in a page', checkSize],

@@ -39,6 +39,7 @@ it.each([
 it.each([
   'index',
   'adapters/tus/tus',
+  'adapters/resumable-http/resumable-http',
   'adapters/supabase/supabase',
   'adapters/s3/s3',
   'adapters/gcs/gcs',

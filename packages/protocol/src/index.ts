@@ -23,6 +23,15 @@ export {
   type RangeResult,
 } from './http/range.ts'
 export { MalformedHeader } from './malformed.ts'
+export { CLIENT_INTEROP, type Dialect, dialectOf, INTEROP_HEADER } from './resumable-http/dialect.ts'
+export {
+  formatUploadComplete,
+  parseByteField,
+  parseUploadComplete,
+  parseUploadLimit,
+  type UploadLimits,
+} from './resumable-http/fields.ts'
+export { PARTIAL_UPLOAD, PROBLEM_TYPES } from './resumable-http/problems.ts'
 export {
   CHECKSUM_ALGORITHMS,
   type ChecksumAlgorithm,

@@ -87,6 +87,14 @@ export const sizePerSecond: Reader<number | undefined> = (given, source) => {
   return bytes > 0 ? bytes : wrong(source, given, 'a size per second such as 10kib, or off')
 }
 
+/** IP addresses and networks, in a config file only: what lets the server reach its own network is code. */
+export const networksInFile: Reader<readonly string[]> = (given, source) =>
+  Array.isArray(given) && given.length === 0
+    ? []
+    : Array.isArray(given)
+      ? addresses(given, source)
+      : wrong(source, given, 'a list of addresses and networks, in pawl.config.ts')
+
 /** IP addresses and networks. */
 export const addresses: Reader<readonly string[]> = (given, source) => {
   const items = list(given, source)

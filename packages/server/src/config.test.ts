@@ -56,6 +56,7 @@ const SETTINGS: readonly [
     '/api/storage',
     ['storage', '/', '/a/../b', '/files', '/admin/x', '/a b', ''],
   ],
+  ['interim', 'PAWL_INTERIM', 'interim', 'off', 'off', ['maybe', '1', '']],
   [
     'upload-ttl',
     'PAWL_UPLOAD_TTL',
@@ -103,7 +104,13 @@ const SETTINGS: readonly [
 ]
 
 /** What cannot stand in the table: a URL that needs a secret beside it, and functions. See config-events.test.ts. */
-const ELSEWHERE: readonly (keyof Config)[] = ['webhookUrl', 'webhookSecret', 'hooks', 'policies']
+const ELSEWHERE: readonly (keyof Config)[] = [
+  'webhookUrl',
+  'webhookSecret',
+  'hooks',
+  'policies',
+  'importAllow',
+]
 
 describe.each(SETTINGS)('The setting --%s', (flag, variable, key, text, meaning, wrong) => {
   test('comes from a flag, as two arguments or as one', () => {
@@ -167,8 +174,10 @@ describe('Settings', () => {
       webhookUrl: undefined,
       webhookSecret: undefined,
       hooks: { timeout: 10_000 },
+      interim: 'auto',
       storagePrefix: '/storage/v1',
       policies: undefined,
+      importAllow: [],
       corsOrigins: ['*'],
       dev: false,
       log: 'info',
@@ -384,4 +393,21 @@ describe('pawl.config.ts', () => {
       ConfigError,
     )
   })
+})
+
+test('what imports may reach is said in the config file and nowhere else', () => {
+  expect(read({}).config.importAllow).toEqual([])
+  expect(read({ file: { importAllow: ['127.0.0.1', 'fd00::/8'] } }).config.importAllow).toEqual([
+    '127.0.0.1',
+    'fd00::/8',
+  ])
+  for (const source of [
+    { env: { PAWL_IMPORT_ALLOW: '127.0.0.1' } },
+    { argv: ['--import-allow', '127.0.0.1'] },
+    { file: { importAllow: '127.0.0.1' } },
+    { file: { importAllow: ['localhost'] } },
+    { file: { importAllow: ['127.0.0.1/33'] } },
+  ]) {
+    expect(() => read(source)).toThrow(ConfigError)
+  }
 })

@@ -5,10 +5,14 @@ import type { Hooks } from './uploads/hooks.ts'
 
 /** Every setting by its name in camel case, as a value or as the text that its environment variable takes. */
 export type ConfigFile = {
-  readonly [N in Exclude<keyof Config, 'hooks' | 'policies' | 'webhookSecret'>]?: Config[N] | string
+  readonly [N in Exclude<keyof Config, 'hooks' | 'policies' | 'importAllow' | 'webhookSecret'>]?:
+    | Config[N]
+    | string
 } & {
   readonly webhookSecret?: string
   readonly policies?: Policies
+  /** Addresses and networks that imports may fetch from although they are not public, such as `10.1.2.3`. */
+  readonly importAllow?: readonly string[]
   readonly hooks?: Omit<Hooks, 'timeout'> & {
     /** How long a hook may take: milliseconds, or text such as `5s`. 10 s unless given. */
     readonly timeout?: number | string

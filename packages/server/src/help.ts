@@ -9,8 +9,10 @@ interface SettingHelp {
   readonly meaning: string
 }
 
-/** Complete by type. Hooks and policies are code: they stand in `pawl.config.ts` only. */
-export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks' | 'policies'>, SettingHelp>> = {
+/** Complete by type. Hooks, policies and what imports may reach stand in `pawl.config.ts` only. */
+export const SETTING_HELP: Readonly<
+  Record<Exclude<keyof Config, 'hooks' | 'policies' | 'importAllow'>, SettingHelp>
+> = {
   host: { value: 'address', default: '127.0.0.1', meaning: 'where to listen' },
   port: { value: 'number', default: '8080', meaning: '0 picks a free one' },
   data: { value: 'folder', default: './data', meaning: 'bytes, catalog and the generated secret' },
@@ -62,6 +64,11 @@ export const SETTING_HELP: Readonly<Record<Exclude<keyof Config, 'hooks' | 'poli
     value: 'complete | every-ack',
     default: 'complete',
     meaning: 'what a power cut cannot take: finished objects, or every byte that was acknowledged',
+  },
+  interim: {
+    value: 'auto | on | off',
+    default: 'auto',
+    meaning: '104 answers to resumable requests; auto sends none through a proxy',
   },
   storagePrefix: { value: 'path', default: '/storage/v1', meaning: 'where Supabase Storage is spoken' },
   corsOrigins: { value: 'list', default: '*', meaning: 'origins whose pages may use the upload endpoints' },

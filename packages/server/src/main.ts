@@ -4,6 +4,7 @@ import { PRIVATE_BUCKET, PUBLIC_BUCKET } from './access/dev-buckets.ts'
 import { readConfig, readConfigFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { helpText } from './help.ts'
+import { MEDIA_PREFIX } from './media/descriptor.ts'
 import { createServer, type PawlServer } from './server.ts'
 
 export interface MainOptions {
@@ -52,6 +53,7 @@ Pawl is running in development mode: anyone on this machine may upload.
   Page         ${url}/
   Endpoint     ${url}/files/
   Storage      ${url}${storage} (Supabase Storage: buckets ${PUBLIC_BUCKET}, public, and ${PRIVATE_BUCKET}, private)
+  Media        ${url}${MEDIA_PREFIX} (Wix Media: upload URLs for others, with the service key)
   anon key     ${await tokens.apiKey('anon')}
   service key  ${await tokens.apiKey('service_role')}
 

@@ -23,16 +23,26 @@ import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
+import { interimTo } from './http/interim.ts'
 import { createJson } from './http/json.ts'
+import type { MediaFace } from './http/media/face.ts'
+import { registerMedia } from './http/media/json-routes.ts'
 import { createMetricsServer } from './http/metrics-server.ts'
 import { RateLimit } from './http/rate-limit.ts'
+import type { ResumableDoor, TargetFace } from './http/resumable-http/face.ts'
 import type { StorageFace } from './http/storage/face.ts'
 import { registerStorage } from './http/storage/json-routes.ts'
+import { storageTarget } from './http/storage/resumable.ts'
 import { createLog, type Logger, redactId } from './log.ts'
+import { AddressRules, type Resolve } from './media/import/addresses.ts'
+import type { ImportLimits } from './media/import/importer.ts'
+import { startMedia } from './media/media.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
 import { startEngine } from './uploads/start.ts'
+import type { FaceName } from './uploads/upload.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 export interface ServerParts {
@@ -43,6 +53,10 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /** Instead of DNS, for what is imported. */
+  readonly resolve?: Resolve
+  /** Instead of the usual patience with sources of imports. */
+  readonly importLimits?: ImportLimits
 }
 
 export interface PawlServer {
@@ -108,6 +122,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const tokens = configuredTokens(config, secret)
     const access = filesAccess(tokens, config.dev, now)
     let closing: Promise<void> | undefined
+    const ending = new AbortController()
     const addressOf = clientAddresses(config.trustedProxies)
     const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
     const pace = (req: IncomingMessage): number => {
@@ -123,28 +138,78 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
-    const storage: StorageFace = {
-      prefix: config.storagePrefix,
-      urlPrefix: config.publicUrl ?? '',
+    const urlPrefix = config.publicUrl ?? ''
+    const targets = new Map<FaceName, TargetFace>()
+    const mayInform = interimTo(config.interim, config.trustedProxies)
+    const resumable: ResumableDoor = {
       uploads,
       objects,
+      urlPrefix,
+      faces: targets,
+      cors,
+      mayInform: ({ req }) => mayInform(req),
+      pace: ({ req }) => pace(req),
+      now,
+      onError,
+    }
+    const signed = signedUrlsFrom(secret, now)
+    const storage: StorageFace = {
+      prefix: config.storagePrefix,
+      urlPrefix,
+      uploads,
+      resumable,
+      objects,
       buckets,
-      signed: signedUrlsFrom(secret, now),
+      signed,
       allows,
       cors,
       identify: (credentials, late) => identify(tokens, credentials, now(), late),
       pace,
       onError,
     }
-    const tus = filesTus({ uploads, objects, access, urlPrefix: config.publicUrl ?? '', onError })
+    const running = await startMedia({
+      catalog,
+      objects,
+      uploads,
+      now,
+      base: urlPrefix,
+      rules: new AddressRules(config.importAllow, parts.resolve),
+      importLimits: parts.importLimits,
+      maxOpen: config.maxOpen,
+      onError,
+    })
+    const media: MediaFace = {
+      urlPrefix: urlPrefix,
+      media: running.media,
+      uploads,
+      objects,
+      signed,
+      tokens,
+      cors,
+      pace,
+      onError,
+    }
+    const tus = filesTus({ uploads, objects, access, urlPrefix, onError })
+    targets.set('files', filesTarget(access, urlPrefix)).set('storage', storageTarget(storage))
     const { handler, server } = createApp({
-      files: { tus, cors, objects, access, pace },
+      files: { tus, resumable, cors, objects, access, pace },
       storage,
+      resumable,
+      media,
       pace,
       json: await createJson({
         pageDir: parts.pageDir,
-        register: [(routes) => registerStorage(routes, storage)],
-        admin: { tokens, events: { outbox: catalog, now, onReplay: () => webhook.wake() } },
+        register: [(routes) => registerStorage(routes, storage), (routes) => registerMedia(routes, media)],
+        admin: {
+          tokens,
+          events: {
+            outbox: catalog,
+            now,
+            onReplay: () => webhook.wake(),
+            live: events,
+            closing: ending.signal,
+          },
+        },
         onError: (error) => log.error({ err: error }, 'a request met a fault'),
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
@@ -167,6 +232,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
+      ending.abort()
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()
@@ -177,6 +243,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       await closed
       clearTimeout(timer)
       clearInterval(idle)
+      await running.close()
       await engine.close()
       await delivered
       await blobs.close()

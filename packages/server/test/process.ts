@@ -13,6 +13,8 @@ export interface PawlOptions {
   /** More settings, such as `{ PAWL_UPLOAD_TTL: '2s' }`; PAWL_DEV is on unless set otherwise. */
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** Where it runs and finds its config file; the repository unless given. */
+  readonly cwd?: string
   /** Also build and serve the page. */
   readonly page?: boolean
 }
@@ -52,7 +54,7 @@ export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
   const start = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
     const args = [script, '--port', String(port), '--data', dataDir, ...(options.args ?? [])]
     const started = spawn(process.execPath, args, {
-      cwd: root,
+      cwd: options.cwd ?? root,
       env: { ...serverEnv(), PAWL_DEV: '1', ...options.env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -11,13 +11,24 @@ export interface TusRun {
   readonly log: readonly string[]
   /** Bytes the client knows to be accepted or has sent. */
   readonly sent: number
-  abort(): Promise<void>
+  /** Stops; with `true` the upload is cancelled at the server. */
+  abort(terminate?: boolean): Promise<void>
+  /** Goes on where the server stands. */
+  resume(): void
 }
 
 /** Waits as long as a server takes to come back, and starts over only when told that the upload is gone. */
 const RETRY_DELAYS = [0, 250, 500, 1000, 1000, 2000, 2000, 4000, 4000, 8000]
 
-export function uploadWithTus(server: string, file: string | Buffer, chunkSize = Infinity): TusRun {
+/** What the client can speak; its types leave the option out. */
+type Protocol = 'tus-v1' | 'ietf-draft-03' | 'ietf-draft-05'
+
+export function uploadWithTus(
+  server: string,
+  file: string | Buffer,
+  chunkSize = Infinity,
+  protocol: Protocol = 'tus-v1',
+): TusRun {
   const log: string[] = []
   let sent = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -25,6 +36,7 @@ export function uploadWithTus(server: string, file: string | Buffer, chunkSize =
     endpoint: `${server}/files/`,
     retryDelays: RETRY_DELAYS,
     chunkSize,
+    ...({ protocol } as object),
     metadata: { filename: 'source.bin', filetype: 'application/octet-stream' },
     onProgress: (count) => {
       sent = count
@@ -47,6 +59,7 @@ export function uploadWithTus(server: string, file: string | Buffer, chunkSize =
     get sent() {
       return sent
     },
-    abort: () => upload.abort(),
+    abort: (terminate = false) => upload.abort(terminate),
+    resume: () => upload.start(),
   }
 }

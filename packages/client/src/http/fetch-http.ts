@@ -13,12 +13,14 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
     const response = await fetch(url, {
       method,
       headers,
-      redirect: 'manual',
+      // What is not followed is hidden. Only a 308 that leads nowhere gets through so.
+      redirect: request.answers308 ? 'follow' : 'manual',
       credentials: 'same-origin',
       signal: call.signal,
       ...(whole === undefined ? {} : { body: whole }),
     })
     call.touch()
+    if (response.redirected) throw new FilesError('Provider', `${method} was redirected to another URL`)
     const streamed = request.stream === true && response.ok && response.body
     const text = streamed ? '' : await response.text()
     return {

@@ -7,9 +7,19 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   /** A piece of the upload, or a small body of the protocol's own. */
   readonly body?: Payload | Uint8Array<ArrayBuffer> | string | undefined
+  /**
+   * Told of interim answers, where the runtime shows them. The head then goes out before the body is there, and an
+   * answer ends the wait for it.
+   */
+  readonly onInformation?: (information: Information) => void
   /** The answer's body is wanted as a stream, if the status says that it is the content (2xx). */
   readonly stream?: boolean
+  /** 308 is an answer of the protocol, without a `Location`: where redirects are hidden, it must be let through. */
+  readonly answers308?: boolean
 }
+
+/** An interim answer. */
+export type Information = Pick<HttpResponse, 'status' | 'header'>
 
 export interface HttpResponse {
   readonly status: number

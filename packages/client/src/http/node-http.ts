@@ -25,6 +25,13 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
   })
   outgoing.on('response', resolve)
   outgoing.on('error', reject)
+  const { onInformation } = request
+  if (onInformation) {
+    outgoing.on('information', ({ statusCode, headers }) =>
+      onInformation({ status: statusCode, header: (name) => headers[name.toLowerCase()]?.toString() }),
+    )
+    outgoing.flushHeaders()
+  }
   const end = () => outgoing.destroy(new Error('ended by the caller'))
   call.signal.addEventListener('abort', end, { once: true })
   try {
@@ -70,13 +77,19 @@ async function sendBody(
   gone.then(() => {
     over = true
   })
-  for await (const block of body.blocks({ reuse: true })) {
-    if (over) return
+  const blocks = body.blocks({ reuse: true })[Symbol.asyncIterator]()
+  for (;;) {
+    // A body may be waited for: an answer that comes before is one to what was said without it.
+    const next = await Promise.race([blocks.next(), gone])
+    if (over || typeof next === 'string' || next.done) break
+    const block = next.value
     // Waited for always: only then the block has left, and its memory may hold the next one.
     await Promise.race([written(outgoing, block), gone])
     call.touch()
   }
-  outgoing.end()
+  if (!over) return void outgoing.end()
+  // It may be waiting for a body that nobody wants any more.
+  void blocks.return?.().catch(() => {})
 }
 
 function written(outgoing: ClientRequest, block: Uint8Array): Promise<void> {

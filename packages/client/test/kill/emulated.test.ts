@@ -87,3 +87,17 @@ killTests(
   },
   FEW,
 )
+
+killTests(
+  'sharepoint',
+  async () => {
+    const { endpoint, tokens, items, close } = await startOneDrive({ drive: 'sites/team/drive' })
+    return {
+      adapter: { name: 'sharepoint', endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' },
+      partSize: 320 * 1024,
+      digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)

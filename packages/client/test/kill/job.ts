@@ -9,17 +9,20 @@ import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-
 import type { OneDriveOptions } from '../../src/adapters/onedrive/onedrive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
+import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
   | { readonly name: 'tus'; readonly endpoint: string; readonly parallel: number }
+  | { readonly name: 'resumable-http'; readonly endpoint: string }
   | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
   | ({ readonly name: 'ftp' } & FtpOptions)
   | ({ readonly name: 'onedrive' } & OneDriveOptions)
+  | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
@@ -45,6 +48,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/fs/fs.ts')).fs(description)
     case 'tus':
       return (await import('../../src/adapters/tus/tus.ts')).tus(description)
+    case 'resumable-http':
+      return (await import('../../src/adapters/resumable-http/resumable-http.ts')).resumableHttp(description)
     case 'supabase':
       return (await import('../../src/adapters/supabase/supabase.ts')).supabase(description)
     case 's3':
@@ -56,6 +61,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/ftp/ftp.ts')).ftp(description)
     case 'onedrive':
       return (await import('../../src/adapters/onedrive/onedrive.ts')).onedrive(description)
+    case 'sharepoint':
+      return (await import('../../src/adapters/sharepoint/sharepoint.ts')).sharepoint(description)
     case 'sftp':
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':

@@ -53,11 +53,17 @@ killTests("tus, against Pawl's server, with joined lanes", async () => {
   return {
     adapter: { name: 'tus', endpoint: server.endpoint, parallel: 4 },
     partSize: 2 ** 20,
-    digest: async (_key, url) => {
-      const hash = createHash('sha256')
-      for await (const chunk of (await fetch(url ?? '')).body ?? []) hash.update(chunk)
-      return hash.digest('hex')
-    },
+    digest: (_key, url) => fetchedDigest(url),
+    close: () => server.close(),
+  }
+})
+
+killTests("resumable-http, against Pawl's server", async () => {
+  const server = await startPawl()
+  return {
+    adapter: { name: 'resumable-http', endpoint: server.endpoint },
+    partSize: 2 ** 20,
+    digest: (_key, url) => fetchedDigest(url),
     close: () => server.close(),
   }
 })
@@ -73,6 +79,12 @@ killTests("supabase, on Pawl's storage face", async () => {
     close: () => server.close(),
   }
 })
+
+async function fetchedDigest(url: string | undefined): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of (await fetch(url ?? '')).body ?? []) hash.update(chunk)
+  return hash.digest('hex')
+}
 
 /** The sha-256 of an object, read back through the adapter. */
 async function objectDigest(description: KillWorld['adapter'], key: string): Promise<string> {

@@ -5,10 +5,12 @@ import { allowsBy } from './policies.ts'
 const anon = { role: 'anon' } as const
 const reading = { action: 'select', key: 'x', size: 1, type: undefined, metadata: undefined } as const
 
-test('a rule without a bucket is for every bucket but the one of /files/, whose keys are capabilities', async () => {
+test('a rule without a bucket is for every bucket but those of /files/ and of media files', async () => {
   const allows = allowsBy([{ action: 'select' }])
   expect(await allows(anon, { ...reading, bucket: 'photos', public: false })).toBe(true)
-  expect(await allows(anon, { ...reading, bucket: 'files', public: false })).toBe(false)
+  for (const bucket of ['files', 'site-media']) {
+    expect(await allows(anon, { ...reading, bucket, public: false })).toBe(false)
+  }
   const named = allowsBy([{ action: 'select', bucket: ['photos', 'files'] }])
   expect(await named(anon, { ...reading, bucket: 'files', public: false })).toBe(true)
 })

@@ -3,10 +3,14 @@
  * allows is denied; the service role may do everything.
  */
 import { z } from 'zod'
+import { MEDIA_BUCKET } from '../media/media-file.ts'
 import { FILES_BUCKET } from '../objects/bucket.ts'
 import type { UserMetadata } from '../objects/object.ts'
 import { UploadError } from '../uploads/errors.ts'
 import type { Principal } from './principal.ts'
+
+/** Whose objects another face gives to those who may have them: by their URL, or signed for one of them. */
+const CAPABILITIES: ReadonlySet<string> = new Set([FILES_BUCKET, MEDIA_BUCKET])
 
 const Action = z.enum(['select', 'insert', 'update', 'delete'])
 const Role = z.enum(['anon', 'authenticated'])
@@ -15,7 +19,7 @@ const Role = z.enum(['anon', 'authenticated'])
 const Rule = z.strictObject({
   action: z.union([Action, z.array(Action).min(1)]),
   role: z.union([Role, z.array(Role).min(1)]).optional(),
-  /** Without it every bucket but `files`, whose keys are the ids that uploads of `/files/` are reached by. */
+  /** Without it every bucket but those of `/files/` and of media files, which have rules of their own. */
   bucket: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   /** What the key begins with; `{sub}` stands for the id of the user who asks. */
   prefix: z.string().optional(),
@@ -77,7 +81,7 @@ function fits(
   return (
     includes(rule.action, action) &&
     includes(rule.role, role) &&
-    (rule.bucket === undefined ? bucket !== FILES_BUCKET : includes(rule.bucket, bucket)) &&
+    (rule.bucket === undefined ? !CAPABILITIES.has(bucket) : includes(rule.bucket, bucket)) &&
     (rule.public === undefined || rule.public === isPublic) &&
     (rule.prefix === undefined || hasPrefix(key, rule.prefix, sub))
   )

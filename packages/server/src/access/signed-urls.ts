@@ -30,7 +30,26 @@ export interface SignedUrls {
   signDownload(place: Place, seconds: number): Promise<string>
   /** @throws SignatureError unless the token is for this very object */
   verifyDownload(token: string, place: Place): Promise<void>
+  /** @param seconds - from now until it expires */
+  signMedia(grant: MediaGrant, seconds: number): Promise<string>
+  /** @throws SignatureError unless the token is for this file, and this asset of it */
+  verifyMedia(token: string, file: string, asset: string): Promise<MediaVerdict>
 }
+
+/** What a download URL of a media file allows. */
+interface MediaGrant {
+  readonly file: string
+  /** `src` for the file itself. */
+  readonly asset: string
+  /** The name to save it under; undefined to show it. */
+  readonly saveAs: string | undefined
+  /** Where to send whoever comes late. */
+  readonly redirect: string | undefined
+}
+
+type MediaVerdict =
+  | { readonly kind: 'valid'; readonly grant: MediaGrant }
+  | { readonly kind: 'late'; readonly redirect: string | undefined }
 
 export class SignatureError extends Error {
   constructor(message: string) {
@@ -48,11 +67,20 @@ const UploadClaims = z.object({
 })
 const DownloadClaims = z.object({ url: z.string(), scope: z.literal('download') })
 
+const MediaClaims = z.object({
+  file: z.string(),
+  asset: z.string(),
+  saveAs: z.string().optional(),
+  redirect: z.string().optional(),
+  scope: z.literal('media'),
+})
+
 export function signedUrlsFrom(secret: Uint8Array, now: () => number): SignedUrls {
   const key = (use: string): Uint8Array =>
     new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), `pawl signed ${use} url`, 32))
   const uploadKey = key('upload')
   const downloadKey = key('download')
+  const mediaKey = key('media')
   const sign = (claims: Record<string, unknown>, typ: string, signing: Uint8Array, seconds: number) => {
     const at = Math.floor(now() / 1000)
     return new SignJWT(claims)
@@ -61,12 +89,13 @@ export function signedUrlsFrom(secret: Uint8Array, now: () => number): SignedUrl
       .setExpirationTime(at + seconds)
       .sign(signing)
   }
-  const verify = async <T>(
+  /** The claims of a token, also of one that is only late. @throws SignatureError */
+  const read = async <T>(
     token: string,
     typ: string,
     signing: Uint8Array,
     schema: z.ZodType<T>,
-  ): Promise<T> => {
+  ): Promise<{ late: boolean; claims: T }> => {
     try {
       const { payload } = await jwtVerify(token, signing, {
         algorithms: ['HS256'],
@@ -74,13 +103,18 @@ export function signedUrlsFrom(secret: Uint8Array, now: () => number): SignedUrl
         currentDate: new Date(now()),
         requiredClaims: ['exp'],
       })
-      return schema.parse(payload)
+      return { late: false, claims: schema.parse(payload) }
     } catch (error) {
-      const expired = error instanceof errors.JWTExpired
-      throw new SignatureError(
-        expired ? 'the signature has expired: sign the URL again' : 'the signature is not valid for this',
-      )
+      // jose checks the signature before the time, so an expired token's claims are genuine.
+      const claims = error instanceof errors.JWTExpired ? schema.safeParse(error.payload) : undefined
+      if (claims?.success) return { late: true, claims: claims.data }
+      throw new SignatureError('the signature is not valid for this')
     }
+  }
+  const verify = async <T>(...args: Parameters<typeof read<T>>): Promise<T> => {
+    const { late, claims } = await read(...args)
+    if (late) throw new SignatureError('the signature has expired: sign the URL again')
+    return claims
   }
   return {
     signUpload({ bucket, key, owner, upsert }) {
@@ -104,6 +138,15 @@ export function signedUrlsFrom(secret: Uint8Array, now: () => number): SignedUrl
     async verifyDownload(token, { bucket, key }) {
       const { url } = await verify(token, 'download+jwt', downloadKey, DownloadClaims)
       if (url !== `${bucket}/${key}`) throw new SignatureError('the signature is for another object')
+    },
+    signMedia: (grant, seconds) => sign({ ...grant, scope: 'media' }, 'media+jwt', mediaKey, seconds),
+    async verifyMedia(token, file, asset) {
+      const { late, claims } = await read(token, 'media+jwt', mediaKey, MediaClaims)
+      if (claims.file !== file || claims.asset !== asset) {
+        throw new SignatureError('the signature is for another file')
+      }
+      const { saveAs, redirect } = claims
+      return late ? { kind: 'late', redirect } : { kind: 'valid', grant: { file, asset, saveAs, redirect } }
     },
   }
 }

@@ -105,6 +105,16 @@ export function catalogContract(open: () => Promise<Catalog>): void {
       expect(a).toBe(b)
     })
 
+    test('changes how it ends only while it is open, and nothing else with that', async () => {
+      const catalog = await open()
+      const { id } = await uploadIn(catalog, 'open', { ending: 'word', maxSize: 77 })
+      await catalog.setEnding(id, 'said')
+      expect(await stateOf(catalog, id)).toMatchObject({ ending: 'said', maxSize: 77 })
+      const ended = await uploadIn(catalog, 'finishing', { ending: 'said' })
+      await catalog.setEnding(ended.id, 'word')
+      expect((await stateOf(catalog, ended.id)).ending).toBe('said')
+    })
+
     test('has a durable offset and an expiry that only go forward', async () => {
       const catalog = await open()
       const { id } = await uploadIn(catalog, 'open', { durable: 10, expiresAt: 2000 })

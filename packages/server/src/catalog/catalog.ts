@@ -16,14 +16,15 @@ import type { StoredEvent } from '../events/event.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { UploadFailure } from '../uploads/errors.ts'
 import type { Verdict } from '../uploads/judge.ts'
-import type { Answer, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
+import type { Answer, Ending, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
 import type { BucketRecords } from './bucket-records.ts'
 import type { Listing } from './listing.ts'
+import type { MediaRecords } from './media-records.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
+export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**
@@ -42,6 +43,8 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing {
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
   setLength(id: UploadId, length: number): Promise<number | undefined>
+  /** Sets how an open upload that ends by word comes to its end. */
+  setEnding(id: UploadId, ending: Ending): Promise<void>
   /**
    * Sets bytes aside for an open upload whose length is not known, in place of those set aside before:
    * `wanted`, or fewer where the allowance ends. When not even `least` fit, nothing changes. Resolves to the

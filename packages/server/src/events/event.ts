@@ -34,6 +34,23 @@ interface ObjectData extends Subject {
   readonly version: string
 }
 
+interface MediaData extends Subject {
+  /** Bytes; null when none came. */
+  readonly size: number | null
+  /** The descriptor, as the media face shows it. */
+  readonly file: Readonly<Record<string, unknown>>
+  /** As it was given with the wish for the upload or the import. */
+  readonly externalInfo?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What became of a media file once its bytes were looked at. */
+export type MediaTold =
+  | Told<'media.ready', MediaData>
+  | Told<
+      'media.failed',
+      MediaData & { readonly error: { readonly code: string; readonly description: string } }
+    >
+
 /** Events that are kept until they are delivered. */
 export type StoredEvent =
   | Told<'upload.created', UploadData>
@@ -45,6 +62,7 @@ export type StoredEvent =
   | Told<'object.created', ObjectData & Partial<UploadData>>
   /** Deleted, or replaced by a newer version. */
   | Told<'object.removed', ObjectData>
+  | MediaTold
 
 /** Every event, those included that only listeners in the same process hear. */
 export type PawlEvent =
@@ -118,6 +136,18 @@ export function objectCopied(
 
 export function objectRemoved(object: ObjectRecord, at: number): StoredEvent {
   return told('object.removed', at, objectData(object))
+}
+
+export function mediaReady(data: MediaData, at: number): MediaTold {
+  return told('media.ready', at, data)
+}
+
+export function mediaFailed(
+  data: MediaData,
+  error: { readonly code: string; readonly description: string },
+  at: number,
+): MediaTold {
+  return told('media.failed', at, { ...data, error })
 }
 
 /** A partial upload is a piece of a final one, which tells for all of them; it expires after it was joined, too. */

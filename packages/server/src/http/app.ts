@@ -6,10 +6,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { MEDIA_PREFIX } from '../media/descriptor.ts'
 import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
+import type { MediaFace } from './media/face.ts'
+import { serveMedia } from './media/media.ts'
 import { malformation } from './message-rules.ts'
+import type { ResumableDoor } from './resumable-http/face.ts'
+import { serveUploads } from './resumable-http/uploads.ts'
 import type { StorageFace } from './storage/face.ts'
 import { isUnder, serveStorage, speakStorage } from './storage/storage.ts'
 import { Unparsable } from './unparsable.ts'
@@ -17,6 +22,8 @@ import { Unparsable } from './unparsable.ts'
 export interface AppOptions {
   readonly files: FilesFace
   readonly storage: StorageFace
+  readonly resumable: ResumableDoor
+  readonly media: MediaFace
   readonly json: FastifyInstance
   readonly dev: boolean
   /** Seconds a request has to wait because its client makes too many; 0 to go on. */
@@ -95,12 +102,18 @@ export function createApp(options: AppOptions): App {
 /** Asked by machines of whoever runs the server, all from one address. */
 const UNPACED = ['/health', '/ready', '/metrics']
 
-async function serve({ files, storage, json, dev, pace }: AppOptions, exchange: Exchange): Promise<void> {
+async function serve(
+  { files, storage, media, resumable, json, dev, pace }: AppOptions,
+  exchange: Exchange,
+): Promise<void> {
   const refusal = dev ? devRefusal(exchange.req) : undefined
   if (refusal !== undefined) return exchange.refuse(403, refusal)
   if (exchange.path === '/files' || exchange.path.startsWith('/files/')) return serveFiles(files, exchange)
+  if (exchange.path.startsWith('/uploads/')) return serveUploads(resumable, exchange)
   if (isUnder(storage.prefix, exchange.path)) {
     if (await serveStorage(storage, exchange)) return
+  } else if (isUnder(MEDIA_PREFIX, exchange.path)) {
+    if (await serveMedia(media, exchange)) return
   } else {
     const wait = UNPACED.includes(exchange.path) ? 0 : pace(exchange.req)
     if (wait > 0)

@@ -6,6 +6,8 @@ import type { Readable } from 'node:stream'
 /** A refused body is read this far, so that the client sees the answer instead of a broken connection. */
 const DRAIN_BYTES = 1024 * 1024
 const DRAIN_MS = 2000
+/** With more than this waiting for a client, interim answers are left out. */
+const UNREAD_BYTES = 16 * 1024
 
 /** Connections whose last answer is given: what a client sends on after it is not looked at. */
 const lastAnswered = new WeakSet<Socket>()
@@ -83,6 +85,15 @@ export class Exchange {
     if (body.length > 0 && this.method !== 'HEAD') res.write(body)
     else res.flushHeaders()
     this.#drain()
+  }
+
+  /** Sends an interim answer; false when it cannot be sent, or the client does not read what is sent to it. */
+  inform(status: 104, headers: OutgoingHttpHeaders): boolean {
+    const { req, res } = this
+    if (res.headersSent || res.destroyed || req.httpVersion === '1.0') return false
+    if ((res.socket?.writableLength ?? 0) > UNREAD_BYTES) return false
+    res.writeInformation(status, headers)
+    return true
   }
 
   /** Answers with a sentence that says what is wrong. */

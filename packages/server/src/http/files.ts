@@ -7,12 +7,18 @@ import { UploadError } from '../uploads/errors.ts'
 import { parseUploadId } from '../uploads/upload.ts'
 import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
+import { createAtFiles } from './files-resumable.ts'
 import { sendObject } from './object-response.ts'
+import type { ResumableDoor } from './resumable-http/face.ts'
+import { offerResumable } from './resumable-http/offer.ts'
+import { serveUploadResource } from './resumable-http/upload-resource.ts'
+import { speaksResumable } from './resumable-http/wish.ts'
 import type { TusFace } from './tus/face.ts'
 import { serveTus } from './tus/tus.ts'
 
 export interface FilesFace {
   readonly tus: TusFace
+  readonly resumable: ResumableDoor
   readonly cors: Cors
   readonly objects: Objects
   readonly access: FilesAccess
@@ -23,12 +29,20 @@ export interface FilesFace {
 export async function serveFiles(face: FilesFace, exchange: Exchange): Promise<void> {
   const { req, res, method } = exchange
   face.cors.apply(req, res)
+  if (method === 'OPTIONS') offerResumable(face.resumable, exchange)
   if (face.cors.isPreflight(req)) return exchange.answer(204, { 'Tus-Resumable': TUS_VERSION })
   const wait = face.pace(req)
   if (wait > 0) return refuseTooMany(exchange, wait)
+  if (speaksResumable(exchange) && method !== 'OPTIONS') return serveResumable(face, exchange)
   const speaksTus = exchange.header('tus-resumable') !== undefined
   if (method === 'GET' || (method === 'HEAD' && !speaksTus)) return download(face, exchange)
   return serveTus(face.tus, exchange)
+}
+
+function serveResumable({ resumable, access }: FilesFace, exchange: Exchange): Promise<void> {
+  const name = exchange.path.slice('/files/'.length)
+  if (name === '' && exchange.method === 'POST') return createAtFiles(resumable, access, exchange)
+  return serveUploadResource(resumable, exchange, name, ['files'])
 }
 
 /** Clients of this protocol give up for good after 429, and start from zero after anything but 423 on HEAD. */

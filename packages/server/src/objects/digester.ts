@@ -69,7 +69,12 @@ export class Digester {
   }
 
   async #leftOver(): Promise<ObjectRecord | undefined> {
-    const objects = await this.#options.catalog.undigested(BATCH + this.#failed.size).catch(() => [])
-    return objects.find((object) => !this.#failed.has(object.version))
+    try {
+      const objects = await this.#options.catalog.undigested(BATCH + this.#failed.size)
+      return objects.find((object) => !this.#failed.has(object.version))
+    } catch {
+      // Looked for again with the next object, or the next start.
+      return undefined
+    }
   }
 }

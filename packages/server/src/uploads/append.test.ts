@@ -23,7 +23,7 @@ async function begun(given: Partial<UploadRecord> = {}) {
       offset: 40,
       declared: undefined,
       length: undefined,
-      ends: false,
+      ends: 'at-length',
       checksum: undefined,
       open: () => (body instanceof Readable ? body : Readable.from(body)),
       signal: new AbortController().signal,

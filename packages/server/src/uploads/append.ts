@@ -5,13 +5,19 @@ import { UploadError } from './errors.ts'
 import { refuseExpired, slide } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import { refuseDenied } from './judge.ts'
-import type { Lease } from './lease.ts'
-import { past, refusePastEnd, withLength } from './length.ts'
+import type { Lease, Manner } from './lease.ts'
+import { past, refuseConflict, refusePastEnd, shorter, withLength } from './length.ts'
 import { limited } from './limited.ts'
 import { overQuota } from './quota.ts'
 import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
 import type { TransferEnd } from './transfer.ts'
-import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
+import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
+
+/**
+ * The protocol's word on the end of the upload: when the offset reaches the length; where this body ends; or later
+ * than this body. A body that broke off ends nothing, and what was not made to end by word ends at its length.
+ */
+export type Ends = 'at-length' | 'here' | 'not-here'
 
 export interface AppendRequest {
   /** Where the client believes the upload stands. */
@@ -20,13 +26,13 @@ export interface AppendRequest {
   readonly declared: number | undefined
   /** The upload's length, where this request is the one to tell it. */
   readonly length: number | undefined
-  /**
-   * The protocol's word that the end of this body is the end of the upload; without it the end is where the
-   * offset reaches the length. A body that broke off ends nothing.
-   */
-  readonly ends: boolean
+  readonly ends: Ends
+  /** How it gets past another request that is writing; `patient` unless it says otherwise. */
+  readonly manner?: Manner
   /** Present when the request names a checksum; it may come after the body, so it is asked for at the end. */
   readonly checksum: (() => Checksum) | undefined
+  /** Told the upload's offset as it grows, as far as it can be relied on. */
+  readonly onAccepted?: ((offset: number) => void) | undefined
   /** Begins reading: called once, after everything that can be refused was. */
   readonly open: () => Readable
   /** The client has gone. */
@@ -67,7 +73,7 @@ export async function append(
   const waited = (tookOver: boolean): void => {
     if (met !== undefined) engine.observer.waitedForLease((performance.now() - since) / 1000, tookOver)
   }
-  const lease = await acquire(engine, id, permit, request.signal).catch((error: unknown) => {
+  const lease = await acquire(engine, id, permit, request).catch((error: unknown) => {
     waited(false)
     throw error
   })
@@ -90,18 +96,26 @@ export async function append(
 }
 
 /** A holder that has not looked yet cannot tell its offset: then the segment does. */
-async function acquire(engine: Engine, id: UploadId, permit: Permit, signal: AbortSignal): Promise<Lease> {
+async function acquire(
+  engine: Engine,
+  id: UploadId,
+  permit: Permit,
+  { manner = 'patient', signal }: AppendRequest,
+): Promise<Lease> {
   try {
-    return await engine.leases.acquire(id, 'patient', signal)
+    return await engine.leases.acquire(id, manner, signal)
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
-    if (error.offset !== undefined && !engine.limits.everyAck) throw error
     const upload = await findPermitted(engine, id, permit)
-    const segment = await reach(() => engine.blobs.inspect(upload.segment))
-    const offset = error.offset ?? acceptedLength(upload, segment?.length ?? 0)
+    const offset = error.offset ?? (await offsetOf(engine, upload))
     await beforeTelling(engine, upload, offset)
     throw new UploadError('busy', error.message, { offset })
   }
+}
+
+async function offsetOf({ blobs }: Engine, upload: UploadRecord): Promise<number> {
+  const segment = await reach(() => blobs.inspect(upload.segment))
+  return acceptedLength(upload, segment?.length ?? 0)
 }
 
 async function appendHolding(
@@ -124,9 +138,10 @@ async function appendHolding(
       await beforeTelling(engine, found, begin)
       throw mismatch(request.offset, begin)
     }
+    refuseConflict(found, request, begin)
     refusePastEnd(found, request)
     engine.transfers.refuseWhenFull()
-    upload = await withLength(engine, found, request, begin)
+    upload = await withEnding(engine, await withLength(engine, found, request, begin), request)
     end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
       request.checksum === undefined
         ? takePlain(engine, upload, request, lease, writer, growth)
@@ -136,11 +151,13 @@ async function appendHolding(
     await reach(() => writer.close())
   }
   const offset = writer.length
-  if (request.ends && end.kind === 'ended' && upload.length === undefined) {
+  const endsHere = request.ends === 'here' && processed(request, end, offset)
+  if (endsHere && upload.length === undefined) {
     // Read again: what a form says behind its file came while the bytes did.
     upload = { ...(await findPermitted(engine, upload.id, permit)), length: offset }
   }
-  if (offset === upload.length) {
+  const endsNow = endsHere || request.ends === 'at-length' || upload.ending === undefined
+  if (endsNow && offset === upload.length) {
     engine.progress.forget(upload.id)
     // From here the connection no longer matters. The lease goes first: whoever waits for it finds the outcome.
     const finishing = reach(() => engine.finisher.finish(upload, offset))
@@ -148,10 +165,34 @@ async function appendHolding(
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
   if (end.kind === 'failed') throw asUploadError(end.error)
-  if (end.kind === 'stopped' && end.why === 'over-quota') throw overQuota(offset)
+  if (end.kind === 'stopped' && end.why === 'over-quota') {
+    await beforeTelling(engine, upload, offset)
+    throw overQuota(offset)
+  }
   if (end.kind !== 'ended') return { kind: 'cut' }
   await beforeTelling(engine, upload, offset)
+  if (endsHere) throw shorter(upload, offset)
   return { kind: 'appended', upload, offset, expiresAt: await slide(engine, upload) }
+}
+
+/**
+ * The upload with what this request says of its end, written down before its first byte: when the process dies
+ * behind the last one, the next knows.
+ */
+async function withEnding(
+  engine: Engine,
+  upload: UploadRecord,
+  { ends }: AppendRequest,
+): Promise<UploadRecord> {
+  if (upload.ending === undefined || ends === 'at-length' || upload.length === undefined) return upload
+  const ending = ends === 'here' ? 'said' : 'word'
+  if (ending !== upload.ending) await reach(() => engine.catalog.setEnding(upload.id, ending))
+  return { ...upload, ending }
+}
+
+/** Whether the whole content of a request is part of the upload, also if its last turn was cut short. */
+function processed({ offset, declared }: AppendRequest, end: TransferEnd, reached: number): boolean {
+  return end.kind === 'ended' || (declared !== undefined && offset + declared === reached)
 }
 
 /** What a request meets at an upload that takes no more bytes: the outcome, if it repeats the last one. */
@@ -163,11 +204,13 @@ async function atTheEnd(
   const length = upload.length ?? 0
   const { state } = upload
   if (state.kind === 'expired') throw new UploadError('gone', 'the upload expired')
-  if (request.offset !== length) {
-    if (state.kind === 'failed') throw new UploadError('gone', `the upload failed: ${state.failure.message}`)
-    throw mismatch(request.offset, length)
+  const repeats = request.offset === length
+  if (state.kind === 'failed' && (!repeats || isDeactivated(upload))) {
+    throw new UploadError('gone', `the upload failed: ${state.failure.message}`)
   }
+  if (!repeats) throw mismatch(request.offset, length)
   if ((request.declared ?? 0) > 0) throw past(upload, length)
+  if (request.ends === 'not-here') throw new UploadError('complete', 'the upload is complete')
   const finished =
     state.kind === 'finishing'
       ? await reach(() => engine.finisher.finish(upload, length))

@@ -1,4 +1,4 @@
-/** Gives an upload up: a transfer under way is ended first, then its bytes are released. */
+/** Gives an upload up, or makes it unusable: a transfer under way is ended first, then its bytes are released. */
 import { type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired } from './expiry.ts'
@@ -35,6 +35,26 @@ export async function cancelUpload(
     // At once rather than with the next sweep: who cancels 50 GB expects them back. A sealed upload's bytes may
     // be part of an object: only the catalog knows, and the sweep asks it.
     if (state.kind === 'open') await reach(() => engine.blobs.remove(upload.segment))
+  } finally {
+    lease.release()
+  }
+}
+
+/** @throws UploadError `not-found`, `unavailable` */
+export async function deactivateUpload(
+  engine: Engine,
+  id: UploadId,
+  permit: Permit,
+  message: string,
+): Promise<void> {
+  await findPermitted(engine, id, permit)
+  const lease = await engine.leases.acquire(id, 'at-once')
+  try {
+    const failure = { code: 'past-end', message } as const
+    await reach(() => engine.catalog.endUpload(id, ['open'], { kind: 'failed', failure }, engine.now()))
+    await engine.durability.forget(id)
+    engine.digests.forget(id)
+    engine.progress.forget(id)
   } finally {
     lease.release()
   }

@@ -8,6 +8,7 @@ import type { HookSubject } from './hooks.ts'
 import { refusalOf } from './quota.ts'
 import {
   type DigestWishes,
+  type Ending,
   type FaceName,
   newUploadId,
   type Precondition,
@@ -28,6 +29,8 @@ export interface CreateRequest {
   /** Shown again byte for byte. */
   readonly metadata: string
   readonly headers: ObjectHeaders
+  /** It ends by word, not when its offset reaches its length. */
+  readonly ending?: Ending | undefined
   /** A partial upload becomes no object by itself. */
   readonly concat: 'whole' | 'partial'
   readonly digests: DigestWishes
@@ -39,7 +42,7 @@ export interface CreateRequest {
 }
 
 /**
- * An upload of no bytes is complete, and its object published, when this resolves.
+ * An upload of no bytes is complete, and its object published, when this resolves; unless it ends by word.
  * @throws UploadError `too-large`, `over-quota`, `too-many-open`, `no-space`, `unavailable`, `conflict`,
  *   `rejected`
  */
@@ -69,6 +72,7 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     metadata: described.metadata,
     headers: described.headers,
     userMetadata: request.userMetadata,
+    ending: request.ending,
     maxSize: request.maxSize,
     capability: request.capability,
     segment: newSegmentId(),
@@ -90,7 +94,7 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
       await catalog.endUpload(id, ['open'], { kind: 'cancelled' }, now())
       throw error
     }
-    if (upload.length !== 0) return upload
+    if (upload.length !== 0 || upload.ending !== undefined) return upload
     const finished = await finisher.finish(upload, 0)
     const state: UploadState =
       finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }

@@ -41,6 +41,11 @@ export class Durability {
     else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
   }
 
+  /** Bytes of an upload with bytes on their way to the disk that a sync has covered; 0 when none was needed yet. */
+  synced(id: string): number {
+    return this.#dirty.get(id)?.synced ?? 0
+  }
+
   /** Resolves when all that was noted is durable and the catalog knows it. @throws StoreError, CatalogError */
   async settle(upload: UploadRecord): Promise<void> {
     const dirty = this.#dirty.get(upload.id)

@@ -55,10 +55,15 @@ export async function findPermitted(engine: Engine, id: UploadId, permit: Permit
   return upload
 }
 
-/** Before an offset is told: with every-ack durability a power cut must not take what an answer named. */
+/** Whether a power cut must not take what an answer named: with every-ack durability, and of what ends by word. */
+export function tellsDurable({ limits }: Engine, upload: UploadRecord): boolean {
+  return limits.everyAck || upload.ending !== undefined
+}
+
+/** Before an offset is told: makes durable what must not be taken back. */
 export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
-  const { limits, durability } = engine
-  if (!limits.everyAck || offset <= upload.durable) return
+  const { durability } = engine
+  if (!tellsDurable(engine, upload) || offset <= upload.durable) return
   // Also what an earlier process wrote, of which this one noted nothing.
   durability.note(upload, offset)
   await reach(() => durability.settle(upload))

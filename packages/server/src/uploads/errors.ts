@@ -6,12 +6,13 @@
 /** Outcomes of finishing that are final: they are stored, and a repeat of the last request gets them again. */
 export type UploadFailure =
   | {
-      readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted'
+      readonly code: 'conflict' | 'bytes-lost' | 'digest-mismatch' | 'not-permitted' | 'past-end'
       readonly message: string
     }
   /** A hook of the operator said no; `status` is 400 to 499. */
   | { readonly code: 'rejected'; readonly status: number; readonly message: string }
 
+/** `past-end` also: the request would go past the end of the upload. */
 export type UploadErrorCode =
   | UploadFailure['code']
   /** No such upload, or not one that the caller may see. */
@@ -24,8 +25,6 @@ export type UploadErrorCode =
   | 'busy'
   /** All bytes are there and publishing has not ended yet. */
   | 'finishing'
-  /** The request would go past the end of the upload. */
-  | 'past-end'
   /** Over the limit for one upload; `limit` tells. */
   | 'too-large'
   /** A length was given that differs from the one already known, or lies below the offset. */
@@ -58,6 +57,8 @@ export interface UploadErrorDetails {
   readonly offset?: number
   /** Bytes allowed. */
   readonly limit?: number
+  /** The upload came to its end, and this is its outcome. */
+  readonly outcome?: boolean
   /** HTTP status that a hook wants the client to see, 400 to 499. */
   readonly status?: number
   readonly cause?: unknown
@@ -68,6 +69,7 @@ export class UploadError extends Error {
   readonly offset: number | undefined
   readonly limit: number | undefined
   readonly status: number | undefined
+  readonly outcome: boolean
 
   constructor(code: UploadErrorCode, message: string, details: UploadErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -76,12 +78,13 @@ export class UploadError extends Error {
     this.offset = details.offset
     this.limit = details.limit
     this.status = details.status
+    this.outcome = details.outcome === true
   }
 }
 
 /** The error that a stored failure is to whoever repeats the last request. */
 export function failureError(failure: UploadFailure): UploadError {
   return failure.code === 'rejected'
-    ? new UploadError('rejected', failure.message, { status: failure.status })
-    : new UploadError(failure.code, failure.message)
+    ? new UploadError('rejected', failure.message, { status: failure.status, outcome: true })
+    : new UploadError(failure.code, failure.message, { outcome: true })
 }

@@ -165,8 +165,9 @@ export class Finisher {
   async #publish(upload: UploadRecord, length: number, begun: ComingDigests | undefined): Promise<Finished> {
     const { catalog, digests, hooks, judge, now, onPublished } = this.#options
     const may = await judge(upload, length)
-    const demands = Object.keys(upload.digests.demanded).length > 0
+    const demands = Object.keys(upload.digests.demanded).length > 0 || upload.digests.awaited === true
     let computed = begun ?? (demands ? coming(digests.finish(upload, length)) : undefined)
+    if (demands) await computed?.promise
     const mismatch = computed && (await mismatchOf(upload.digests.demanded, computed.promise))
     if (mismatch !== undefined) return this.#fail(upload, mismatch)
     const verdict = await hooks.run('beforeFinish', { ...upload, action: 'finish', size: length })

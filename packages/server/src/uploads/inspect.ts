@@ -3,8 +3,8 @@ import { beforeTelling, type Engine, findPermitted, type Permit, reach } from '.
 import { UploadError } from './errors.ts'
 import { expiryOf } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
-import type { Lease } from './lease.ts'
-import { acceptedLength, type UploadId, type UploadRecord } from './upload.ts'
+import type { Lease, Manner } from './lease.ts'
+import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
 
 /** How long a look at an upload that is being finished waits for the outcome. */
 const FINISH_WAIT_MS = 10_000
@@ -23,6 +23,13 @@ export type Inspection =
       readonly finished: Finished
     }
 
+/** All bytes came, and the outcome is an error that a repeat of the last request gets again. */
+export interface FailedInspection {
+  readonly kind: 'failed'
+  readonly upload: UploadRecord
+  readonly offset: number
+}
+
 /**
  * Ends a silent writer, so that what it shows is what the next append must name. Never shows all bytes of an
  * upload that has not come to its end.
@@ -34,11 +41,37 @@ export async function inspectUpload(
   permit: Permit,
   signal?: AbortSignal,
 ): Promise<Inspection> {
+  const found = await look(engine, id, permit, 'patient', signal)
+  if (found.kind === 'failed') throw failed(found.upload)
+  return found
+}
+
+/**
+ * For protocols in which the end is a matter of a word: ends any writer at once, and shows all bytes of an upload
+ * that was not told to end as what they are.
+ * @throws UploadError `not-found`, `gone`, `finishing`, `unavailable`
+ */
+export function inspectByWord(
+  engine: Engine,
+  id: UploadId,
+  permit: Permit,
+  signal?: AbortSignal,
+): Promise<Inspection | FailedInspection> {
+  return look(engine, id, permit, 'at-once', signal)
+}
+
+async function look(
+  engine: Engine,
+  id: UploadId,
+  permit: Permit,
+  manner: Manner,
+  signal: AbortSignal | undefined,
+): Promise<Inspection | FailedInspection> {
   let upload = await findPermitted(engine, id, permit)
   let holder: Lease | undefined
   if (upload.state.kind === 'open') {
     const held = engine.leases.holder(id) !== undefined
-    holder = await engine.leases.settle(id, signal)
+    holder = await engine.leases.settle(id, signal, manner)
     // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
     // beside a new file would show an offset that never was.
     if (held) upload = await findPermitted(engine, id, permit)
@@ -50,45 +83,55 @@ export async function inspectUpload(
     case 'expired':
       return { kind: 'finished', upload, offset: upload.length ?? 0, finished: finishedOf(upload) }
     case 'failed':
-      throw failed(upload.state.failure.message)
+      if (isDeactivated(upload)) throw failed(upload)
+      return { kind: 'failed', upload, offset: upload.length ?? 0 }
     case 'finishing':
       return finishing(engine, upload, upload.length ?? 0)
     case 'open':
-      return open(engine, upload, holder)
+      return open(engine, upload, holder, manner === 'at-once')
   }
 }
 
-async function open(engine: Engine, upload: UploadRecord, holder: Lease | undefined): Promise<Inspection> {
+async function open(
+  engine: Engine,
+  upload: UploadRecord,
+  holder: Lease | undefined,
+  byWord: boolean,
+): Promise<Inspection | FailedInspection> {
   const { blobs, limits } = engine
   const segment = await reach(() => blobs.inspect(upload.segment))
   // The writer's own count is what it has accepted; the file may be a write ahead of it.
   const offset = holder?.offset ?? acceptedLength(upload, segment?.length ?? 0)
-  if (offset === upload.length) return finishing(engine, upload, offset)
+  if (offset === upload.length && !(byWord && upload.ending === 'word'))
+    return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
   await beforeTelling(engine, upload, offset)
   return { kind: 'open', upload, offset, expiresAt }
 }
 
-async function finishing(engine: Engine, upload: UploadRecord, length: number): Promise<Inspection> {
+async function finishing(
+  engine: Engine,
+  upload: UploadRecord,
+  length: number,
+): Promise<Inspection | FailedInspection> {
   const timeout = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     timeout.reject(new UploadError('finishing', 'the upload is being finished: try again in a moment'))
   }, FINISH_WAIT_MS)
   try {
-    const finished = await Promise.race([outcome(engine, upload, length), timeout.promise])
+    const finished = await Promise.race([
+      reach(() => engine.finisher.finish(upload, length)),
+      timeout.promise,
+    ])
     return { kind: 'finished', upload, offset: length, finished }
+  } catch (error) {
+    if (!(error instanceof UploadError && isFinal(error))) throw error
+    const ended = await reach(() => engine.catalog.findUpload(upload.id))
+    if (ended === undefined || isDeactivated(ended)) throw failed(ended ?? upload)
+    return { kind: 'failed', upload: ended, offset: length }
   } finally {
     clearTimeout(timer)
-  }
-}
-
-async function outcome(engine: Engine, upload: UploadRecord, length: number): Promise<Finished> {
-  try {
-    return await reach(() => engine.finisher.finish(upload, length))
-  } catch (error) {
-    if (error instanceof UploadError && isFinal(error)) throw failed(error.message)
-    throw error
   }
 }
 
@@ -103,6 +146,7 @@ function isFinal({ code }: UploadError): boolean {
   return ends.includes(code)
 }
 
-function failed(why: string): UploadError {
-  return new UploadError('gone', `the upload failed: ${why}`)
+function failed({ state }: UploadRecord): UploadError {
+  const why = state.kind === 'failed' ? `: ${state.failure.message}` : ''
+  return new UploadError('gone', `the upload failed${why}`)
 }

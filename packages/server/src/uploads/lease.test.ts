@@ -324,12 +324,17 @@ describe('a newcomer that takes over at once', () => {
     expect(atOnce.value).toBe(leases.holder(id))
   })
 
-  test('twice: one takes over, the other is told that somebody does', async () => {
+  test('twice: the second one follows the first, once that let go', async () => {
     await silentHolder(30)
-    const both = [watch(leases.acquire(id, 'at-once')), watch(leases.acquire(id, 'at-once'))]
+    const [first, second] = [watch(leases.acquire(id, 'at-once')), watch(leases.acquire(id, 'at-once'))]
     await vi.advanceTimersByTimeAsync(30)
-    expect(both.filter(({ value }) => value !== undefined)).toHaveLength(1)
-    expect(both.filter(({ error }) => error !== undefined)).toHaveLength(1)
+    expect(first.value).toBe(leases.holder(id))
+    expect(first.value?.ended.reason).toBe('displaced')
+    expect(second.done).toBe(false)
+    first.value?.release()
+    await settled()
+    expect(second.value).toBe(leases.holder(id))
+    expect(second.value?.ended.aborted).toBe(false)
   })
 })
 
@@ -421,6 +426,19 @@ describe('those who only look', () => {
     await vi.advanceTimersByTimeAsync(SILENCE_MS + 10)
     expect(looks.every(({ done, error }) => done && error === undefined)).toBe(true)
     expect(writer.value).toBe(leases.holder(id))
+  })
+
+  test('end a living one at once where their protocol wants that, and whoever follows it', async () => {
+    const holder = await silentHolder(10)
+    holder.heard()
+    const following = watch(leases.acquire(id, 'at-once'))
+    const look = watch(leases.settle(id, undefined, 'at-once'))
+    await vi.advanceTimersByTimeAsync(10)
+    expect(following.value?.ended.reason).toBe('displaced')
+    expect(look.done).toBe(false)
+    following.value?.release()
+    await settled()
+    expect(look).toEqual({ done: true, value: undefined })
   })
 
   test('may leave while they wait', async () => {

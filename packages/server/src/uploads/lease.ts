@@ -169,7 +169,7 @@ export class Leases {
   }
 
   /**
-   * @param manner - `patient` leaves a living holder alone, `at-once` ends it
+   * @param manner - `patient` leaves a living holder alone, `at-once` ends it, and whoever is about to follow it
    * @param signal - the one who asks has gone
    * @throws UploadError `busy` with the holder's offset, `unavailable` while closing
    */
@@ -178,7 +178,11 @@ export class Leases {
       if (this.#closing) throw closing()
       const holder = this.#held.get(upload)
       if (holder === undefined) return this.#grant(upload, false)
-      const verdict = manner === 'at-once' && !holder.succeeded ? 'silent' : await holder.judge(signal)
+      if (manner === 'at-once' && holder.succeeded) {
+        await this.#letGo(holder, signal)
+        continue
+      }
+      const verdict = manner === 'at-once' ? 'silent' : await holder.judge(signal)
       if (verdict === 'released') continue
       if (verdict === 'alive' || holder.succeeded) throw busy(holder)
       const lease = await this.#displace(holder)
@@ -186,8 +190,21 @@ export class Leases {
     }
   }
 
-  /** For those who only look: ends a silent holder; resolves to the one that lives, if there is one. */
-  async settle(upload: UploadId, signal?: AbortSignal): Promise<Lease | undefined> {
+  /**
+   * For those who only look: ends a silent holder, or with `at-once` whoever holds; resolves to the one that lives,
+   * if there is one.
+   */
+  async settle(
+    upload: UploadId,
+    signal?: AbortSignal,
+    manner: Manner = 'patient',
+  ): Promise<Lease | undefined> {
+    if (manner === 'at-once') {
+      for (let holder = this.#held.get(upload); holder !== undefined; holder = this.#held.get(upload)) {
+        holder.end('displaced')
+        await this.#letGo(holder, signal)
+      }
+    }
     if (this.#closing) throw closing()
     const holder = this.#held.get(upload)
     if (holder === undefined) return undefined
@@ -207,6 +224,11 @@ export class Leases {
     const holders = [...this.#held.values()]
     for (const holder of holders) holder.end('closing')
     await Promise.all(holders.map((holder) => holder.released))
+  }
+
+  async #letGo(holder: Lease, signal: AbortSignal | undefined): Promise<void> {
+    await holder.released
+    signal?.throwIfAborted()
   }
 
   /**

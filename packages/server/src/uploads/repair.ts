@@ -6,7 +6,7 @@ import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Finisher } from './finish.ts'
 import { RELEASE_GRACE_MS } from './sweep.ts'
-import type { UploadId, UploadRecord } from './upload.ts'
+import { endsAtLength, type UploadId, type UploadRecord } from './upload.ts'
 
 export type Finding =
   /** Another boot of the machine: bytes that no sync covered are not believed. */
@@ -54,6 +54,8 @@ async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): P
   if (upload.concat.kind === 'final') return { kind: 'unfinished', upload, length: upload.length ?? 0 }
   const segment = await blobs.inspect(upload.segment)
   if (segment === undefined) {
+    // No bytes need no file.
+    if (finishing && upload.length === 0) return { kind: 'unfinished', upload, length: 0 }
     if (upload.durable > 0 || finishing) return { kind: 'lost', upload, why: 'its file is gone' }
     return { kind: 'fileless', upload }
   }
@@ -62,13 +64,17 @@ async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): P
     return { kind: 'lost', upload, why: `its file has ${length} bytes and the upload only ${upload.length}` }
   }
   if (finishing) return { kind: 'unfinished', upload, length: upload.length ?? length }
+  // What ends by word never goes back: its client was promised that nothing is asked for again.
+  if (upload.ending !== undefined && length < upload.durable) {
+    return { kind: 'lost', upload, why: `its file has ${length} bytes and ${upload.durable} were accepted` }
+  }
   if (upload.rollback !== undefined) {
     const to = Math.min(upload.rollback, trusted ? length : upload.durable)
     return { kind: 'take-back', upload, from: length, to }
   }
   if (length < upload.durable) return { kind: 'shorter', upload, length }
   if (!trusted && length > upload.durable) return { kind: 'cut', upload, from: length, to: upload.durable }
-  if (length === upload.length) return { kind: 'unfinished', upload, length }
+  if (length === upload.length && endsAtLength(upload)) return { kind: 'unfinished', upload, length }
   return undefined
 }
 

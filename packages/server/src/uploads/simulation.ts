@@ -10,11 +10,11 @@ import { ANON } from '../access/principal.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
 import { createLog } from '../log.ts'
 import type { AppendOutcome } from './append.ts'
-import { UploadError } from './errors.ts'
+import { failureError, UploadError } from './errors.ts'
 import { cutPower, type Fate, type Machine, type Process, startProcess } from './mortal.ts'
 import type { Random } from './random.ts'
 import { type RunningEngine, startEngine } from './start.ts'
-import type { UploadId } from './upload.ts'
+import type { UploadId, UploadRecord } from './upload.ts'
 
 const TTL = 3_600_000
 const MAX_SIZE = 400_000
@@ -26,6 +26,8 @@ interface Story {
   readonly id: UploadId
   readonly content: Buffer
   readonly key: string
+  /** It ends when its client says so, and what was told never goes back. */
+  readonly byWord: boolean
   /** The server knows the length. */
   lengthTold: boolean
   /** The highest offset that an answer named and that must not be gone. */
@@ -137,9 +139,12 @@ export class Simulation {
     )
     const shared = random.chance(0.3)
     const lengthTold = random.chance(0.7)
+    const byWord = random.chance(0.4)
     const begun = this.#outlived
     let made: UploadId | undefined
-    this.#log(`create ${content.byteLength} ${lengthTold ? '' : 'deferred '}${shared ? 'shared' : ''}`)
+    this.#log(
+      `create ${content.byteLength} ${lengthTold ? '' : 'deferred '}${byWord ? 'by word ' : ''}${shared ? 'shared' : ''}`,
+    )
     this.#follow('create', async (uploads) => {
       const upload = await uploads.create({
         face: 'files',
@@ -151,6 +156,7 @@ export class Simulation {
         },
         precondition: shared && random.chance(0.5) ? 'none' : 'absent',
         length: lengthTold ? content.byteLength : undefined,
+        ending: byWord ? 'word' : undefined,
         metadata: '',
         headers: { contentType: 'a/b', fileName: undefined },
         concat: 'whole',
@@ -165,6 +171,7 @@ export class Simulation {
         id: made ?? upload.id,
         content,
         key: upload.key,
+        byWord,
         lengthTold,
         told: 0,
         epoch: 0,
@@ -204,6 +211,8 @@ export class Simulation {
     const doubtful = garbage || manner === 'checksum' || manner === 'too-long'
     const ending = random.pick(['end', 'end', 'end', 'break', 'stall'] as const) ?? 'end'
     const tellsLength = !story.lengthTold && (manner === 'too-long' || random.chance(0.3))
+    const whole = upTo === rest.byteLength && !garbage && manner !== 'too-long'
+    const ends = !story.byWord ? 'at-length' : whole && random.chance(0.7) ? 'here' : 'not-here'
     const leave = new AbortController()
     // Not so early that only the whole body is seen, nor so small that nothing is gathered.
     const body = new Readable({ read() {}, highWaterMark: 1 << 20 })
@@ -216,7 +225,7 @@ export class Simulation {
         .update(garbage ? 'another body' : sent)
         .digest('hex'),
     }
-    const name = `append ${story.id.slice(0, 4)} at ${offset} +${sent.byteLength} ${manner} ${ending}`
+    const name = `append ${story.id.slice(0, 4)} at ${offset} +${sent.byteLength} ${manner} ${ending} ${ends}`
     this.#log(name)
     this.#requests.add(request)
     const doubt = { from: offset }
@@ -231,8 +240,9 @@ export class Simulation {
           const outcome = await uploads.append(story.id, () => true, {
             offset,
             declared: manner === 'chunked' || manner === 'too-long' ? undefined : sent.byteLength,
-            length: tellsLength ? story.content.byteLength : undefined,
-            ends: false,
+            length: tellsLength || ends === 'here' ? story.content.byteLength : undefined,
+            ends,
+            manner: story.byWord ? 'at-once' : 'patient',
             checksum: manner === 'checksum' || garbage ? () => checksum : undefined,
             open: () => body,
             signal: leave.signal,
@@ -269,7 +279,8 @@ export class Simulation {
       return this.#reported(story, outcome.offset, { ...seen })
     }
     if (seen.garbage && outcome.offset !== seen.offset) this.#blame(`garbage was accepted`)
-    if (outcome.offset === outcome.upload.length) this.#blame('an answer shows all bytes before publishing')
+    if (outcome.offset === outcome.upload.length && !story.byWord)
+      this.#blame('an answer shows all bytes before publishing')
     return this.#reported(story, outcome.offset, { ...seen })
   }
 
@@ -304,17 +315,24 @@ export class Simulation {
       name,
       async (uploads) => {
         const seen = { epoch: story.epoch, floor: story.told, gone: story.gone }
-        const found = await uploads.inspect(story.id, () => true)
+        const found = await (story.byWord
+          ? uploads.inspectByWord(story.id, () => true)
+          : uploads.inspect(story.id, () => true))
         if (found.upload.length !== undefined) story.lengthTold = true
+        if (found.kind === 'failed') return this.#failed(story, found.upload)
         if (found.kind === 'finished') {
           if (found.finished.kind === 'published') this.#published(story, found.finished.answer.version)
-        } else if (found.offset === found.upload.length) {
+        } else if (found.offset === found.upload.length && !story.byWord) {
           this.#blame('a look shows all bytes before publishing')
         }
         await this.#reported(story, found.offset, seen)
       },
       (error) => this.#refusal(story, error),
     )
+  }
+
+  #failed(story: Story, { state }: UploadRecord): void {
+    if (state.kind === 'failed') this.#refusal(story, failureError(state.failure))
   }
 
   async #cancel(story: Story): Promise<void> {
@@ -466,7 +484,8 @@ export class Simulation {
       // Cancelling may have taken effect without its answer; bytes that no sync covered may be gone.
       story.doubtful.clear()
       story.epoch += 1
-      if (otherBoot && !this.#everyAck) story.told = 0
+      // What is told of an upload that ends by word stays.
+      if (otherBoot && !this.#everyAck && !story.byWord) story.told = 0
     }
     await this.#start()
   }
@@ -501,7 +520,10 @@ export class Simulation {
     if (uploads === undefined || story.gone) return
     for (let tries = 0; tries < 5; tries += 1) {
       try {
-        const found = await uploads.inspect(story.id, () => true)
+        const found = await (story.byWord
+          ? uploads.inspectByWord(story.id, () => true)
+          : uploads.inspect(story.id, () => true))
+        if (found.kind === 'failed') return this.#failed(story, found.upload)
         if (found.kind === 'finished' && found.finished.kind === 'published')
           return this.#published(story, found.finished.answer.version)
         await this.#reported(story, found.offset, { epoch: story.epoch, floor: story.told, gone: false })
@@ -510,7 +532,7 @@ export class Simulation {
           offset: found.offset,
           declared: rest.byteLength,
           length: story.content.byteLength,
-          ends: false,
+          ends: story.byWord ? 'here' : 'at-length',
           checksum: undefined,
           open: () => Readable.from(pieces(rest, this.#random), { objectMode: false }),
           signal: new AbortController().signal,

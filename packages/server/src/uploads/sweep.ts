@@ -6,7 +6,7 @@ import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
 import type { Engine } from './engine.ts'
 import { expiryOf } from './expiry.ts'
-import { acceptedLength, type UploadRecord } from './upload.ts'
+import { acceptedLength, endsAtLength, type UploadRecord } from './upload.ts'
 
 const BATCH = 100
 /** An object's bytes outlive it by this: for readers that began before. */
@@ -71,7 +71,8 @@ async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired
   }
   // A running transfer is never cut: it holds the lease.
   if (leases.holder(upload.id) !== undefined) return 'left'
-  if (upload.state.kind === 'open' && acceptedLength(upload, segment?.length ?? 0) === upload.length) {
+  const whole = acceptedLength(upload, segment?.length ?? 0) === upload.length && endsAtLength(upload)
+  if (upload.state.kind === 'open' && whole && upload.length !== undefined) {
     // All bytes are there: what is late is the publishing, and that is ours to do.
     const done = await finisher.finish(upload, upload.length).catch(() => undefined)
     return done === undefined ? 'left' : 'slid'

@@ -3,7 +3,7 @@ import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
 import type { AppendRequest } from './append.ts'
 import { maxSizeOf } from './create.ts'
-import { type Engine, reach } from './engine.ts'
+import { type Engine, reach, tellsDurable } from './engine.ts'
 import { UploadError } from './errors.ts'
 import type { Lease } from './lease.ts'
 import { past } from './length.ts'
@@ -41,6 +41,8 @@ export async function takePlain(
       engine.durability.note(upload, length)
       engine.digests.note(upload, length)
       engine.progress.note(upload, length)
+      const reliable = tellsDurable(engine, upload) ? engine.durability.synced(upload.id) : length
+      if (reliable > begin) request.onAccepted?.(reliable)
     },
   })
   if (end.kind === 'overflow') {

@@ -13,7 +13,7 @@ declare const uploadId: unique symbol
 export type UploadId = string & { readonly [uploadId]: true }
 
 /** The HTTP protocol that created an upload; its checks and its final answer apply to the end. */
-export type FaceName = 'files' | 'storage'
+export type FaceName = 'files' | 'storage' | 'media'
 
 /** What publishing demands of the target key: that it is free, or nothing (the last to finish wins). */
 export type Precondition = 'absent' | 'none'
@@ -45,9 +45,21 @@ export type Concat =
   /** Made of the bytes of partial uploads; `list` is what the client sent, shown again as it was. */
   | { readonly kind: 'final'; readonly list: string; readonly pieces: readonly SegmentPiece[] }
 
+/**
+ * How an upload comes to its end, where that is not when its offset reaches its length. Its offsets are promises
+ * that never go back: none is told that a power cut could take. See docs/design/resumable-http.md.
+ */
+export type Ending =
+  /** When a request says so. */
+  | 'word'
+  /** A request said that its content ends it, at the length: once all bytes are there, it has. */
+  | 'said'
+
 /** Which digests the object gets, besides sha-256. */
 export interface DigestWishes {
   readonly wanted: readonly DigestAlgorithm[]
+  /** The client waits for them: the object appears with them. */
+  readonly awaited?: boolean | undefined
   /** What the client says they are: checked before publishing. */
   readonly demanded: Digests
 }
@@ -68,6 +80,8 @@ export interface UploadRecord {
   readonly headers: ObjectHeaders
   /** Kept with the object. */
   readonly userMetadata?: UserMetadata | undefined
+  /** Undefined: it ends when its offset reaches its length. */
+  readonly ending?: Ending | undefined
   /** Bytes it may have, where its bucket allows fewer than the server. */
   readonly maxSize?: number | undefined
   /** The sha-256 of the signed token that it was created with: whoever has that token may go on. */
@@ -105,4 +119,16 @@ export function acceptedLength(upload: UploadRecord, segmentLength: number): num
 export function piecesOf(upload: UploadRecord, length: number): readonly SegmentPiece[] {
   if (upload.concat.kind === 'final') return upload.concat.pieces
   return length === 0 ? [] : [{ segment: upload.segment, length }]
+}
+
+/** Whether an upload was made unusable before it came to an outcome: what was asked of it has no answer to repeat. */
+export function isDeactivated({ state, length, ending }: UploadRecord): boolean {
+  if (state.kind !== 'failed') return false
+  const { code } = state.failure
+  return code === 'past-end' || length === undefined || (code === 'bytes-lost' && ending !== undefined)
+}
+
+/** Whether an open upload with all its bytes has come to its end. */
+export function endsAtLength(upload: UploadRecord): boolean {
+  return upload.ending !== 'word'
 }

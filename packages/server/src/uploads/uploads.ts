@@ -2,12 +2,12 @@
 
 import type { UploadDetails } from '../catalog/catalog.ts'
 import { type AppendOutcome, type AppendRequest, append } from './append.ts'
-import { cancelUpload } from './cancel.ts'
+import { cancelUpload, deactivateUpload } from './cancel.ts'
 import { type ConcatenateRequest, concatenate } from './concatenate.ts'
 import { type CreateRequest, createUpload } from './create.ts'
 import { type Engine, type Permit, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
-import { type Inspection, inspectUpload } from './inspect.ts'
+import { type FailedInspection, type Inspection, inspectByWord, inspectUpload } from './inspect.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
 export interface Uploads {
@@ -15,10 +15,17 @@ export interface Uploads {
   create(request: CreateRequest): Promise<UploadRecord>
   concatenate(request: ConcatenateRequest, permit: Permit): Promise<UploadRecord>
   inspect(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection>
+  /** The same where the end is a matter of a word: ends whoever is writing. */
+  inspectByWord(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection | FailedInspection>
   append(id: UploadId, permit: Permit, request: AppendRequest): Promise<AppendOutcome>
   /** @throws UploadError `overloaded` when no transfer may begin now */
   refuseWhenFull(): void
   cancel(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<void>
+  /**
+   * Makes an open upload unusable because a request broke its bounds; one that has ended stays as it is.
+   * @throws UploadError `not-found`, `unavailable`
+   */
+  deactivate(id: UploadId, permit: Permit, why: string): Promise<void>
   /** Changes what the object will say of itself, until the upload ends. @throws UploadError `unavailable` */
   describe(id: UploadId, details: UploadDetails): Promise<void>
 }
@@ -36,6 +43,7 @@ export function uploadsOver(engine: Engine): Uploads {
     create: (request) => counted(() => createUpload(engine, request)),
     concatenate: (request, permit) => counted(() => concatenate(engine, request, permit)),
     inspect: (id, permit, signal) => inspectUpload(engine, id, permit, signal),
+    inspectByWord: (id, permit, signal) => inspectByWord(engine, id, permit, signal),
     append: (id, permit, request) => counted(() => append(engine, id, permit, request)),
     describe: (id, details) => reach(() => engine.catalog.describeUpload(id, details)),
     refuseWhenFull() {
@@ -45,6 +53,7 @@ export function uploadsOver(engine: Engine): Uploads {
         told(error)
       }
     },
+    deactivate: (id, permit, why) => deactivateUpload(engine, id, permit, why),
     cancel: (id, permit, signal) => cancelUpload(engine, id, permit, signal),
   }
 }

@@ -56,6 +56,23 @@ describe('dropbox', () => {
     })
   })
 
+  it('copies and moves over what is there, and loses nothing over itself or another case of its name', async () => {
+    await files.upload('from', 'new')
+    await files.upload('to', 'old')
+    await files.copy('from', 'to')
+    expect(server.files.get('/to')?.bytes.toString()).toBe('new')
+    await files.upload('to', 'old')
+    await expect(files.move('missing', 'to')).rejects.toMatchObject({ code: 'NotFound' })
+    expect(server.files.get('/to')?.bytes.toString()).toBe('old')
+    await files.move('from', 'to')
+    expect(server.files.get('/to')?.bytes.toString()).toBe('new')
+    expect(server.files.has('/from')).toBe(false)
+    await files.copy('to', 'to')
+    await files.move('to', 'TO').catch(() => {})
+    expect(server.files.get('/to')?.bytes.toString()).toBe('new')
+    expect((await files.list()).items.filter(({ key }) => key.includes('-'))).toEqual([])
+  })
+
   it('does not take for its own what somebody else put there when its session was gone', async () => {
     const body = new Uint8Array(3 * 2 ** 20).fill(1)
     const stop = new AbortController()

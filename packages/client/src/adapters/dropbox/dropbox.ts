@@ -53,15 +53,23 @@ export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
     if (answer.response.status >= 300) throw await dropboxError(`reading ${JSON.stringify(key)}`, answer)
     return answer.response
   })
-  /** A relocation does not overwrite: what stands there goes first. */
+  /**
+   * A relocation does not overwrite: where something stands, the new one first goes beside it, so that nothing is
+   * lost when it cannot come.
+   */
   const relocate = async (name: string, from: string, to: string, signal: AbortSignal) => {
     const [what, call] = [`copying ${JSON.stringify(from)}`, callOf(signal)]
-    const args = { from_path: pathOf(from), to_path: pathOf(to), autorename: false }
-    const answer = await wire.ask(name, args, call)
+    const [source, target] = [pathOf(from), pathOf(to)]
+    if (source === target) return
+    const args = (from_path: string, to_path: string) => ({ from_path, to_path, autorename: false })
+    const answer = await wire.ask(name, args(source, target), call)
     if (answer.response.status < 300) return
-    if (!answer.refusal?.summary.startsWith('to/conflict/file')) throw await dropboxError(what, answer)
-    await wire.expect(what, 'delete_v2', { path: pathOf(to) }, call)
-    await wire.expect(what, name, args, call)
+    const taken = answer.refusal?.summary.startsWith('to/conflict/file')
+    if (!taken || source.toLowerCase() === target.toLowerCase()) throw await dropboxError(what, answer)
+    const beside = `${target.slice(0, target.lastIndexOf('/'))}/${crypto.randomUUID()}`
+    await wire.expect(what, name, args(source, beside), call)
+    await wire.expect(what, 'delete_v2', { path: target }, call)
+    await wire.expect(what, 'move_v2', args(beside, target), call)
   }
   const entries = async (signal: AbortSignal): Promise<Fields[]> => {
     const call = callOf(signal)

@@ -7,7 +7,7 @@ import { isObject, type JsonObject } from '../../json.ts'
 import type { Authorization } from '../token.ts'
 
 /** Tags from the outside in, such as `path/conflict/file`, and the innermost fields. */
-export interface DropboxRefusal {
+interface DropboxRefusal {
   readonly summary: string
   /** Where a session stands, when that is what was wrong. */
   readonly correctOffset: number | undefined

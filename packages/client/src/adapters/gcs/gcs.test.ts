@@ -1,5 +1,6 @@
 import { startGcs } from '@pawl/emulators/gcs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
 import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios } from '../../../test/scenarios.ts'
@@ -46,6 +47,17 @@ describe('gcs', () => {
     expect(await world.read('damaged', undefined)).toBeUndefined()
     const hashes = world.emulator.requests.filter(({ headers }) => headers['x-goog-hash'] !== undefined)
     expect(hashes).toHaveLength(1)
+  })
+
+  it('goes over fetch, for which a 308 must not be a redirect', async () => {
+    const { emulator } = world
+    const http = (await import('../../http/fetch-http.ts')).request
+    const begun = emulator.requests.findLast(({ call }) => call === 'begin')
+    const token = begun?.headers.authorization?.replace('Bearer ', '') ?? ''
+    const adapter = gcs({ bucket: 'backups', endpoint: emulator.endpoint, token, http })
+    const body = randomBytes(3 * STEP + 5)
+    await new Files({ adapter }).upload('fetched', body, { multipart: { partSize: STEP } })
+    expect(same(await world.read('fetched', undefined), body)).toBe(true)
   })
 
   it('replaces only the generation it was told', async () => {

@@ -58,7 +58,10 @@ export function googleDriver(provider: GoogleProvider, intent: UploadIntent): Of
   /** Asks how much was kept. The last byte's arrival completes: also a body without bytes. */
   const ask = async ({ uri }: GoogleSession, call: Call) =>
     stateOf(
-      await wire.plain({ method: 'PUT', url: uri, headers: { 'content-range': `bytes */${size}` } }, call),
+      await wire.plain(
+        { method: 'PUT', url: uri, headers: { 'content-range': `bytes */${size}` }, answers308: true },
+        call,
+      ),
     )
 
   function ours(uri: string): string {
@@ -99,7 +102,7 @@ export function googleDriver(provider: GoogleProvider, intent: UploadIntent): Of
         ...(digest && provider.hashHeaders?.(digest)),
       }
       const response = await wire.plain(
-        { method: 'PUT', url: uri, headers, body: told(payload, whole) },
+        { method: 'PUT', url: uri, headers, body: told(payload, whole), answers308: true },
         call,
       )
       if (response.status === 400 && digest && /crc32c/i.test(await response.text()))

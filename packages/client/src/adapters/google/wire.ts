@@ -6,13 +6,7 @@ import { type Http, type HttpRequest, type HttpResponse, http } from '../../http
 import { isObject } from '../../json.ts'
 import type { Authorization } from '../token.ts'
 
-export interface GoogleRequest {
-  readonly method: string
-  readonly url: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: HttpRequest['body']
-  readonly stream?: boolean
-}
+type GoogleRequest = Omit<HttpRequest, 'headers'> & Partial<Pick<HttpRequest, 'headers'>>
 
 export interface GoogleWire {
   /** Sends with credentials, and once more with new ones if they were refused. */

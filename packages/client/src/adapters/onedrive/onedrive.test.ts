@@ -7,7 +7,6 @@ import { scenarios } from '../../../test/scenarios.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import { hasherOf } from '../../transfer/hashers.ts'
-import { sharepoint } from '../sharepoint/sharepoint.ts'
 import { keyOf, pathOf } from './names.ts'
 import { onedrive } from './onedrive.ts'
 
@@ -51,17 +50,6 @@ it.each(['a?b', 'a？b', '‛？', 'a:"*<>?\\|', '‛‛', '？?'])(
 )
 
 describe('onedrive', () => {
-  it('reaches the libraries of SharePoint by their site', async () => {
-    const site = 'contoso.sharepoint.com,1,2'
-    const server = await startOneDrive({ drive: `sites/${site}/drive` })
-    const adapter = sharepoint({ endpoint: `${server.endpoint}/v1.0`, token: server.tokens.current, site })
-    const files = new Files({ adapter })
-    await files.upload('Reports/ü & ö.txt', 'yearly')
-    expect(await (await files.download('Reports/ü & ö.txt')).text()).toBe('yearly')
-    expect(server.items.has('/Reports/ü & ö.txt')).toBe(true)
-    await server.close()
-  })
-
   it('sends no credentials to the URL of a session, and no body to another host', async () => {
     const server = await startOneDrive()
     const token = server.tokens.current

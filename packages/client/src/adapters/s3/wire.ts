@@ -8,7 +8,7 @@ import type { S3Credentials, S3Options, SignedRequest, UnsignedRequest } from '.
 import { type Signer, signer, uriEncode } from './sigv4.ts'
 import { text } from './xml.ts'
 
-export interface S3Request {
+interface S3Request {
   readonly method: UnsignedRequest['method']
   /** Absent: the bucket itself. */
   readonly key?: string

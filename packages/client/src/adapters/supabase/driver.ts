@@ -7,9 +7,9 @@ import { sessionText, wrongPlace } from '../../session.ts'
 import { tusDriver } from '../tus/driver.ts'
 import type { Offer } from '../tus/offer.ts'
 import type { TusOptions } from '../tus/options.ts'
-import { type Place, placeOf } from '../tus/place.ts'
 import type { TusSession } from '../tus/session.ts'
 import { tusWire } from '../tus/wire.ts'
+import { type Place, placeOf } from '../upload-place.ts'
 import type { SupabaseOptions } from './options.ts'
 import { honest, type SupabaseWire } from './wire.ts'
 
@@ -32,8 +32,9 @@ export function supabaseDriver(
     return { ...(options.apiKey && { apikey: options.apiKey }), 'x-signature': signature }
   }
   const cacheControl = secondsOf(intent.cacheControl)
+  const endpoint = `${wire.base}/upload/resumable${options.signature === undefined ? '' : '/sign'}`
   const tus: TusOptions = {
-    endpoint: `${wire.base}/upload/resumable${options.signature === undefined ? '' : '/sign'}`,
+    endpoint,
     chunk,
     parallel,
     http: own(honest(options.http ?? http), wire.bucket, intent.key),
@@ -47,7 +48,7 @@ export function supabaseDriver(
     }),
   }
   const requests = tusWire(tus)
-  const driver = tusDriver(tus, requests, belowEndpoint(placeOf(tus), wire.base), known)
+  const driver = tusDriver(tus, requests, belowEndpoint(placeOf(endpoint), wire.base), known)
   return {
     shape: 'offset',
     get maxLanes() {

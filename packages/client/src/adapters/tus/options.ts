@@ -1,13 +1,7 @@
 import type { ProviderResult, UploadIntent } from '../../driver.ts'
 import type { Http } from '../../http/http.ts'
 import type { ChunkLimits } from '../chunk-rule.ts'
-
-export type HeaderSource =
-  | Readonly<Record<string, string>>
-  /** `refused`: the last ones were answered with 401 or 403, get new ones. */
-  | ((context: {
-      readonly refused: boolean
-    }) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>)
+import type { HeaderSource } from '../credentials.ts'
 
 /** What differs between services that speak tus. */
 export interface TusOptions {

@@ -1,7 +1,7 @@
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionFields } from '../../session.ts'
-import type { Place } from './place.ts'
+import type { Place } from '../upload-place.ts'
 
 /** One URL, or one for each lane. */
 export interface TusSession {

@@ -7,13 +7,15 @@
  * Cannot: read, list, copy or delete objects, because tus has no words for it; `url` of the result is the upload's.
  */
 import type { Adapter } from '../../adapter.ts'
+import { FilesError } from '../../errors.ts'
+import { placeOf } from '../upload-place.ts'
 import { tusDriver } from './driver.ts'
 import type { Offer } from './offer.ts'
 import type { TusOptions } from './options.ts'
-import { placeOf } from './place.ts'
 import { tusWire } from './wire.ts'
 
-export type { HeaderSource, TusOptions } from './options.ts'
+export type { HeaderSource } from '../credentials.ts'
+export type { TusOptions } from './options.ts'
 
 /**
  * @example
@@ -21,7 +23,9 @@ export type { HeaderSource, TusOptions } from './options.ts'
  * const { url } = await files.upload('db.tar', file)
  */
 export function tus(options: TusOptions): Adapter<undefined> {
-  const place = placeOf(options)
+  const base = options.endpoint ?? options.uploadUrl
+  if (base === undefined) throw new FilesError('NotSupported', 'tus() needs an endpoint or an uploadUrl')
+  const place = placeOf(base, options.trustedOrigins)
   const wire = tusWire(options)
   const known: { offer?: Offer } = {}
   return {

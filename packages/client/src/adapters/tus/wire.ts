@@ -4,6 +4,7 @@ import type { Call } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import { statusError } from '../../http/failure.ts'
 import { type HttpRequest, type HttpResponse, http } from '../../http/http.ts'
+import { credentialsOf } from '../credentials.ts'
 import type { TusOptions } from './options.ts'
 
 interface TusRequest {
@@ -20,13 +21,7 @@ export interface TusWire {
 }
 
 export function tusWire({ headers, methodOverride = false, http: send = http }: TusOptions): TusWire {
-  let refused = false
-  const credentials = async () => {
-    if (typeof headers !== 'function') return headers
-    const current = await headers({ refused })
-    refused = false
-    return current
-  }
+  const credentials = credentialsOf(headers)
   return {
     send: async ({ method, url, headers: own, body }, call) => {
       const hidden = methodOverride && (method === 'PATCH' || method === 'DELETE')
@@ -35,7 +30,7 @@ export function tusWire({ headers, methodOverride = false, http: send = http }: 
           method: hidden ? 'POST' : method,
           url,
           headers: {
-            ...(await credentials()),
+            ...(await credentials.headers()),
             ...own,
             'tus-resumable': TUS_VERSION,
             ...(hidden && { 'x-http-method-override': method }),
@@ -45,10 +40,7 @@ export function tusWire({ headers, methodOverride = false, http: send = http }: 
         call,
       )
     },
-    refresh: async () => {
-      refused = true
-      return typeof headers === 'function'
-    },
+    refresh: credentials.refresh,
   }
 }
 

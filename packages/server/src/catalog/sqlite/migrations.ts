@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
+import { MEDIA_SCHEMA } from './media.ts'
 import { STORAGE_SCHEMA } from './storage.ts'
 import { USAGE_STEP } from './usage.ts'
 
@@ -101,6 +102,7 @@ const STEPS: readonly string[] = [
   `,
   USAGE_STEP,
   STORAGE_SCHEMA,
+  MEDIA_SCHEMA,
 ]
 
 export interface MigrateOptions {

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
+import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 import type {
   Catalog,
@@ -14,6 +15,7 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import { listingOperations } from './listing.ts'
+import { mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { type Columns, type Row, type SqlValue, uploadColumns, uploadFromRow } from './rows.ts'
@@ -67,11 +69,13 @@ export function sqliteOperations(
     tell,
     exceeds: usage.exceeds,
   })
+  const { hasBytes, ...media } = mediaOperations({ run, one, all, ...records, tell })
 
   return {
     ...storage,
     ...listingOperations({ iterate, objectOf: records.objectOf }),
     ...objects,
+    ...media,
     ...outbox,
 
     pairWith(storeIdentity) {
@@ -130,6 +134,14 @@ export function sqliteOperations(
       return row === undefined ? undefined : Number(row.length)
     },
 
+    setEnding(id, ending) {
+      run(
+        "UPDATE uploads SET details = json_set(details, '$.ending', ?) WHERE id = ? AND state = 'open'",
+        ending,
+        id,
+      )
+    },
+
     reserve: usage.reserve,
 
     advance(id, { durable, expiresAt }) {
@@ -175,6 +187,9 @@ export function sqliteOperations(
       if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
+      }
+      if (added.bucket === MEDIA_BUCKET && hasBytes(added.key)) {
+        return { kind: 'denied', why: 'the file of this token was finalized before' }
       }
       const standing = findObject(added.bucket, added.key)
       if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }

@@ -18,7 +18,7 @@ export const Owner = {
 const UploadRow = z.object({
   ...Owner,
   id: z.string(),
-  face: z.enum(['files', 'storage']),
+  face: z.enum(['files', 'storage', 'media']),
   bucket: z.string(),
   key: z.string(),
   precondition: z.enum(['absent', 'none']),
@@ -58,7 +58,11 @@ const ObjectRow = z.object({
 const SegmentRow = z.object({ segment: z.string(), length: z.number() })
 const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c'])
 const DigestsJson = z.partialRecord(Algorithm, z.string()) as z.ZodType<Digests>
-const WishesJson = z.object({ wanted: z.array(Algorithm), demanded: DigestsJson })
+const WishesJson = z.object({
+  wanted: z.array(Algorithm),
+  demanded: DigestsJson,
+  awaited: z.boolean().optional(),
+})
 const AnswerJson = z.object({
   version: z.string(),
   object: z.string().optional(),
@@ -69,11 +73,12 @@ const DetailsJson = z.object({
   contentEncoding: z.string().optional(),
   userMetadata: z.record(z.string(), z.unknown()).optional(),
   maxSize: z.number().optional(),
+  ending: z.enum(['word', 'said']).optional(),
   capability: z.string().optional(),
 })
 const FailureJson = z.union([
   z.object({
-    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted']),
+    code: z.enum(['conflict', 'bytes-lost', 'digest-mismatch', 'not-permitted', 'past-end']),
     message: z.string(),
   }),
   z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
@@ -176,6 +181,7 @@ export function uploadColumns(upload: UploadRecord): Columns {
       contentEncoding: upload.headers.contentEncoding,
       userMetadata: upload.userMetadata,
       maxSize: upload.maxSize,
+      ending: upload.ending,
       capability: upload.capability,
     }),
   }

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import { catalogContract } from '../catalog.contract.ts'
 import type { Catalog } from '../catalog.ts'
+import { mediaContract } from '../media.contract.ts'
 import { sampleObject, sampleUpload } from '../sample-records.ts'
 import { storageContract } from '../storage.contract.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
@@ -20,8 +21,8 @@ async function newPath(): Promise<string> {
   return join(folder, 'catalog.sqlite')
 }
 
-async function open(path: string, lockTimeout = 100): Promise<Catalog> {
-  const catalog = await openSqliteCatalog({ path, lockTimeout })
+async function open(path: string, lockTimeout = 100, keepEvents = false): Promise<Catalog> {
+  const catalog = await openSqliteCatalog({ path, lockTimeout, keepEvents })
   cleanups.push(() => catalog.close())
   return catalog
 }
@@ -29,6 +30,7 @@ async function open(path: string, lockTimeout = 100): Promise<Catalog> {
 describe('the catalog in a SQLite file', () => {
   catalogContract(async () => open(await newPath()))
   storageContract(async () => open(await newPath()))
+  mediaContract(async () => open(await newPath(), 100, true))
 
   test('keeps everything when it is closed and opened again', async () => {
     const path = await newPath()

@@ -2,11 +2,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bearer } from '../../access/files-access.ts'
 import type { Tokens } from '../../access/tokens.ts'
+import { type EventStreamOptions, registerEventStream } from './event-stream.ts'
 import { type EventsAdmin, registerEvents } from './events.ts'
 
 export interface AdminOptions {
   readonly tokens: Tokens
-  readonly events: EventsAdmin
+  readonly events: EventsAdmin & EventStreamOptions
 }
 
 export async function registerAdmin(json: FastifyInstance, options: AdminOptions): Promise<void> {
@@ -14,6 +15,7 @@ export async function registerAdmin(json: FastifyInstance, options: AdminOptions
     async (admin) => {
       admin.addHook('onRequest', (request, reply) => admit(options.tokens, request, reply))
       registerEvents(admin, options.events)
+      registerEventStream(admin, options.events)
     },
     { prefix: '/admin' },
   )

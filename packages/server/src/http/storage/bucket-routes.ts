@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Principal } from '../../access/principal.ts'
 import { size } from '../../config-values.ts'
+import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import { FILES_BUCKET } from '../../objects/bucket.ts'
 import { DENIED, StorageError } from './errors.ts'
 import { type Call, route } from './json-route.ts'
@@ -125,8 +126,8 @@ export const BUCKET_ROUTES = [
     reply: Message,
     async run(call) {
       const id = await existing(call)
-      if (id === FILES_BUCKET) {
-        throw new StorageError('InvalidRequest', 'the bucket of /files/ is always there')
+      if (id === FILES_BUCKET || id === MEDIA_BUCKET) {
+        throw new StorageError('InvalidRequest', `the bucket ${id} is always there`)
       }
       if ((await call.face.buckets.remove(id)) === 'not-empty') {
         throw new StorageError('BucketNotEmpty', 'The bucket you tried to delete is not empty')

@@ -1,11 +1,6 @@
 /** Routes that take or give bytes, which storage.ts serves on the raw request, and what can be done at a path. */
+import { type ByteRoute, pathOf } from '../openapi.ts'
 import type { JsonRoute } from './json-route.ts'
-
-interface ByteRoute {
-  readonly method: string
-  readonly path: string
-  readonly summary: string
-}
 
 export const BYTE_ROUTES: readonly ByteRoute[] = [
   { method: 'post', path: '/object/{bucket}/{key}', summary: 'Upload an object, raw or as a form' },
@@ -22,11 +17,6 @@ export const BYTE_ROUTES: readonly ByteRoute[] = [
   { method: 'patch', path: '/upload/resumable/{id}', summary: 'Send bytes' },
   { method: 'delete', path: '/upload/resumable/{id}', summary: 'Give an upload up' },
 ]
-
-/** Of a route as the framework writes it, as OpenAPI does. */
-export function pathOf(url: string): string {
-  return url.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{key}')
-}
 
 /** What is possible at a path behind the prefix; nothing where there is nothing. */
 export function methodsAt(path: string, routes: readonly JsonRoute[]): string[] {

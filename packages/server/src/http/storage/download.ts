@@ -2,6 +2,7 @@
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Exchange } from '../exchange.ts'
 import { sendObject } from '../object-response.ts'
+import { queryOf } from '../query.ts'
 import { StorageError } from './errors.ts'
 import { credentialsOf, noSuchKey, objectFor, type StorageFace } from './face.ts'
 import { baseName, type Place, placeFrom } from './names.ts'
@@ -51,10 +52,4 @@ export async function findPublic(face: StorageFace, { bucket: id, key }: Place):
 function existing(object: ObjectRecord | undefined): ObjectRecord {
   if (object === undefined) throw noSuchKey()
   return object
-}
-
-export function queryOf({ req }: Exchange): URLSearchParams {
-  const url = req.url ?? ''
-  const mark = url.indexOf('?')
-  return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))
 }

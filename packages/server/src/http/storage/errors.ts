@@ -4,6 +4,7 @@ import { MalformedHeader } from '@pawl/protocol'
 import { SignatureError } from '../../access/signed-urls.ts'
 import { CredentialError } from '../../access/storage-access.ts'
 import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
+import type { FinalAnswer } from '../resumable-http/face.ts'
 import { tusProblem } from '../tus/errors.ts'
 import type { TusRefusal } from '../tus/face.ts'
 
@@ -71,6 +72,12 @@ export function storageProblem(error: unknown): StorageProblem | undefined {
   const told = Number(body.statusCode)
   const retry = told === 503 ? { 'Retry-After': '1' } : {}
   return { status: PLAIN.has(told) || told >= 500 ? told : 400, headers: retry, body }
+}
+
+/** The same as a whole answer. */
+export function storageRefusal(error: unknown): FinalAnswer | undefined {
+  const problem = storageProblem(error)
+  return problem && render(problem.status, problem.headers, problem.body)
 }
 
 const OURS = new StorageError('InternalError', 'the server has a problem: try again')

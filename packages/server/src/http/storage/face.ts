@@ -11,6 +11,7 @@ import type { Objects } from '../../objects/objects.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
 import type { Cors } from '../cors.ts'
 import type { Exchange } from '../exchange.ts'
+import type { ResumableDoor } from '../resumable-http/face.ts'
 import { DENIED, StorageError } from './errors.ts'
 import type { Place } from './names.ts'
 
@@ -20,6 +21,8 @@ export interface StorageFace {
   /** What stands before the prefix in an upload's URL: empty, or the public URL. */
   readonly urlPrefix: string
   readonly uploads: Uploads
+  /** Makes uploads of whole objects resumable. */
+  readonly resumable: ResumableDoor
   readonly objects: Objects
   readonly buckets: Buckets
   readonly signed: SignedUrls

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Principal } from '../../access/principal.ts'
+import { readInput } from '../read-input.ts'
 import { StorageError } from './errors.ts'
 import type { StorageFace } from './face.ts'
 import { type Place, placeFrom } from './names.ts'
@@ -55,8 +56,8 @@ export function route<B = undefined, Q = undefined>(options: RouteOptions<B, Q>)
       const params = request.params as Readonly<Record<string, string>>
       return run({
         face,
-        body: parsed(body, request.body ?? {}),
-        query: parsed(query, request.query),
+        body: readInput(body, request.body ?? {}, invalid),
+        query: readInput(query, request.query, invalid),
         params,
         header,
         caller: () => face.identify({ authorization: header('authorization'), apikey: header('apikey') }),
@@ -73,14 +74,8 @@ export function register(json: FastifyInstance, face: StorageFace, routes: reado
   }
 }
 
-/** @throws StorageError `InvalidRequest` naming what is wrong */
-function parsed<T>(schema: z.ZodType<T> | undefined, value: unknown): T {
-  if (schema === undefined) return undefined as T
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const at = issue === undefined || issue.path.length === 0 ? 'the request' : issue.path.join('.')
-  throw new StorageError('InvalidRequest', `${at}: ${issue?.message ?? 'is not valid'}`)
+function invalid(field: string, problem: string): StorageError {
+  return new StorageError('InvalidRequest', `${field === '' ? 'the request' : field}: ${problem}`)
 }
 
 /** The path of a request behind the prefix, still encoded. */

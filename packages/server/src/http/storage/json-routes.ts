@@ -7,7 +7,7 @@ import type { StorageFace } from './face.ts'
 import { pathBehind, register } from './json-route.ts'
 import { LIST_ROUTES } from './list-routes.ts'
 import { OBJECT_ROUTES } from './object-routes.ts'
-import { openApi } from './openapi.ts'
+import { storageApi } from './openapi.ts'
 import { SIGN_ROUTES } from './sign-routes.ts'
 
 const ROUTES = [...BUCKET_ROUTES, ...OBJECT_ROUTES, ...LIST_ROUTES, ...SIGN_ROUTES]
@@ -49,7 +49,7 @@ export async function registerStorage(json: FastifyInstance, face: StorageFace):
       register(scope, face, ROUTES)
       for (const [path, why] of NOT_OURS) scope.all(`${path}/*`, () => Promise.reject(notOurs(why)))
       scope.all('/bucket/:id/lifecycle', () => Promise.reject(notOurs('objects have no older versions here')))
-      scope.get('/openapi.json', () => openApi(face.prefix, ROUTES))
+      scope.get('/openapi.json', () => storageApi(face.prefix, ROUTES))
     },
     { prefix: face.prefix },
   )

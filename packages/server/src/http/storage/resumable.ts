@@ -4,11 +4,14 @@ import { isOwnerOrService } from '../../access/principal.ts'
 import { fingerprintOf, SignatureError, type UploadGrant } from '../../access/signed-urls.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
+import { queryOf } from '../query.ts'
+import type { TargetFace } from '../resumable-http/face.ts'
 import type { Admission, CreationWish, Target, TusAction, TusFace } from '../tus/face.ts'
 import { cacheControlFrom, contentTypeFrom, userMetadataFrom } from './details.ts'
-import { resumableRefusal, StorageError } from './errors.ts'
+import { resumableRefusal, StorageError, storageRefusal } from './errors.ts'
 import { bucketFor, credentialsOf, judgeContent, judgePlace, type StorageFace } from './face.ts'
 import { checkKey, type Place } from './names.ts'
+import { storedAnswer } from './store.ts'
 
 export function resumable(face: StorageFace): TusFace {
   const { uploads, objects, urlPrefix, prefix, onError } = face
@@ -24,8 +27,24 @@ export function resumable(face: StorageFace): TusFace {
   }
 }
 
-async function admit(face: StorageFace, exchange: Exchange, action: TusAction): Promise<Admission> {
-  const signature = exchange.header('x-signature')
+/** The face as the target of resumable requests: whose uploads they are, and what they are answered with. */
+export function storageTarget(face: StorageFace): TargetFace {
+  return {
+    permit: async (exchange, action) => {
+      const token = queryOf(exchange).get('token') ?? exchange.header('x-signature')
+      return (await admit(face, exchange, action, token)).permit
+    },
+    answer: storedAnswer,
+    refusal: storageRefusal,
+  }
+}
+
+async function admit(
+  face: StorageFace,
+  exchange: Exchange,
+  action: TusAction,
+  signature = exchange.header('x-signature'),
+): Promise<Admission> {
   if (signature === undefined) {
     const caller = await face.identify(credentialsOf(exchange), action === 'look')
     const upsert = exchange.header('x-upsert') === 'true'

@@ -11,6 +11,7 @@ test('development mode has a public bucket and a private one, and a key for ever
       ['documents', false],
       ['files', false],
       ['photos', true],
+      ['site-media', false],
     ])
     const anyone = dev.as(dev.anon)
     await ok(anyone.from('photos').upload('me.jpg', 'x'))

@@ -2,13 +2,20 @@
  * The face at `/storage/v1`: clients of Supabase Storage work on it unchanged. Bytes are taken and given here,
  * on the raw request; the JSON routes are registered with the framework (json-routes.ts).
  */
-import { TUS_VERSION } from '@pawl/protocol'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { formatUploadComplete, TUS_VERSION } from '@pawl/protocol'
 import type { Exchange } from '../exchange.ts'
+import { queryOf } from '../query.ts'
+import { refuse } from '../resumable-http/answers.ts'
+import { offerResumable } from '../resumable-http/offer.ts'
+import { ResumableRequestError } from '../resumable-http/problems.ts'
+import { dialectFor } from '../resumable-http/wish.ts'
 import { serveTus } from '../tus/tus.ts'
-import { download, queryOf } from './download.ts'
+import { download } from './download.ts'
 import { earlyProblem, internalProblem, StorageError, storageProblem } from './errors.ts'
 import { credentialsOf, type StorageFace } from './face.ts'
 import { placeFrom } from './names.ts'
+import { offerStore } from './offer-store.ts'
 import { resumable } from './resumable.ts'
 import { sendProblem } from './send-problem.ts'
 import { store } from './store.ts'
@@ -32,11 +39,12 @@ export function speakStorage(face: StorageFace, exchange: Exchange): void {
 /** False for a request that one of the JSON routes is to answer. `speakStorage` was called before. */
 export async function serveStorage(face: StorageFace, exchange: Exchange): Promise<boolean> {
   const { req } = exchange
+  const path = exchange.path.slice(face.prefix.length)
   if (face.cors.isPreflight(req)) {
+    if (takesObjects(path)) offerResumable(face.resumable, exchange)
     exchange.answer(204, {})
     return true
   }
-  const path = exchange.path.slice(face.prefix.length)
   const wait = face.pace(req)
   if (wait > 0) {
     refuseTooMany(face, exchange, path, wait)
@@ -49,9 +57,20 @@ export async function serveStorage(face: StorageFace, exchange: Exchange): Promi
   try {
     return await serveBytes(face, exchange, path)
   } catch (error) {
-    sendProblem(face, exchange, error)
+    if (error instanceof ResumableRequestError) {
+      refuse(face.resumable, exchange, error, { dialect: dialectFor(exchange) })
+      return true
+    }
+    sendProblem(face, exchange, error, finality(exchange, error))
     return true
   }
+}
+
+/** What this face says of a request that was to become resumable is final, but for faults that pass. */
+function finality(exchange: Exchange, error: unknown): OutgoingHttpHeaders {
+  if (exchange.header('upload-complete') === undefined) return {}
+  const passing = (storageProblem(error)?.status ?? 500) >= 500
+  return { 'Upload-Complete': formatUploadComplete(!passing) }
 }
 
 /** On resumable routes never 429: their clients give up for good after it, and start over after most on HEAD. */
@@ -68,6 +87,10 @@ function refuseTooMany(face: StorageFace, exchange: Exchange, path: string, wait
 async function serveBytes(face: StorageFace, exchange: Exchange, path: string): Promise<boolean> {
   const { method } = exchange
   const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : undefined
+  if (rest !== undefined && method === 'OPTIONS' && takesObjects(path)) {
+    await offerStore(face, exchange, rest)
+    return true
+  }
   if (rest?.includes('/') && (method === 'GET' || method === 'HEAD') && !rest.startsWith('info/')) {
     await download(face, exchange, rest)
     return true
@@ -99,6 +122,12 @@ function isDecodable(path: string): boolean {
   }
 }
 
+/** Whether whole objects can be stored at a path. */
+function takesObjects(path: string): boolean {
+  const rest = path.startsWith('/object/') ? path.slice('/object/'.length) : ''
+  return isPlace(rest) || rest.startsWith('upload/sign/')
+}
+
 /** Whether what follows `/object/` names an object to be written, and not one of the JSON routes. */
 function isPlace(rest: string): boolean {
   return rest.includes('/') && !/^(sign\/|upload\/sign\/|info\/|list(-v2)?\/[^/]*$)/.test(rest)
@@ -106,9 +135,10 @@ function isPlace(rest: string): boolean {
 
 async function storeSigned(face: StorageFace, exchange: Exchange, path: string): Promise<void> {
   const place = placeFrom(path)
-  const { bucket, key, owner, upsert } = await face.signed.verifyUpload(queryOf(exchange).get('token') ?? '')
+  const token = queryOf(exchange).get('token') ?? ''
+  const { bucket, key, owner, upsert } = await face.signed.verifyUpload(token)
   if (bucket !== place.bucket || key !== place.key) {
     throw new StorageError('InvalidSignature', 'the signature is for another object')
   }
-  await store(face, exchange, { caller: owner, place, upsert })
+  await store(face, exchange, { caller: owner, place, upsert, token })
 }

@@ -2,10 +2,15 @@
 import type { Readable } from 'node:stream'
 import { formatUploadMetadata } from '@pawl/protocol'
 import type { Principal } from '../../access/principal.ts'
+import { fingerprintOf } from '../../access/signed-urls.ts'
 import type { BucketRecord } from '../../objects/bucket.ts'
 import type { AppendOutcome } from '../../uploads/append.ts'
 import type { Answer, UploadRecord } from '../../uploads/upload.ts'
 import type { Exchange } from '../exchange.ts'
+import { createResumable } from '../resumable-http/create.ts'
+import type { FinalAnswer } from '../resumable-http/face.ts'
+import { offerResumable } from '../resumable-http/offer.ts'
+import { readWish } from '../resumable-http/wish.ts'
 import { detailsFromFields, detailsFromHeaders, type ObjectDetails } from './details.ts'
 import { StorageError } from './errors.ts'
 import { bucketFor, judgeContent, judgePlace, type StorageFace } from './face.ts'
@@ -16,6 +21,8 @@ export interface StoreWish {
   readonly caller: Principal
   readonly place: Place
   readonly upsert: boolean
+  /** The signed token that allows it. */
+  readonly token?: string
 }
 
 /** What a form adds to its file's bytes. */
@@ -27,7 +34,17 @@ export async function store(face: StorageFace, exchange: Exchange, wish: StoreWi
   const { declaredBytes } = exchange
   if (!isForm(exchange)) {
     const details = detailsFromHeaders(exchange)
-    await judge(face, wish, bucket, details, declaredBytes)
+    const resumable = readWish(exchange)
+    const size = resumable === undefined ? declaredBytes : resumable.length
+    await judge(face, wish, bucket, details, size, () => {
+      if (resumable !== undefined) offerResumable(face.resumable, exchange, bucket.fileSizeLimit)
+    })
+    if (resumable !== undefined) {
+      return createResumable(face.resumable, exchange, resumable, {
+        ...creationFor(wish, bucket, details),
+        ...bearing(wish.token),
+      })
+    }
     return takeBytes(face, exchange, wish, bucket, details, declaredBytes, () => exchange.openBody())
   }
   if (declaredBytes !== undefined && declaredBytes > limitOf(face, bucket) + FORM_OVERHEAD) {
@@ -58,25 +75,19 @@ async function judge(
   bucket: BucketRecord,
   { headers, userMetadata }: ObjectDetails,
   size: number | undefined,
+  /** The caller may put something there. */
+  onAllowed: () => void = () => {},
 ): Promise<void> {
   const type = headers.contentType
   const subject = { ...place, size, type, metadata: userMetadata, public: bucket.public }
   await judgePlace(face, caller, subject, upsert)
+  onAllowed()
   judgeContent(bucket, type, size)
 }
 
-async function takeBytes(
-  face: StorageFace,
-  exchange: Exchange,
-  { caller, place, upsert }: StoreWish,
-  bucket: BucketRecord,
-  details: ObjectDetails,
-  length: number | undefined,
-  open: (upload: UploadRecord) => Readable,
-): Promise<void> {
-  // Before there is an upload that would have to go again.
-  if (length !== 0) face.uploads.refuseWhenFull()
-  const upload = await face.uploads.create({
+/** Where it goes, and what is said of it there. */
+function creationFor({ caller, place, upsert }: StoreWish, bucket: BucketRecord, details: ObjectDetails) {
+  return {
     ...details,
     face: 'storage',
     owner: caller,
@@ -85,12 +96,34 @@ async function takeBytes(
     precondition: upsert ? 'none' : 'absent',
     // As a resumable upload would have sent it: hooks and events know only one shape.
     metadata: metadataOf(place, details),
+    maxSize: bucket.fileSizeLimit,
+  } as const
+}
+
+/** Who began with a signed token goes on with it, and has nothing else to show: the upload's URL carries it. */
+function bearing(token: string | undefined): { capability?: string; query?: string } {
+  if (token === undefined) return {}
+  return { capability: fingerprintOf(token), query: new URLSearchParams({ token }).toString() }
+}
+
+async function takeBytes(
+  face: StorageFace,
+  exchange: Exchange,
+  wish: StoreWish,
+  bucket: BucketRecord,
+  details: ObjectDetails,
+  length: number | undefined,
+  open: (upload: UploadRecord) => Readable,
+): Promise<void> {
+  // Before there is an upload that would have to go again.
+  if (length !== 0) face.uploads.refuseWhenFull()
+  const upload = await face.uploads.create({
+    ...creationFor(wish, bucket, details),
     concat: 'whole',
     digests: { wanted: [], demanded: {} },
-    maxSize: bucket.fileSizeLimit,
     length,
   })
-  if (upload.state.kind === 'complete') return answer(exchange, place, upload.state.answer)
+  if (upload.state.kind === 'complete') return answer(exchange, wish.place, upload.state.answer)
   const permit = ({ id }: UploadRecord): boolean => id === upload.id
   let outcome: AppendOutcome = { kind: 'cut' }
   try {
@@ -98,7 +131,7 @@ async function takeBytes(
       offset: 0,
       declared: length,
       length: undefined,
-      ends: true,
+      ends: 'here',
       checksum: undefined,
       open: () => open(upload),
       signal: exchange.gone,
@@ -108,7 +141,7 @@ async function takeBytes(
     if (outcome.kind !== 'finished') await face.uploads.cancel(upload.id, permit).catch(() => {})
   }
   if (outcome.kind === 'finished' && outcome.finished.kind === 'published') {
-    return answer(exchange, place, outcome.finished.answer)
+    return answer(exchange, wish.place, outcome.finished.answer)
   }
   // A form that is wrong gets an answer.
   if (!isForm(exchange)) exchange.cut()
@@ -125,15 +158,21 @@ function metadataOf({ bucket, key }: Place, { headers, userMetadata }: ObjectDet
   return formatUploadMetadata(pairs)
 }
 
-function answer(exchange: Exchange, { bucket, key }: Place, { version, object }: Answer): void {
-  exchange.answer(
-    200,
-    {
+function answer(exchange: Exchange, place: Place, stored: Answer): void {
+  const { status, headers, body } = storedAnswer(place, stored)
+  exchange.answer(status, headers, body)
+}
+
+/** What a request that stored an object is answered with. */
+export function storedAnswer({ bucket, key }: Place, { version, object }: Answer): FinalAnswer {
+  return {
+    status: 200,
+    headers: {
       'Content-Type': 'application/json; charset=utf-8',
       ETag: `"${version}"`,
       'Pawl-Object-Id': object,
       'Pawl-Object-Version': version,
     },
-    JSON.stringify({ Id: object, Key: `${bucket}/${key}` }),
-  )
+    body: JSON.stringify({ Id: object, Key: `${bucket}/${key}` }),
+  }
 }

@@ -8,6 +8,13 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Buffer
   readonly text: string
+  /** Interim answers that came before, in order. */
+  readonly interim: readonly Interim[]
+}
+
+interface Interim {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** A body given as text or bytes declares its length; one given as a stream or list of chunks is chunked. */
@@ -22,6 +29,10 @@ export function send(
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const req = request(url, { method, agent: false, headers: { ...declared(body), ...headers } })
+    const interim: Interim[] = []
+    req.on('information', ({ statusCode, headers }) =>
+      interim.push({ status: statusCode, headers: joined(headers) }),
+    )
     let answered = false
     req.on('response', (res) => {
       answered = true
@@ -30,7 +41,8 @@ export function send(
       res.on('error', reject)
       res.on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: res.statusCode ?? 0, headers: joined(res.headers), bytes, text: bytes.toString() })
+        const headers = joined(res.headers)
+        resolve({ status: res.statusCode ?? 0, headers, bytes, text: bytes.toString(), interim })
       })
     })
     // After an answer a connection may break while the rest of the body is still being sent.

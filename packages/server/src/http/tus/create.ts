@@ -38,10 +38,11 @@ export async function create(
   mount: string,
 ): Promise<void> {
   const concat = parseUploadConcat(exchange.header('upload-concat'))
+  if (face.whole && concat !== undefined) throw new TusRequestError(400, 'an upload is of one piece here')
   const { metadata, pairs, digests } = readCreation(exchange)
   if (concat?.kind === 'final') {
     const target = await admission.target({ concat: 'final', length: undefined, metadata: pairs })
-    const creation = { ...target, metadata, digests }
+    const creation = creationOf(target, metadata, digests)
     return createFinal(face, exchange, admission, creation, { mount, urls: concat.uploads })
   }
   const declared = parseDeclaredLength({
@@ -60,7 +61,8 @@ export async function create(
   const kind = concat?.kind ?? 'whole'
   const length = declared.kind === 'known' ? declared.length : undefined
   const target = await admission.target({ concat: kind, length, metadata: pairs })
-  const upload = await face.uploads.create({ ...target, metadata, digests, concat: kind, length })
+  const creation = creationOf(target, metadata, digests)
+  const upload = await face.uploads.create({ ...creation, concat: kind, length })
   const location = { Location: urlOf(face, mount, upload) }
   if (upload.state.kind === 'complete' || upload.state.kind === 'sealed') {
     const finished =
@@ -91,6 +93,11 @@ export async function create(
         ...(await outcomeHeaders(face, upload, outcome.finished)),
       })
   }
+}
+
+function creationOf(target: Target, metadata: string, digests: DigestWishes): Creation {
+  const wanted = [...digests.wanted, ...(target.wanted ?? [])]
+  return { metadata, ...target, digests: { ...digests, wanted } }
 }
 
 export function urlOf({ urlPrefix }: TusFace, mount: string, upload: UploadRecord): string {
@@ -132,7 +139,7 @@ async function takeFirstBytes(
       offset: 0,
       declared: exchange.declaredBytes,
       length: undefined,
-      ends: false,
+      ends: 'at-length',
       checksum,
       open: () => exchange.openBody(),
       signal: exchange.gone,

@@ -1,5 +1,6 @@
 /** What the tus door asks of the place where it is mounted. */
 import type { OutgoingHttpHeaders } from 'node:http'
+import type { DigestAlgorithm } from '../../blobs/digests.ts'
 import type { Objects } from '../../objects/objects.ts'
 import type { CreateRequest } from '../../uploads/create.ts'
 import type { Permit } from '../../uploads/engine.ts'
@@ -15,6 +16,8 @@ export interface TusFace {
    * `<mount>/<id>` of the mount where it was created.
    */
   readonly mounts: readonly string[]
+  /** Uploads here are of one piece: no parts that are joined. */
+  readonly whole?: true
   /** What stands before the path in an upload's URL: empty, or the public URL. */
   readonly urlPrefix: string
   /** Judges the credentials of a request, before anything else is looked at. */
@@ -53,7 +56,12 @@ export interface CreationWish {
 export type Target = Pick<
   CreateRequest,
   'face' | 'owner' | 'bucket' | 'key' | 'precondition' | 'headers' | 'userMetadata' | 'maxSize' | 'capability'
->
+> & {
+  /** What is kept instead of the client's metadata, where that holds a secret. */
+  readonly metadata?: string
+  /** Digests that the object is to have besides those that the client wants. */
+  readonly wanted?: readonly DigestAlgorithm[]
+}
 
 /** The mount that a path lies on, and what follows it. */
 export function locate(face: TusFace, path: string): { mount: string; rest: string } | undefined {

@@ -14,10 +14,10 @@ const EXTENSIONS = [
   'concatenation',
 ]
 
-export function options({ uploads }: TusFace, exchange: Exchange): void {
+export function options({ uploads, whole }: TusFace, exchange: Exchange): void {
   exchange.answer(204, {
     'Tus-Version': TUS_VERSION,
-    'Tus-Extension': EXTENSIONS.join(','),
+    'Tus-Extension': EXTENSIONS.filter((name) => !(whole && name === 'concatenation')).join(','),
     'Tus-Checksum-Algorithm': CHECKSUM_ALGORITHMS.join(','),
     'Tus-Max-Size': String(uploads.limits.maxSize),
   })

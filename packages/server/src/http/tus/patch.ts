@@ -22,7 +22,7 @@ export async function patch(
     offset,
     declared: exchange.declaredBytes,
     length: length === undefined ? undefined : parseByteCount('Upload-Length', length),
-    ends: false,
+    ends: 'at-length',
     checksum: checksumOf(exchange),
     open: () => exchange.openBody(),
     signal: exchange.gone,

@@ -1,6 +1,5 @@
 /** Which URLs an upload may have. A token or an answer must not lead credentials and bytes elsewhere. */
-import { FilesError } from '../../errors.ts'
-import type { TusOptions } from './options.ts'
+import { FilesError } from '../errors.ts'
 
 export interface Place {
   /** The URL that was configured. */
@@ -9,9 +8,8 @@ export interface Place {
   resolve(location: string): string
 }
 
-export function placeOf({ endpoint, uploadUrl, trustedOrigins = [] }: TusOptions): Place {
-  const base = endpoint ?? uploadUrl
-  if (base === undefined) throw new FilesError('NotSupported', 'tus() needs an endpoint or an uploadUrl')
+/** @param trustedOrigins - other origins that the service may put uploads on */
+export function placeOf(base: string | URL, trustedOrigins: readonly string[] = []): Place {
   const home = new URL(base)
   const trusted = new Set([home.origin, ...trustedOrigins.map((origin) => new URL(origin).origin)])
   return {
