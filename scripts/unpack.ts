@@ -1,6 +1,6 @@
 // Debian packages that tests need but that must not be installed: they exclude each other, or they would start
 // as services. They are unpacked into a folder below node_modules, which needs no rights.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, type SpawnSyncOptions, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UNPACKED } from '../packages/client/test/servers/unpacked.ts'
@@ -22,7 +22,7 @@ export function provideUnpacked(say: (line: string) => void): readonly string[] 
     say(`Unpacking the system packages ${PACKAGES.join(', ')}, for ${WHY} …`)
     const archives = join(UNPACKED, 'archives')
     mkdirSync(archives, { recursive: true })
-    const options = { cwd: archives, stdio: ['ignore', 'ignore', 'inherit'] } as const
+    const options: SpawnSyncOptions = { cwd: archives, stdio: ['ignore', 'ignore', 'inherit'] }
     const download = () => spawnSync('apt-get', command.split(' ').slice(1), options).status === 0
     const refreshed = () =>
       process.getuid?.() === 0 && spawnSync('apt-get', ['update', '-qq'], options).status === 0

@@ -139,7 +139,7 @@ function nextOf({ nextExpectedRanges: ranges }: Fields, size: number): number {
   return ranges.reduce((least, range) => Math.min(least, Number.parseInt(String(range), 10)), size)
 }
 
-export function resultOf({ eTag, file }: Fields): ProviderResult {
+function resultOf({ eTag, file }: Fields): ProviderResult {
   const { quickXorHash: value } = fieldsOf(fieldsOf(file).hashes)
   const isHash = typeof value === 'string' && decodeBase64(value)?.length === 20
   return {
