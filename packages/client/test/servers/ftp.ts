@@ -23,14 +23,15 @@ export function hasFtp(name: FtpServerName): boolean {
   return isUnpacked(`usr/sbin/${name}`) && (name !== 'pure-ftpd' || process.getuid?.() === 0)
 }
 
-export async function startFtp(name: FtpServerName, tls = false): Promise<FtpServer> {
+/** @param goesOn Whether files that exist may be written to; ProFTPD can be told so. */
+export async function startFtp(name: FtpServerName, tls = false, goesOn = true): Promise<FtpServer> {
   const home = await mkdtemp(join(tmpdir(), `pawl-${name}-`))
   const files = join(home, 'files')
   await mkdir(files)
   await chmod(home, 0o755)
   const port = await freePort()
   const certificate = tls ? await makeCertificate(home) : undefined
-  const args = await CONFIGURE[name](home, port, certificate)
+  const args = await CONFIGURE[name](home, port, certificate, goesOn)
   const child = start(unpacked(`usr/sbin/${name}`), args, join(home, 'log'), LIBRARIES)
   await until(name, () => greets(port))
   return {
@@ -53,7 +54,7 @@ export async function startFtp(name: FtpServerName, tls = false): Promise<FtpSer
 
 const CONFIGURE: Record<
   FtpServerName,
-  (home: string, port: number, tls: Certificate | undefined) => Promise<string[]>
+  (home: string, port: number, tls: Certificate | undefined, goesOn: boolean) => Promise<string[]>
 > = {
   // Its only users without an account of the machine are anonymous ones, who can be asked for a password.
   vsftpd: async (home, port, tls) => {
@@ -85,7 +86,7 @@ const CONFIGURE: Record<
     await writeFile(join(home, 'vsftpd.conf'), `${lines.join('\n')}\n`)
     return [join(home, 'vsftpd.conf')]
   },
-  proftpd: async (home, port, tls) => {
+  proftpd: async (home, port, tls, goesOn) => {
     const { stdout } = await run('openssl', ['passwd', '-1', 'testing'])
     const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
     await writeFile(
@@ -109,7 +110,7 @@ const CONFIGURE: Record<
       `AuthUserFile ${join(home, 'users')}`,
       `DefaultRoot ${join(home, 'files')}`,
       // Off by default, and then nobody goes on with a file.
-      ...['AllowOverwrite on', 'AllowStoreRestart on'],
+      ...(goesOn ? ['AllowOverwrite on', 'AllowStoreRestart on'] : []),
       ...(tls
         ? [
             'LoadModule mod_tls.c',

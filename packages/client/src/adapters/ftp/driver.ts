@@ -8,7 +8,7 @@
  */
 import { Readable } from 'node:stream'
 import type { OffsetDriver, OffsetState, UploadIntent } from '../../driver.ts'
-import { FilesError } from '../../errors.ts'
+import { FilesError, type FilesErrorCode } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { sleep } from '../../transfer/retry.ts'
@@ -16,12 +16,15 @@ import { folderOf, partName, remotePath } from '../file-key.ts'
 import { holds, provenEnd } from '../proof.ts'
 import { makeFolder, nothing, read, sizeOf, storeAt } from './commands.ts'
 import type { Connections } from './connections.ts'
+import { replyOf } from './failure.ts'
 
 const MIB = 1024 * 1024
 /** How much is read back of a part file whose last transfer broke. */
 const TAIL = MIB
 /** Milliseconds after which a part file that has not grown has no other writer. */
 const STILL = 300
+/** How servers say that a file is not to be written to. */
+const REFUSALS = [450, 451, 500, 502, 504, 532, 550, 553]
 
 export interface FtpSession {
   readonly [name: string]: Json
@@ -38,25 +41,47 @@ export function ftpDriver(connections: Connections, intent: UploadIntent): Offse
   /** A transfer may have broken: its server may still be writing what had arrived. */
   let broken = false
 
+  /** A refusal often resets the data connection first: the command is repeated without one, to hear why. */
+  const refused =
+    (command: string, code: FilesErrorCode, why: string, signal: AbortSignal) => async (cause: unknown) => {
+      const reply = await connections.use(what, signal, async (client) => {
+        const answer = await client.ftp.request(command).catch((error: unknown) => error)
+        client.close()
+        return answer
+      })
+      if (!REFUSALS.includes(replyOf(reply) ?? 0)) throw cause
+      throw new FilesError(code, `${what}: ${why}`, reply, { retryable: false })
+    }
+
+  const remove = (session: FtpSession, signal: AbortSignal) =>
+    connections.use(what, signal, (client, root) => client.remove(pathsOf(root, session).part, true))
+
   return {
     shape: 'offset',
     maxLanes: 1,
     chunk: { multiple: 1, min: 1, max: 2 ** 40, first: 8 * MIB },
-    begin: (_intent, _lanes, _first, { signal }) =>
-      connections.use(what, signal, async (client, root) => {
-        const session = { id: crypto.randomUUID() }
-        const { part } = pathsOf(root, session)
-        await makeFolder(client, part)
-        await client.uploadFrom(nothing(), part)
-        try {
+    begin: async (_intent, _lanes, _first, { signal }) => {
+      const session = { id: crypto.randomUUID() }
+      try {
+        await connections.use(what, signal, async (client, root) => {
+          const { part } = pathsOf(root, session)
+          await makeFolder(client, part)
+          await client
+            .uploadFrom(nothing(), part)
+            .catch(refused(`STOR ${part}`, 'Unauthorized', 'this server takes no file there', signal))
           // Some servers let nobody go on with a file: they say so before a byte of the body goes out.
-          await client.appendFrom(nothing(), part)
-        } catch (cause) {
-          await client.remove(part, true)
-          throw new FilesError('NotSupported', `${what}: this server refuses to go on with a file`, cause)
-        }
+          await client
+            .appendFrom(nothing(), part)
+            .catch(
+              refused(`APPE ${part}`, 'NotSupported', 'this server lets nobody go on with a file', signal),
+            )
+        })
         return { session, offsets: [0] }
-      }),
+      } catch (error) {
+        await remove(session, signal).catch(() => {}) // why it could not begin matters more
+        throw error
+      }
+    },
     adopt: (session) => {
       const id = sessionText(session, 'id')
       partName(id) // refuses an id that is none

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
+import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { type FtpServer, type FtpServerName, hasFtp, startFtp } from '../../../test/servers/ftp.ts'
@@ -39,6 +40,12 @@ for (const name of names) {
         expect(same(new Uint8Array(await file.arrayBuffer()), body)).toBe(true)
         await files.delete('folder/ünicode ☂.bin')
       })
+      if (tls) {
+        it('is not spoken to when nobody vouches for its certificate', async () => {
+          const files = new Files({ adapter: ftp({ ...server.options, tls: {} }), retries: 0 })
+          await expect(files.head('x')).rejects.toThrow(/self-signed certificate/)
+        })
+      }
       // With TLS in whole on the strictest of them: it wants the same TLS session for control and data.
       if (!tls || name === 'vsftpd') scenarios('ftp', () => worldOf(server))
       if (tls) return
@@ -119,3 +126,15 @@ for (const name of names) {
     })
   }
 }
+
+describe.runIf(hasFtp('proftpd'))('ftp on a server that lets nobody go on with a file', () => {
+  it('is refused before a byte of the body goes out, and leaves nothing', async () => {
+    const server = await startFtp('proftpd', false, false)
+    const wire = wireOf(ftp(server.options))
+    const upload = new Files({ adapter: wire.adapter }).upload('a.bin', randomBytes(MIB))
+    await expect(upload).rejects.toMatchObject({ code: 'NotSupported' })
+    expect(wire.calls).toEqual(['begin'])
+    expect(await readdir(server.files)).toEqual([])
+    await server.close()
+  })
+})
