@@ -133,8 +133,9 @@ export function writeTables(root: string, fresh: Results): void {
   const results = Object.fromEntries(
     Object.entries({ ...readResults(root), ...fresh }).filter(([name]) => name in ADAPTERS),
   )
+  const texts = READMES.map((readme) => [readme, written(root, readme, results)] as const)
+  for (const [readme, text] of texts) writeFileSync(join(root, readme), text)
   writeFileSync(join(root, RESULTS), `${JSON.stringify(results, null, 2)}\n`)
-  for (const readme of READMES) writeFileSync(join(root, readme), written(root, readme, results))
 }
 
 /** What is wrong with the tables and pages of adapters, one a line. */

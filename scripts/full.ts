@@ -16,35 +16,51 @@ provideUnpacked(console.log)
 for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor'])
   await install(join(root, folder), { dev: true, say: console.log })
 
-const files =
-  wanted.length === 0
-    ? ['packages/client/src/adapters', 'packages/client/test/kill', 'packages/emulators/src']
-    : [...wanted.map((name) => `packages/client/src/adapters/${name}/`), 'packages/client/test/kill']
-const named = wanted.length === 0 ? {} : { testNamePattern: `^(${wanted.join('|')})\\b` }
-const vitest = await startVitest(files, { run: true, watch: false, ...named })
+interface Count {
+  passed: number
+  kills: number
+}
 
-const counts = new Map<string, { passed: number; kills: number; bad: boolean }>()
-for (const module of vitest.state.getTestModules()) {
-  const folder = relative(join(root, 'packages/client/src/adapters'), dirname(module.moduleId))
-  for (const test of module.children.allTests()) {
-    const [, killed, times] =
-      /^([a-z\d-]+).*: an upload whose process is killed (\d+) times/.exec(test.fullName) ?? []
-    const name = killed ?? (folder.includes('..') ? undefined : folder)
-    const { state } = test.result()
-    if (name === undefined || (wanted.length > 0 && !wanted.includes(name)) || state === 'skipped') continue
-    const count = counts.get(name) ?? { passed: 0, kills: 0, bad: false }
-    if (state === 'passed') count.passed++
-    else count.bad = true
-    if (state === 'passed') count.kills += Number(times ?? 0)
-    counts.set(name, count)
+const counts = new Map<string, Count>()
+const failed = new Set<string>()
+let broken = 0
+
+/** Runs test files; each test counts for the adapter of its folder, a kill for the one that its title begins with. */
+async function count(files: readonly string[], pattern?: string): Promise<void> {
+  const options = pattern === undefined ? {} : { testNamePattern: pattern }
+  const vitest = await startVitest([...files], { run: true, watch: false, ...options })
+  for (const module of vitest.state.getTestModules()) {
+    // Tests of a file that could not be loaded are missing, not skipped.
+    if (module.errors().length > 0) broken++
+    const folder = relative(join(root, 'packages/client/src/adapters'), dirname(module.moduleId))
+    for (const test of module.children.allTests()) {
+      const [, killed, times] =
+        /^([a-z\d-]+).*: an upload whose process is killed (\d+) times/.exec(test.fullName) ?? []
+      const name = killed ?? (folder.includes('..') ? undefined : folder)
+      const { state } = test.result()
+      if (name === undefined || state === 'skipped') continue
+      const so = counts.get(name) ?? { passed: 0, kills: 0 }
+      if (state !== 'passed') failed.add(name)
+      counts.set(name, { passed: so.passed + 1, kills: so.kills + Number(times ?? 0) })
+    }
   }
+  broken += vitest.state.getUnhandledErrors().length
+  await vitest.close()
 }
-await vitest.close()
-const fresh: Record<string, Result> = {}
-for (const [name, { passed, kills, bad }] of counts) {
-  if (bad) console.log(`${name} failed: its row stays as it was.`)
-  else fresh[name] = { passed, kills }
+
+const adapters = 'packages/client/src/adapters/'
+const kills = 'packages/client/test/kill/'
+if (wanted.length === 0) await count([adapters, kills, 'packages/emulators/src/'])
+else {
+  await count(wanted.map((name) => `${adapters}${name}/`))
+  await count([kills], `^(${wanted.join('|')})\\b`)
 }
-writeTables(root, fresh)
-console.log(`${Object.keys(fresh).length} rows of the table of adapters written`)
-process.exitCode = [...counts.values()].some(({ bad }) => bad) || counts.size === 0 ? 1 : 0
+
+for (const name of failed) console.log(`${name} failed: its row stays as it was.`)
+if (broken > 0) console.log(`${broken} files or errors outside of tests: no row is written.`)
+else {
+  const fresh: Record<string, Result> = Object.fromEntries([...counts].filter(([name]) => !failed.has(name)))
+  writeTables(root, fresh)
+  console.log(`${Object.keys(fresh).length} rows of the table of adapters written`)
+}
+process.exitCode = broken > 0 || failed.size > 0 || counts.size === 0 ? 1 : 0

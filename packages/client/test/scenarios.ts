@@ -5,7 +5,7 @@ import { UploadControl } from '../src/control.ts'
 import { FilesError } from '../src/errors.ts'
 import { Files } from '../src/files.ts'
 import type { UploadOptions } from '../src/options.ts'
-import { randomBytes, same } from './bodies.ts'
+import { randomBytes, same, seeded } from './bodies.ts'
 import { type Fault, wireOf } from './faults.ts'
 
 export interface World {
@@ -357,13 +357,5 @@ async function settled(calls: readonly string[]): Promise<void> {
   while (calls.length !== before) {
     before = calls.length
     await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
-
-function seeded(seed: number): () => number {
-  let x = seed
-  return () => {
-    x = (x * 1103515245 + 12345) % 2 ** 31
-    return x / 2 ** 31
   }
 }

@@ -6,11 +6,14 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { randomBytes } from '../bodies.ts'
+import { randomBytes, seeded } from '../bodies.ts'
 import type { AdapterDescription, KillJob } from './job.ts'
 
 const MIB = 2 ** 20
 const FULL = process.env.PAWL_FULL === '1'
+
+/** Moments of the kills: the same ones each time in `npm test`, others with `PAWL_FULL=1`. */
+const random = FULL ? Math.random : seeded(7)
 
 export interface KillOptions {
   readonly kills: number
@@ -60,7 +63,7 @@ export function killTests(
           const slow = { ...job, maxBytesPerSecond: Math.floor((size * 2.5) / wanted) }
           let kills = 0
           for (; kills < wanted; kills++) {
-            const ended = await run(slow, 150 + Math.random() * 500, signal)
+            const ended = await run(slow, 150 + random() * 500, signal)
             if (ended.output !== undefined) break
           }
           const last = await run(job, undefined, signal)
