@@ -6,14 +6,17 @@ import { machine } from './machine.ts'
 import type { Options } from './options.ts'
 import { clientShareOf, markdown, type Results, tableOf, text } from './report.ts'
 import { runRounds } from './rounds.ts'
+import type { Contestant } from './servers/contestant.ts'
 import { scales } from './workloads/workloads.ts'
 
 const results = join(import.meta.dirname, 'results')
 
 /** Resolves to whether every verification passed. */
-export async function bench(options: Options): Promise<boolean> {
+export async function bench(asked: Options): Promise<boolean> {
   const say = (line: string): void => console.error(line)
-  for (const server of options.servers) await server.prepare(say)
+  const servers: Contestant[] = []
+  for (const server of asked.servers) if (await server.prepare(say)) servers.push(server)
+  const options = { ...asked, servers }
   // Inside the checkout rather than in the system's folder for temporary files, which may be memory.
   const folders = await DataFolders.open(join(import.meta.dirname, '../.cache/bench'))
   try {

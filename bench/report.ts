@@ -1,6 +1,6 @@
 /** Results for people (a table on the terminal, Markdown) and for programs (JSON). */
 import type { Machine } from './machine.ts'
-import type { Failure, Run } from './rounds.ts'
+import { type Failure, isMeasured, type Run } from './rounds.ts'
 import type { Contestant } from './servers/contestant.ts'
 import { ratio, type Summary, summary } from './statistics.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -33,8 +33,9 @@ export interface Row {
 
 interface Cell {
   readonly server: string
-  /** Absent when a measurement failed: what did not verify is no number. */
+  /** Absent when a measurement failed, as what did not verify is no number, or when there was none. */
   readonly value?: Summary
+  readonly skipped?: boolean
   /** Ours to this one; absent for ours. */
   readonly ratio?: Summary
   /** CPU of the server until the answer, and until it was quiet, with its unit. */
@@ -55,7 +56,9 @@ export function tableOf(
     const failed = (server: string): boolean =>
       failures.some((failure) => failure.workload === workload.name && failure.server === server)
     const [ours] = servers
-    const cells = servers.map(({ name: server }): Cell => {
+    const cells = servers.map((contestant): Cell => {
+      const { name: server } = contestant
+      if (!isMeasured(workload, contestant)) return { server, skipped: true }
       const theirs = of(server)
       if (failed(server) || theirs.length === 0) return { server }
       const values = theirs.map(({ value }) => value)
@@ -147,7 +150,9 @@ function texts(row: Row): string[] {
     `${of(median)} (${of(min)}–${of(max)})`
   return [
     `${row.title}, ${row.unit}${row.better === 'lower' ? ', less is better' : ''}`,
-    ...row.cells.map(({ value }) => (value === undefined ? 'failed' : spread(value, rounded))),
+    ...row.cells.map(({ value, skipped }) =>
+      value === undefined ? (skipped ? '–' : 'failed') : spread(value, rounded),
+    ),
     ...row.cells.slice(1).map((cell) => (cell.ratio === undefined ? '–' : spread(cell.ratio, twoDigits))),
     cpuText(row.cells),
   ]

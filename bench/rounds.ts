@@ -55,6 +55,7 @@ export async function runRounds(
       round += 1
       for (const workload of shuffled(options.workloads, random)) {
         for (const server of shuffled(options.servers, random)) {
+          if (!isMeasured(workload, server)) continue
           const who = { workload: workload.name, server: server.name, round }
           try {
             const measurement = await measure({ workload, server, scale, folders, profiles, client })
@@ -76,6 +77,11 @@ export async function runRounds(
   return { runs, failures, rounds: round }
 }
 
+/** The delay of an event loop can be told by those who have one. */
+export function isMeasured(workload: Workload, { can, program }: Contestant): boolean {
+  return (can?.(workload.name) ?? true) && !(workload.watchesLoop === true && program !== undefined)
+}
+
 async function measure(options: {
   workload: Workload
   server: Contestant
@@ -89,9 +95,14 @@ async function measure(options: {
   const profileDir = profiles === undefined ? undefined : join(profiles, `${workload.name}-${server.name}`)
   try {
     const filesIn = server.filesIn === undefined ? {} : { filesIn: server.filesIn(folder) }
-    const { port, pid, stop, output } = await startServer(server, folder, profileDir)
+    const loopFile = workload.watchesLoop === true ? join(folder, 'loop.json') : undefined
+    const { port, pid, stop, output } = await startServer(server, folder, profileDir, loopFile)
     try {
-      return await client.measure({ workload: workload.name, target: { port, pid, ...filesIn }, scale })
+      return await client.measure({
+        workload: workload.name,
+        target: { port, pid, folder, ...filesIn },
+        scale,
+      })
     } catch (error) {
       const last = output().trim().split('\n').slice(-5).join('\n')
       throw new Error(`${error instanceof Error ? error.message : String(error)}${last && `\n${last}`}`)

@@ -5,7 +5,9 @@ export interface Contestant {
   readonly name: string
   /** One sentence for the table's reader: what is true of an upload once it was answered as complete. */
   readonly guarantee: string
-  /** Script and arguments for the pinned Node. Port 0; a line of JSON with `"listening"` and `url` on stdout. */
+  /** What runs it; the pinned Node when it is left out. */
+  readonly program?: string
+  /** Script and arguments. Port 0; a line of JSON with `"listening"` and `url` on stdout. */
   readonly command: (dataDir: string) => readonly string[]
   readonly env: Readonly<Record<string, string>>
   /**
@@ -15,6 +17,8 @@ export interface Contestant {
   readonly filesIn?: (dataDir: string) => string
   /** The version that was measured. */
   readonly version: () => string
-  /** Provides what is missing. @throws Error for people */
-  readonly prepare: (say: (line: string) => void) => Promise<void>
+  /** Whether it is measured with a workload, by name; with all of them when it is left out. */
+  readonly can?: (workload: string) => boolean
+  /** Provides what is missing; false when it cannot be measured here. @throws Error for people */
+  readonly prepare: (say: (line: string) => void) => Promise<boolean>
 }

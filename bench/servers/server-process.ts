@@ -1,6 +1,7 @@
 /** A contestant as a process of its own, on a fresh data folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import type { Contestant } from './contestant.ts'
 
 export interface ServerProcess {
@@ -15,15 +16,26 @@ const START_MS = 30_000
 const STOP_MS = 15_000
 const OUTPUT_KEPT = 20_000
 
-/** @param profileDir - writes a CPU profile of every thread there when it stops */
+/**
+ * @param profileDir - writes a CPU profile of every thread there when it stops
+ * @param loopFile - where a Node program tells the delay of its event loop, at SIGUSR2
+ */
 export async function startServer(
   contestant: Contestant,
   dataDir: string,
   profileDir: string | undefined,
+  loopFile?: string,
 ): Promise<ServerProcess> {
-  const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
-  const child = spawn(process.execPath, [...flags, ...contestant.command(dataDir)], {
-    env: { ...withoutSettings(process.env), ...contestant.env },
+  const profiler = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const loop = loopFile === undefined ? [] : ['--import', join(import.meta.dirname, '../load/loop-delay.ts')]
+  const { program } = contestant
+  const args = [...(program === undefined ? [...profiler, ...loop] : []), ...contestant.command(dataDir)]
+  const child = spawn(program ?? process.execPath, args, {
+    env: {
+      ...withoutSettings(process.env),
+      ...contestant.env,
+      ...(loopFile === undefined ? {} : { BENCH_LOOP_FILE: loopFile }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   // Nothing outlives the benchmark, however it ends.

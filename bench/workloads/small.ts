@@ -4,6 +4,7 @@ import { timed } from '../load/measure.ts'
 import { digestOf, small } from '../load/payload.ts'
 import { create, expectAt, expectDigest, patch } from '../load/tus.ts'
 import { closedLoop, times, within } from './closed-loop.ts'
+import { whileDeleting } from './deleting.ts'
 import type { Measurement, Scale, Target, Workload } from './workload.ts'
 
 const SIZE = 10 * 1024
@@ -22,7 +23,7 @@ const createWithBody: Send = (connection, body) => create(connection, body.byteL
 const common = { unit: 'uploads/s', better: 'higher', cpuPer: 'upload', manyFiles: true } as const
 
 export const smallUploads: readonly Workload[] = [
-  ...[1, 16, 64].map(
+  ...[1, 16, 64, 256].map(
     (connections): Workload => ({
       ...common,
       name: `small-${connections}`,
@@ -35,6 +36,12 @@ export const smallUploads: readonly Workload[] = [
     name: 'creation-64',
     title: '10 KiB, creation with upload, 64 connections',
     run: (target, scale) => run(target, scale, 64, createWithBody),
+  },
+  {
+    ...common,
+    name: 'small-deleting',
+    title: '10 KiB, create + PATCH, 64 connections, while other files are deleted',
+    run: (target, scale) => whileDeleting(target, scale, () => run(target, scale, 64, createThenPatch)),
   },
 ]
 

@@ -5,6 +5,8 @@ import type { Costs } from '../load/measure.ts'
 export interface Target {
   readonly port: number
   readonly pid: number
+  /** Its data folder: on the disk that is measured. */
+  readonly folder: string
   /** See `filesIn` of a contestant. */
   readonly filesIn?: string
 }
@@ -16,6 +18,10 @@ export interface Scale {
   /** Length of the timed part of everything that is counted per second. */
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** Uploads that are open while growth is measured. */
+  readonly openUploads: number
+  /** Files that are deleted while small uploads are measured. */
+  readonly deletedFiles: number
   /** How long the slow uploads go on. */
   readonly slowSeconds: number
 }
@@ -34,12 +40,14 @@ export interface Workload {
   /** As it is named on the command line. */
   readonly name: string
   readonly title: string
-  readonly unit: 'MB/s' | 'uploads/s' | 'requests/s' | 'MiB' | 'ms'
+  readonly unit: 'MB/s' | 'uploads/s' | 'requests/s' | 'MiB' | 'ms' | '×'
   readonly better: 'higher' | 'lower'
   /** What the server's CPU time is divided by; none where it says nothing. */
   readonly cpuPer?: 'GiB' | 'upload' | 'request'
   /** Leaves thousands of files: see the README on what deleting them does to the next measurement. */
   readonly manyFiles?: boolean
+  /** Wants to know how late the server's event loop is. */
+  readonly watchesLoop?: boolean
   /** Warms the server up, measures, verifies. @throws Error when an answer or a byte is not as it must be */
   readonly run: (target: Target, scale: Scale) => Promise<Measurement>
 }

@@ -1,21 +1,33 @@
 /** Everything that is measured, in the order of the table. */
 import { bulk } from './bulk.ts'
+import { growth } from './growth.ts'
 import { handover } from './handover.ts'
 import { head } from './head.ts'
+import { loopDelay } from './loop-delay.ts'
 import { memory } from './memory.ts'
 import { smallUploads } from './small.ts'
 import type { Scale, Workload } from './workload.ts'
 
-export const workloads: readonly Workload[] = [...bulk, ...smallUploads, head, memory, handover]
+export const workloads: readonly Workload[] = [
+  ...bulk,
+  ...smallUploads,
+  head,
+  ...memory,
+  loopDelay,
+  handover,
+  growth,
+]
 
 const MIB = 1024 * 1024
 
 export const scales: { readonly full: Scale; readonly quick: Scale } = {
   full: {
-    bulkBytes: 1024 * MIB,
+    bulkBytes: 2048 * MIB,
     bulkWarmUpBytes: 128 * MIB,
     seconds: 3,
     warmUpSeconds: 1,
+    openUploads: 100_000,
+    deletedFiles: 20_000,
     slowSeconds: 5,
   },
   quick: {
@@ -23,6 +35,8 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     bulkWarmUpBytes: 32 * MIB,
     seconds: 0.6,
     warmUpSeconds: 0.3,
+    openUploads: 3000,
+    deletedFiles: 2000,
     slowSeconds: 1.5,
   },
 }

@@ -64,8 +64,6 @@ function describe(finding: Finding): string {
       return `upload ${redactId(finding.upload.id)}: after a reboot, would be cut from ${finding.from} to the durable ${finding.to} bytes`
     case 'take-back':
       return `upload ${redactId(finding.upload.id)}: would be cut from ${finding.from} to ${finding.to} bytes: the rest was never verified`
-    case 'fileless':
-      return `upload ${redactId(finding.upload.id)}: has no file yet, would get an empty one`
     case 'shorter':
       return `upload ${redactId(finding.upload.id)}: the disk lost bytes, ${finding.length} of ${finding.upload.durable} durable ones are left; would go on from there`
     case 'lost':

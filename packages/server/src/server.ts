@@ -15,6 +15,7 @@ import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
+import { rememberUploads } from './catalog/remembered.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
 import { type Events, Listeners } from './events/listeners.ts'
@@ -53,6 +54,8 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /** Called each time some MiB of bodies have passed through memory. */
+  readonly freeBuffers?: () => void
   /** Instead of DNS, for what is imported. */
   readonly resolve?: Resolve
   /** Instead of the usual patience with sources of imports. */
@@ -90,10 +93,13 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const path = join(config.data, 'catalog.sqlite')
   const catalog =
     parts.catalog ??
-    (await openSqliteCatalog(
-      { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
-      metrics.committed,
-    ))
+    // The file is locked: nobody else changes it, so what was read of it stays true.
+    rememberUploads(
+      await openSqliteCatalog(
+        { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
+        metrics.committed,
+      ),
+    )
   const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
   try {
     const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
@@ -116,6 +122,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       observer: metrics,
       hooks: config.hooks,
       listeners: events,
+      ...(parts.freeBuffers && { freeBuffers: parts.freeBuffers }),
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
     })
     const secret = await configuredSecret(config)

@@ -52,7 +52,13 @@ export async function fileOf(dataDir: string, url: string): Promise<string> {
   return path ?? ''
 }
 
-/** Resolves when the file holds so many bytes. */
+/** Resolves when the file holds so many bytes; the first of them make it. */
 export async function written(path: string, length: number): Promise<void> {
-  await until(`${length} bytes are written`, async () => (await stat(path)).size >= length)
+  await until(`${length} bytes are written`, async () => {
+    const size = await stat(path).then(
+      (state) => state.size,
+      () => 0,
+    )
+    return size >= length
+  })
 }

@@ -147,33 +147,32 @@ test.concurrent('files that were cut or lost while no server ran are found at st
   const whole = await create(pawl.url, SIZE)
   const torn = await create(pawl.url, big)
   const missing = await create(pawl.url, big)
-  const fileless = await create(pawl.url, SIZE)
+  const untouched = await create(pawl.url, SIZE)
   const object = await create(pawl.url, SIZE)
   await patch(whole, 0, content.bytes(0, 10))
   // Over the 32 MiB after which bytes are made durable in the background.
   for (const url of [torn, missing]) await patch(url, 0, content.bytes(0, 34 * MIB))
   await patch(object, 0, content.bytes(0, SIZE))
-  const files = await Promise.all([torn, missing, fileless, object].map((url) => fileOf(pawl.dataDir, url)))
-  const [tornFile = '', missingFile = '', filelessFile = '', objectFile = ''] = files
+  const files = await Promise.all([torn, missing, object].map((url) => fileOf(pawl.dataDir, url)))
+  const [tornFile = '', missingFile = '', objectFile = ''] = files
   // SIGTERM makes the rest durable.
   expect(await pawl.terminate()).toBe(0)
   await truncate(tornFile, MIB)
   await unlink(missingFile)
-  await unlink(filelessFile)
   await unlink(objectFile)
   const stray = join(pawl.dataDir, 'blobs', 'segments', 'ab', `ab${'0'.repeat(30)}`)
   await writeFile(stray, 'x')
   await pawl.restart()
 
   const report = lastReport(pawl)
-  expect(report).toMatchObject({ shorter: 1, lost: 1, fileless: 1, orphan: 1, missing: 1 })
+  expect(report).toMatchObject({ shorter: 1, lost: 1, orphan: 1, missing: 1 })
   expect(await offsetOf(whole)).toBe(10)
   expect(await offsetOf(torn)).toBe(MIB)
   expect((await patch(torn, MIB, content.bytes(MIB, big))).status).toBe(204)
   expect(await sha256Of(torn)).toBe(content.sha256(big))
   expect((await head(missing)).status).toBe(410)
-  expect((await patch(fileless, 0, content.bytes(0, SIZE))).status).toBe(204)
-  expect(await sha256Of(fileless)).toBe(content.sha256(SIZE))
+  expect((await patch(untouched, 0, content.bytes(0, SIZE))).status).toBe(204)
+  expect(await sha256Of(untouched)).toBe(content.sha256(SIZE))
   // Never a body that looks whole.
   expect(await sha256Of(object).catch(() => 'broken')).toBe('broken')
   // What nobody knows is kept for a while: it may be a backup's mistake.

@@ -4,13 +4,12 @@ import { crc32 as zlibCrc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type BlobStore, newSegmentId, type SegmentId } from './blob-store.ts'
-import { all, collect, sampleBytes } from './sample-bytes.ts'
+import { all, collect, emptySegment, sampleBytes } from './sample-bytes.ts'
 
 /** @param make - a new, opened store; with `room`, it may hold that many bytes in all */
 export function blobStoreContract(make: (room?: number) => Promise<BlobStore>): void {
   async function filled(store: BlobStore, bytes: Uint8Array): Promise<SegmentId> {
     const segment = newSegmentId()
-    await store.create(segment)
     const writer = await store.openWriter(segment)
     await writer.write([bytes])
     await writer.close()
@@ -23,9 +22,8 @@ export function blobStoreContract(make: (room?: number) => Promise<BlobStore>): 
   describe('a segment', () => {
     test('begins empty, with the time of its making', async () => {
       const store = await make()
-      const segment = newSegmentId()
       const before = Date.now()
-      await store.create(segment)
+      const segment = await emptySegment(store)
       const state = await store.inspect(segment)
       expect(state?.length).toBe(0)
       // File systems keep time in coarse steps.
@@ -33,19 +31,12 @@ export function blobStoreContract(make: (room?: number) => Promise<BlobStore>): 
       expect(state?.modifiedAt).toBeLessThan(Date.now() + 1000)
     })
 
-    test('is not made twice', async () => {
-      const store = await make()
-      const segment = await filled(store, sampleBytes(10))
-      await expect(store.create(segment)).rejects.toMatchObject({ name: 'StoreError', code: 'exists' })
-      expect(await contentOf(store, segment)).toEqual(sampleBytes(10))
-    })
-
     test('that was never made is not there', async () => {
       const store = await make()
       expect(await store.inspect(newSegmentId())).toBeUndefined()
     })
 
-    test('that is missing is made by the first writer', async () => {
+    test('is made by its first writer', async () => {
       const store = await make()
       const segment = newSegmentId()
       const writer = await store.openWriter(segment)
@@ -68,7 +59,7 @@ export function blobStoreContract(make: (room?: number) => Promise<BlobStore>): 
     test('is listed with all others in ascending order', async () => {
       const store = await make()
       const segments = Array.from({ length: 300 }, newSegmentId)
-      for (const segment of segments) await store.create(segment)
+      for (const segment of segments) await emptySegment(store, segment)
       expect(await all(store.list())).toEqual([...segments].sort())
     })
   })
@@ -205,6 +196,29 @@ export function blobStoreContract(make: (room?: number) => Promise<BlobStore>): 
       const segment = await filled(store, sampleBytes(123))
       expect(await store.sync(segment)).toBe(123)
       expect(await store.sync(segment)).toBe(123)
+    })
+
+    test('what a writer wrote is synced and sealed while it is open', async () => {
+      const store = await make()
+      const segment = newSegmentId()
+      const writer = await store.openWriter(segment)
+      await writer.write([sampleBytes(10)])
+      expect(await store.sync(segment)).toBe(10)
+      await writer.write([sampleBytes(5)])
+      await expect(store.seal(segment, 10)).rejects.toMatchObject({ name: 'StoreError', code: 'damaged' })
+      await store.seal(segment, 15)
+      await writer.close()
+      await store.seal(segment, 15)
+      expect(await store.sync(segment)).toBe(15)
+    })
+
+    test('a writer may be closed while it is being synced', async () => {
+      const store = await make()
+      const segment = newSegmentId()
+      const writer = await store.openWriter(segment)
+      await writer.write([sampleBytes(100_000)])
+      const [synced] = await Promise.all([store.sync(segment), writer.close()])
+      expect(synced).toBe(100_000)
     })
 
     test('a missing segment cannot be synced, cut or sealed', async () => {

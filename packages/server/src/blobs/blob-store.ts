@@ -24,11 +24,13 @@ export function isSegmentId(text: string): text is SegmentId {
   return /^[0-9a-f]{32}$/.test(text)
 }
 
-/** A segment as part of something larger, whole. */
+/** A segment as part of something larger: whole, or a stretch of one that many share. */
 export interface SegmentPiece {
   readonly segment: SegmentId
   /** Bytes. */
   readonly length: number
+  /** Where it begins in the segment; left out where it is all of it. */
+  readonly start?: number
 }
 
 export interface SegmentState {
@@ -54,15 +56,15 @@ export interface SegmentWriter {
 }
 
 export interface BlobStore {
+  /** Adding a few bytes to an open segment, and making them durable, costs little: small bodies may share one. */
+  readonly packs: boolean
   /** Makes ready to serve; must be called once, before anything else. */
   open(): Promise<StoreStart>
   /** Records that everything unsure after the last start was dealt with (`StoreStart.trusted` is true next time). */
   trust(): Promise<void>
-  /** Creates an empty segment. @throws StoreError `exists` */
-  create(segment: SegmentId): Promise<void>
   /** What is there of it; undefined when there is no such segment. */
   inspect(segment: SegmentId): Promise<SegmentState | undefined>
-  /** Opens for appending at its end; creates it when a crash came between its row and its file. */
+  /** Opens for appending at its end. The first one makes the segment: until then there is only its row. */
   openWriter(segment: SegmentId): Promise<SegmentWriter>
   /** Makes what is there now durable; resolves to how many bytes that were. */
   sync(segment: SegmentId): Promise<number>
@@ -78,7 +80,7 @@ export interface BlobStore {
   list(): AsyncIterable<SegmentId>
   /** Bytes that may still be written, the reserve taken off; undefined where there is no such limit. */
   freeBytes(): Promise<number | undefined>
-  /** Digests of whole segments one after the other, computed off the event loop. @throws StoreError */
+  /** Digests of pieces one after the other, computed off the event loop. @throws StoreError */
   digest(
     pieces: readonly SegmentPiece[],
     algorithms: readonly DigestAlgorithm[],
@@ -98,7 +100,7 @@ export interface StoreStart {
   readonly trusted: boolean
 }
 
-export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'exists' | 'unavailable'
+export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unavailable'
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode

@@ -1,5 +1,6 @@
 /** Bytes for tests: they differ at every offset and for every seed, so that a shift, a hole or a mix-up shows. */
 import type { Readable } from 'node:stream'
+import { type BlobStore, newSegmentId, type SegmentId } from './blob-store.ts'
 
 export function sampleBytes(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length)
@@ -23,4 +24,10 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
   for await (const item of items) found.push(item)
   return found
+}
+
+/** A new segment that is there and holds no bytes. */
+export async function emptySegment(store: BlobStore, segment = newSegmentId()): Promise<SegmentId> {
+  await (await store.openWriter(segment)).close()
+  return segment
 }

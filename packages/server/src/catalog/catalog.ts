@@ -5,7 +5,7 @@
  * Contract (catalog.contract.ts runs it against every implementation):
  * - A method that resolved has happened and survives a power cut; one that rejected has not happened.
  * - Each method is atomic, and methods see each other in some one order.
- * - States only move forward: `open → finishing → complete | sealed | failed`,
+ * - States only move forward: `open → finishing → complete | sealed | failed`, `open → complete` of small bodies,
  *   `open | sealed → cancelled | expired`.
  * - The methods that create, publish and end uploads, and those that change objects, tell events (events/event.ts). With `keepsEvents` they are
  *   written to the outbox in the same transaction.
@@ -22,9 +22,10 @@ import type { Listing } from './listing.ts'
 import type { MediaRecords } from './media-records.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
+import type { Packs } from './packs.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords {
+export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords, Packs {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**
@@ -124,6 +125,11 @@ interface PublishTerms {
   readonly may?: Verdict
   /** Takes the place of the upload's, where a hook changed it. */
   readonly metadata?: string
+  /**
+   * The upload is open still, of a known length, and the object's bytes are in a pack: `open → complete`. Its own
+   * segment was never made.
+   */
+  readonly packed?: boolean
 }
 
 export type PublishResult =

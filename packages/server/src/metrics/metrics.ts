@@ -79,7 +79,7 @@ export function createMetrics(): Metrics {
   })
   const commitOperations = new Histogram({
     name: 'pawl_catalog_commit_operations',
-    help: 'Operations written to the catalog in one transaction',
+    help: 'Operations that wrote to the catalog in one transaction',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
     registers,
   })

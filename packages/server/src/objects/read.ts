@@ -29,13 +29,13 @@ async function* slices(
   end: number,
 ): AsyncGenerator<Uint8Array> {
   let at = 0
-  for (const { segment, length } of object.segments) {
+  for (const { segment, length, start: begin = 0 } of object.segments) {
     const from = Math.max(0, start - at)
     const to = Math.min(length, end - at)
     at += length
     if (from >= to) continue
     let left = to - from
-    for await (const chunk of blobs.read(segment, from, to) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of blobs.read(segment, begin + from, begin + to) as AsyncIterable<Uint8Array>) {
       left -= chunk.byteLength
       yield chunk
     }

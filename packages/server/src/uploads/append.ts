@@ -1,5 +1,6 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
+import type { SegmentWriter } from '../blobs/blob-store.ts'
 import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide } from './expiry.ts'
@@ -9,7 +10,8 @@ import type { Lease, Manner } from './lease.ts'
 import { past, refuseConflict, refusePastEnd, shorter, withLength } from './length.ts'
 import { limited } from './limited.ts'
 import { overQuota } from './quota.ts'
-import { type Checksum, takeBack, takeChecksummed, takePlain } from './take-body.ts'
+import { takeSmall } from './small-bodies.ts'
+import { type Checksum, takeBack, takeChecksummed, takeGathered, takePlain } from './take-body.ts'
 import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
 
@@ -125,31 +127,87 @@ async function appendHolding(
   request: AppendRequest,
   lease: Lease,
 ): Promise<AppendOutcome> {
-  const { blobs } = engine
-  const writer = await reach(() => blobs.openWriter(found.segment))
-  let upload: UploadRecord
-  let end: TransferEnd
+  const { small } = engine
+  const body = small?.admit(engine, found, request)
+  if (small === undefined || body === undefined) {
+    return writing(engine, found, async (writer) => {
+      const { upload, end } = await take(engine, found, request, lease, writer)
+      return conclude(engine, upload, permit, request, lease, writer, end)
+    })
+  }
   try {
-    // What an earlier checksummed request left and could not take back.
-    if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
-    const begin = writer.length
-    lease.offset = begin
-    if (request.offset !== begin) {
-      await beforeTelling(engine, found, begin)
-      throw mismatch(request.offset, begin)
+    const taken = await takeSmall(engine, found, request, lease, body, small.packer)
+    switch (taken.kind) {
+      case 'dropped':
+        return { kind: 'cut' }
+      case 'finished':
+        small.touched(found.id)
+        engine.progress.forget(found.id)
+        return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
+      case 'unpacked':
+        return await writing(engine, found, async (writer) => {
+          const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
+          return conclude(engine, found, permit, request, lease, writer, end)
+        })
     }
-    refuseConflict(found, request, begin)
-    refusePastEnd(found, request)
-    engine.transfers.refuseWhenFull()
-    upload = await withEnding(engine, await withLength(engine, found, request, begin), request)
-    end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
-      request.checksum === undefined
-        ? takePlain(engine, upload, request, lease, writer, growth)
-        : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
-    )
   } finally {
+    small.giveBack(body)
+  }
+}
+
+async function writing<T>(
+  { blobs, small }: Engine,
+  { id, segment }: UploadRecord,
+  work: (writer: SegmentWriter) => Promise<T>,
+): Promise<T> {
+  small?.touched(id)
+  const writer = await reach(() => blobs.openWriter(segment))
+  try {
+    return await work(writer)
+  } finally {
+    // Not before the end of an upload that is whole: it is made durable through this writer.
     await reach(() => writer.close())
   }
+}
+
+async function take(
+  engine: Engine,
+  found: UploadRecord,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+): Promise<{ upload: UploadRecord; end: TransferEnd }> {
+  // What an earlier checksummed request left and could not take back.
+  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
+  const begin = writer.length
+  lease.offset = begin
+  if (request.offset !== begin) {
+    await beforeTelling(engine, found, begin)
+    throw mismatch(request.offset, begin)
+  }
+  refuseConflict(found, request, begin)
+  refusePastEnd(found, request)
+  engine.transfers.refuseWhenFull()
+  const upload = await withEnding(engine, await withLength(engine, found, request, begin), request)
+  const end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
+    request.checksum === undefined
+      ? takePlain(engine, upload, request, lease, writer, growth)
+      : takeChecksummed(engine, upload, request, lease, writer, growth, request.checksum),
+  )
+  return { upload, end }
+}
+
+/** What the bytes that are there now lead to. */
+async function conclude(
+  engine: Engine,
+  taken: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  writer: SegmentWriter,
+  end: TransferEnd,
+): Promise<AppendOutcome> {
+  let upload = taken
   const offset = writer.length
   const endsHere = request.ends === 'here' && processed(request, end, offset)
   if (endsHere && upload.length === undefined) {

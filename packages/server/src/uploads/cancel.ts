@@ -31,6 +31,7 @@ export async function cancelUpload(
     if (!cancelled) throw new UploadError('finishing', 'the upload has just ended: look at it again')
     await engine.durability.forget(id)
     engine.digests.forget(id)
+    engine.small?.touched(id)
     engine.progress.forget(id)
     // At once rather than with the next sweep: who cancels 50 GB expects them back. A sealed upload's bytes may
     // be part of an object: only the catalog knows, and the sweep asks it.

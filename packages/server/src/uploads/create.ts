@@ -1,4 +1,4 @@
-/** A new upload: one row, then one empty segment. */
+/** A new upload: one row. Its segment is made by the first bytes. */
 import type { Principal } from '../access/principal.ts'
 import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
@@ -87,13 +87,7 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
   return reach(async () => {
     const exceeded = await catalog.insertUpload(upload, quota.allowance)
     if (exceeded !== undefined) throw refusalOf(exceeded)
-    try {
-      await blobs.create(upload.segment)
-    } catch (error) {
-      // The client never learns the id, so nobody would ever go on with it.
-      await catalog.endUpload(id, ['open'], { kind: 'cancelled' }, now())
-      throw error
-    }
+    engine.small?.made(upload)
     if (upload.length !== 0 || upload.ending !== undefined) return upload
     const finished = await finisher.finish(upload, 0)
     const state: UploadState =

@@ -126,3 +126,23 @@ test('closing makes durable what is not yet, and reports what it cannot', async 
   await closing
   expect(errors).toHaveLength(1)
 })
+
+test('who takes bytes back waits also for a sync that has yet to wait for another', async () => {
+  const { upload, durability, durable, syncs } = await slowDisk()
+  durability.note(upload, 40 * MIB)
+  await settled()
+  const settling = durability.settle(upload)
+  await settled()
+  expect(syncs).toHaveLength(1)
+  let forgotten = false
+  const forgetting = durability.forget(upload.id).then(() => {
+    forgotten = true
+  })
+  syncs[0]?.resolve()
+  await settled()
+  expect(syncs).toHaveLength(2)
+  expect(forgotten).toBe(false)
+  syncs[1]?.resolve()
+  await Promise.all([settling, forgetting])
+  expect(await durable()).toBe(100)
+})

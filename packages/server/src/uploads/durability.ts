@@ -52,16 +52,19 @@ export class Durability {
     if (dirty === undefined) return
     clearTimeout(dirty.timer)
     dirty.timer = undefined
-    await dirty.running
-    const sync = this.#sync(dirty)
-    // Whoever takes bytes back waits for it: it must not call durable what is gone by then.
-    dirty.running = sync.catch(() => {})
+    const before = dirty.running
+    const sync = (async () => {
+      await before
+      await this.#sync(dirty)
+    })()
+    // Whoever takes bytes back waits for all of it: nothing must be called durable that is gone by then.
+    const running = sync.catch(() => {})
+    dirty.running = running
     try {
       await sync
     } finally {
-      dirty.running = undefined
+      if (dirty.running === running) this.#rest(dirty)
     }
-    if (dirty.synced >= dirty.written) this.#dirty.delete(upload.id)
   }
 
   /** Sealing makes the rest durable, or nobody wants the bytes any more. */
@@ -101,7 +104,7 @@ export class Durability {
   #start(dirty: Dirty): void {
     clearTimeout(dirty.timer)
     dirty.timer = undefined
-    dirty.running = this.#sync(dirty)
+    const running = this.#sync(dirty)
       .then(
         () => {
           dirty.failing = false
@@ -112,11 +115,17 @@ export class Durability {
         },
       )
       .finally(() => {
-        dirty.running = undefined
-        if (this.#dirty.get(dirty.upload.id) !== dirty) return
-        if (dirty.written > dirty.synced) this.note(dirty.upload, dirty.written)
-        else this.#dirty.delete(dirty.upload.id)
+        if (dirty.running === running) this.#rest(dirty)
       })
+    dirty.running = running
+  }
+
+  /** No sync runs: what was written meanwhile waits for the next one. */
+  #rest(dirty: Dirty): void {
+    dirty.running = undefined
+    if (this.#dirty.get(dirty.upload.id) !== dirty) return
+    if (dirty.written > dirty.synced) this.note(dirty.upload, dirty.written)
+    else this.#dirty.delete(dirty.upload.id)
   }
 
   async #sync(dirty: Dirty): Promise<void> {

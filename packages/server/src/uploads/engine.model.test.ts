@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as realTurn } from 'node:timers/promises'
+import { setTimeout as realSleep, setImmediate as realTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DiskStore } from '../blobs/disk/disk-store.ts'
 import { MemoryStore } from '../blobs/memory/memory-store.ts'
@@ -36,12 +36,18 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-async function runSchedule(seed: number, turns: number, open: () => Promise<Machine>): Promise<void> {
+/** @param sleep - milliseconds that a turn takes besides: a disk has a pace of its own */
+async function runSchedule(
+  seed: number,
+  { turns, sleep }: { readonly turns: number; readonly sleep?: number },
+  open: () => Promise<Machine>,
+): Promise<void> {
   const random = randomFrom(seed)
   ids.random = randomFrom(seed + 1)
   const machine = await open()
   const turn = async (): Promise<void> => {
     for (let n = 0; n < turns; n += 1) await realTurn()
+    if (sleep !== undefined) await realSleep(sleep)
   }
   const simulation = new Simulation({
     machine,
@@ -70,7 +76,7 @@ test(`in memory: no schedule of clients, faults and crashes loses, mixes up or r
   console.log(`PAWL_TEST_SEED=${SEED}, ${SCHEDULES} schedules`)
   for (let n = 0; n < SCHEDULES; n += 1) {
     vi.setSystemTime(1_700_000_000_000)
-    await runSchedule(SEED + n, 4, async () => ({
+    await runSchedule(SEED + n, { turns: 4 }, async () => ({
       catalog: openMemoryCatalog(),
       blobs: new MemoryStore({ now: Date.now }),
       durable: new Map(),
@@ -87,7 +93,7 @@ test(`on disk and SQLite: the same`, async () => {
     vi.setSystemTime(vi.getRealSystemTime())
     const folder = await mkdtemp(join(tmpdir(), 'pawl-model-'))
     try {
-      await runSchedule(SEED + n, 40, async () => ({
+      await runSchedule(SEED + n, { turns: 40, sleep: 2 }, async () => ({
         catalog: await openSqliteCatalog({ path: join(folder, 'catalog.sqlite'), lockTimeout: 0 }),
         blobs: new DiskStore({ folder: join(folder, 'blobs'), reserve: 0 }),
         durable: new Map(),

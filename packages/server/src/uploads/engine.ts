@@ -12,6 +12,7 @@ import type { Judge } from './judge.ts'
 import type { Leases } from './lease.ts'
 import type { Observer } from './observer.ts'
 import type { Quota } from './quota.ts'
+import type { SmallBodies } from './small-bodies.ts'
 import type { Transfers } from './transfers.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 import type { UploadDigests } from './upload-digests.ts'
@@ -35,6 +36,8 @@ export interface Engine {
   readonly budget: GatherBudget
   readonly durability: Durability
   readonly digests: UploadDigests
+  /** Where bodies are put that are too small for a file; undefined where the store has no use for that. */
+  readonly small: SmallBodies | undefined
   readonly finisher: Finisher
   readonly judge: Judge
   readonly hooks: HookRunner

@@ -46,7 +46,8 @@ describe('finishing', () => {
     const stored = await engine.catalog.findUpload(upload.id)
     expect(stored?.state).toEqual({ kind: 'complete', answer: 'answer' in finished && finished.answer })
     expect(await contentOf(engine, upload.key)).toEqual(BYTES)
-    expect(await engine.finisher.finish(upload, 100)).toEqual(finished)
+    // The repeat may not know what the first one knew of the digests.
+    expect(finished).toMatchObject(await engine.finisher.finish(upload, 100))
     expect(engine.published).toHaveLength(1)
   })
 

@@ -2,9 +2,9 @@
  * The end of an upload: make its bytes durable, check what was demanded, publish the object, store the
  * answer. Each step may run again after a crash, and once begun it needs no client.
  */
-import type { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
-import type { Digests } from '../blobs/digests.ts'
+import { type Digests, digestOf } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
 import type { Durability } from './durability.ts'
@@ -12,6 +12,7 @@ import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
 import type { Observer } from './observer.ts'
+import type { Packer } from './packer.ts'
 import { type Answer, piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 import { algorithmsOf, type UploadDigests } from './upload-digests.ts'
 
@@ -36,7 +37,12 @@ const AT_ONCE = 4
 
 /** How an upload whose bytes are all there came out. */
 export type Finished =
-  | { readonly kind: 'published'; readonly answer: Answer }
+  | {
+      readonly kind: 'published'
+      readonly answer: Answer
+      /** The object's, where they were known when it was published. */
+      readonly digests?: Digests
+    }
   /** A partial upload: it becomes part of an object later. */
   | { readonly kind: 'sealed' }
 
@@ -78,6 +84,41 @@ export class Finisher {
     )
     this.#running.set(upload.id, work)
     return work
+  }
+
+  /** Whether it is on the way to its outcome now. */
+  isRunning(id: UploadId): boolean {
+    return this.#running.has(id)
+  }
+
+  /**
+   * An open upload whose bytes are all in memory, and few: puts them into a pack and publishes the object, in one
+   * step of the catalog. Its lease is held until then. Undefined, and nothing has happened, when it comes out
+   * another way: then the bytes go where all others do, and `finish` finds out the same once more.
+   */
+  async finishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished | undefined> {
+    const since = performance.now()
+    const work = this.#publishPacked(upload, bytes, packer)
+    this.#running.set(upload.id, work)
+    const finished = await work.catch(() => undefined).finally(() => this.#running.delete(upload.id))
+    if (finished !== undefined)
+      this.#options.observer?.finished((performance.now() - since) / 1000, 'published')
+    return finished
+  }
+
+  /** @throws StoreError, CatalogError, UploadError `unavailable` and `finishing`: it is not decided yet */
+  async #publishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished> {
+    const { catalog, judge, now, onPublished } = this.#options
+    const may = await judge(upload, bytes.byteLength)
+    const digests = digestOf([bytes], algorithmsOf(upload))
+    const segments = [await packer.add(bytes)]
+    const object = objectFrom(upload, { size: bytes.byteLength, at: now(), digests, segments })
+    const result = await catalog.publish(upload.id, object, { may, packed: true })
+    if (result.kind !== 'published') {
+      throw new UploadError('finishing', 'the upload is being finished: try again in a moment')
+    }
+    onPublished(object, Promise.resolve(digests))
+    return { ...result, digests }
   }
 
   /** Has an upload finished by the next `finishLeft`. */
@@ -139,15 +180,27 @@ export class Finisher {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones. No bytes need no file: a crash or a full
-      // disk may have come before it was made.
-      if (upload.concat.kind !== 'final' && length > 0) await blobs.seal(upload.segment, length)
+      // The segments of a final upload were sealed as partial ones.
+      if (upload.concat.kind === 'final') return undefined
+      if (length > 0) await blobs.seal(upload.segment, length)
+      // A partial upload's segment is named by others, also one of no bytes; for an object those need no file.
+      else if (upload.concat.kind === 'partial') await this.#sealEmpty(upload.segment)
       return undefined
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
         return error.message
       }
       throw error
+    }
+  }
+
+  async #sealEmpty(segment: SegmentId): Promise<void> {
+    const { blobs } = this.#options
+    const writer = await blobs.openWriter(segment)
+    try {
+      await blobs.seal(segment, 0)
+    } finally {
+      await writer.close()
     }
   }
 
@@ -175,27 +228,21 @@ export class Finisher {
       return this.#fail(upload, { code: 'rejected', status: verdict.status, message: verdict.message })
     }
     computed ??= coming(digests.finish(upload, length))
-    const object: ObjectRecord = {
-      id: newObjectId(),
-      bucket: upload.bucket,
-      key: upload.key,
-      version: newVersion(),
-      size: length,
-      headers: verdict.headers,
-      owner: upload.owner,
-      createdAt: now(),
-      since: now(),
-      userMetadata: upload.userMetadata,
-      wanted: algorithmsOf(upload),
-      // Those of large bodies follow after the answer.
-      digests: computed.known ?? {},
-      segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
-    }
+    const object = objectFrom(
+      { ...upload, headers: verdict.headers },
+      {
+        size: length,
+        at: now(),
+        // Those of large bodies follow after the answer.
+        digests: computed.known ?? {},
+        segments: piecesOf(upload, length).filter((piece) => piece.length > 0),
+      },
+    )
     const result = await catalog.publish(upload.id, object, { may, metadata: verdict.metadata })
     switch (result.kind) {
       case 'published':
         onPublished(object, computed.promise)
-        return result
+        return { ...result, ...(computed.known && { digests: computed.known }) }
       case 'complete':
         return { kind: 'published', answer: result.answer }
       case 'conflict':
@@ -219,6 +266,15 @@ export class Finisher {
     if (upload === undefined) throw new UploadError('not-found', 'there is no such upload')
     return finishedOf(upload)
   }
+}
+
+function objectFrom(
+  upload: UploadRecord,
+  { at, ...given }: Pick<ObjectRecord, 'size' | 'digests' | 'segments'> & { readonly at: number },
+): ObjectRecord {
+  const { bucket, key, headers, owner, userMetadata } = upload
+  const names = { id: newObjectId(), version: newVersion(), createdAt: at, since: at }
+  return { ...names, bucket, key, headers, owner, userMetadata, wanted: algorithmsOf(upload), ...given }
 }
 
 /** Digests on their way, and what is known of them at any moment. */

@@ -4,14 +4,22 @@
  */
 const PER_UPLOAD = 2 * 1024 * 1024
 const PER_UPLOAD_WHEN_TIGHT = 64 * 1024
+/** Bytes that pass through memory before it is worth freeing what they leave. */
+const FREE_EVERY = 16 * 1024 * 1024
 
 export class GatherBudget {
   readonly #cap: number
+  readonly #free: () => void
   #used = 0
+  #sinceFreed = 0
 
-  /** @param cap - bytes for all uploads together */
-  constructor(cap: number) {
+  /**
+   * @param cap - bytes for all uploads together
+   * @param free - called now and then as bytes pass: what was read has left garbage behind
+   */
+  constructor(cap: number, free: () => void = () => {}) {
     this.#cap = cap
+    this.#free = free
   }
 
   /** Bytes one upload may gather now, above which it stops reading its socket. */
@@ -29,5 +37,9 @@ export class GatherBudget {
 
   give(bytes: number): void {
     this.#used -= bytes
+    this.#sinceFreed += bytes
+    if (this.#sinceFreed < FREE_EVERY) return
+    this.#sinceFreed = 0
+    this.#free()
   }
 }

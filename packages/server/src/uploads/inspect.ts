@@ -70,6 +70,8 @@ async function look(
   let upload = await findPermitted(engine, id, permit)
   let holder: Lease | undefined
   if (upload.state.kind === 'open') {
+    const { length } = upload
+    if (length !== undefined && engine.finisher.isRunning(id)) return finishing(engine, upload, length)
     const held = engine.leases.holder(id) !== undefined
     holder = await engine.leases.settle(id, signal, manner)
     // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
@@ -105,9 +107,21 @@ async function open(
   if (offset === upload.length && !(byWord && upload.ending === 'word'))
     return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
-  if (holder === undefined && expiresAt <= engine.now()) throw new UploadError('gone', 'the upload expired')
+  if (holder === undefined && expiresAt <= engine.now()) return expired(engine, upload)
   await beforeTelling(engine, upload, offset)
   return { kind: 'open', upload, offset, expiresAt }
+}
+
+/**
+ * Past its time by what was read. A small body leaves no file to see: one that was published since, by a request that
+ * began in time, is not gone.
+ */
+async function expired(engine: Engine, upload: UploadRecord): Promise<Inspection> {
+  const now = await reach(() => engine.catalog.findUpload(upload.id))
+  if (now === undefined || now.state.kind === 'open') throw new UploadError('gone', 'the upload expired')
+  if (now.state.kind === 'finishing')
+    throw new UploadError('finishing', 'the upload is being finished: try again')
+  return { kind: 'finished', upload: now, offset: now.length ?? 0, finished: finishedOf(now) }
 }
 
 async function finishing(

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newSegmentId, type SegmentId } from '../blobs/blob-store.ts'
 import { DiskStore } from '../blobs/disk/disk-store.ts'
-import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
+import { all, collect, emptySegment, sampleBytes } from '../blobs/sample-bytes.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { openMemoryCatalog } from '../catalog/sqlite/memory-catalog.ts'
 import { createLog } from '../log.ts'
@@ -14,7 +14,7 @@ import { findings } from './repair.ts'
 import { sampleEngine, storedUpload } from './sample-engine.ts'
 import { openPaired, type RunningEngine, startEngine } from './start.ts'
 import { sweep } from './sweep.ts'
-import type { UploadRecord } from './upload.ts'
+import type { UploadId, UploadRecord } from './upload.ts'
 
 const BYTES = sampleBytes(100)
 const DAY = 24 * 60 * 60 * 1000
@@ -139,12 +139,40 @@ describe('an open upload', () => {
     expect(await stateOf(upload)).toBe('complete')
   })
 
-  test('without a file gets an empty one', async () => {
+  test('without a file has no bytes yet: nothing is wrong with it', async () => {
     const upload = await left(undefined)
-    expect(await found('boot a')).toEqual(['fileless'])
+    expect(await found('boot a')).toEqual([])
+    expect(await found('boot b')).toEqual([])
     const { uploads } = await start('boot a')
     expect(await uploads.inspect(upload.id, () => true)).toMatchObject({ kind: 'open', offset: 0 })
+    expect(await stored(upload.segment)).toBeUndefined()
+  })
+
+  test('of no bytes is finished without a file, from wherever it stood', async () => {
+    const uploads = [await left(undefined, { length: 0 }), await left(undefined, { length: 0 })]
+    await catalog.beginFinish(uploads[1]?.id as UploadId, 0)
+    expect(await found('boot a')).toEqual(['unfinished', 'unfinished'])
+    await start('boot a')
+    for (const upload of uploads) expect(await stateOf(upload)).toBe('complete')
+    expect(await found('boot a')).toEqual([])
+  })
+
+  test('of no bytes that is part of others keeps an empty file', async () => {
+    const upload = await left(undefined, { length: 0, concat: { kind: 'partial' } })
+    await (await start('boot a')).close()
+    expect(await stateOf(upload)).toBe('sealed')
     expect(await stored(upload.segment)).toEqual(Buffer.alloc(0))
+    expect(await found('boot a')).toEqual([])
+  })
+
+  test('whose checksummed request wrote nothing before a crash goes on', async () => {
+    const upload = await left(undefined, { rollback: 0 })
+    expect(await found('boot b')).toEqual(['take-back'])
+    await (await start('boot b')).close()
+    expect(await catalog.findUpload(upload.id)).toMatchObject({
+      rollback: undefined,
+      state: { kind: 'open' },
+    })
   })
 
   test('whose file is shorter than it was durable goes on from what is there', async () => {
@@ -244,7 +272,7 @@ describe('bytes and rows that do not match', () => {
   test('many of each are all found', async () => {
     const blobs = disk('boot a')
     for (let n = 0; n < 20; n += 1) {
-      await blobs.create(newSegmentId())
+      await emptySegment(blobs)
       await left(undefined)
       await left(BYTES)
     }
@@ -252,7 +280,7 @@ describe('bytes and rows that do not match', () => {
       sum[kind] = (sum[kind] ?? 0) + 1
       return sum
     }, {})
-    expect(counts).toEqual({ orphan: 20, fileless: 20, unfinished: 20 })
+    expect(counts).toEqual({ orphan: 20, unfinished: 20 })
     await (await start('boot a')).close()
     expect(await found('boot a')).toEqual([])
   })
@@ -265,7 +293,7 @@ test('looking changes nothing', async () => {
   await left(undefined)
   await left(undefined, { durable: 60 })
   await left(BYTES)
-  await disk('boot a').create(newSegmentId())
+  await emptySegment(disk('boot a'))
   const before = await snapshot()
   expect((await found('boot b')).length).toBeGreaterThanOrEqual(6)
   expect(await snapshot()).toEqual(before)

@@ -2,7 +2,7 @@
  * Puts records and bytes in agreement at start, before any request. `findings` only looks, so that `pawl
  * check` can show what a start would do; `mend` does it.
  */
-import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
+import type { BlobStore, SegmentId, SegmentState } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Finisher } from './finish.ts'
 import { RELEASE_GRACE_MS } from './sweep.ts'
@@ -13,8 +13,6 @@ export type Finding =
   | { readonly kind: 'cut'; readonly upload: UploadRecord; readonly from: number; readonly to: number }
   /** A checksummed request was cut by a crash: none of its bytes are accepted. */
   | { readonly kind: 'take-back'; readonly upload: UploadRecord; readonly from: number; readonly to: number }
-  /** A crash came between the row and the file. */
-  | { readonly kind: 'fileless'; readonly upload: UploadRecord }
   /** The disk lost bytes it had promised; what is there is a prefix, the client sends the rest again. */
   | { readonly kind: 'shorter'; readonly upload: UploadRecord; readonly length: number }
   /** The disk lost the file, or it is longer than it can be. */
@@ -35,31 +33,33 @@ export async function* findings(
   blobs: BlobStore,
   trusted: boolean,
 ): AsyncGenerator<Finding> {
-  /** Told with their upload: without a file they would be told once more, as missing. */
-  const told = new Set<SegmentId>()
+  /** Of uploads, without a file: either no byte came yet, or that is told with the upload. */
+  const fileless = new Set<SegmentId>()
   for await (const upload of unfinished(catalog)) {
-    const finding = await look(blobs, upload, trusted)
-    if (finding?.kind === 'fileless' || finding?.kind === 'lost') told.add(upload.segment)
+    // A final upload's bytes are those of sealed ones; a missing one shows among the segments.
+    const segment = upload.concat.kind === 'final' ? undefined : await blobs.inspect(upload.segment)
+    if (segment === undefined) fileless.add(upload.segment)
+    const finding = look(upload, segment, trusted)
     if (finding !== undefined) yield finding
   }
   for await (const finding of compare(catalog, blobs)) {
-    if (finding.kind === 'missing' && told.has(finding.segment)) continue
+    if (finding.kind === 'missing' && fileless.has(finding.segment)) continue
     yield finding
   }
 }
 
-async function look(blobs: BlobStore, upload: UploadRecord, trusted: boolean): Promise<Finding | undefined> {
+/** @param segment - undefined while there is no file */
+function look(
+  upload: UploadRecord,
+  segment: SegmentState | undefined,
+  trusted: boolean,
+): Finding | undefined {
   const finishing = upload.state.kind === 'finishing'
-  // Its bytes are those of sealed uploads; a missing one shows among the segments.
   if (upload.concat.kind === 'final') return { kind: 'unfinished', upload, length: upload.length ?? 0 }
-  const segment = await blobs.inspect(upload.segment)
-  if (segment === undefined) {
-    // No bytes need no file.
-    if (finishing && upload.length === 0) return { kind: 'unfinished', upload, length: 0 }
-    if (upload.durable > 0 || finishing) return { kind: 'lost', upload, why: 'its file is gone' }
-    return { kind: 'fileless', upload }
+  const length = segment?.length ?? 0
+  if (segment === undefined && (upload.durable > 0 || (finishing && upload.length !== 0))) {
+    return { kind: 'lost', upload, why: 'its file is gone' }
   }
-  const { length } = segment
   if (upload.length !== undefined && length > upload.length) {
     return { kind: 'lost', upload, why: `its file has ${length} bytes and the upload only ${upload.length}` }
   }
@@ -112,14 +112,12 @@ export async function mend(finding: Finding, options: MendOptions): Promise<void
     case 'cut':
       return blobs.truncate(finding.upload.segment, finding.to)
     case 'take-back':
-      await blobs.truncate(finding.upload.segment, Math.min(finding.from, finding.to))
+      if (finding.to < finding.from) await blobs.truncate(finding.upload.segment, finding.to)
       await catalog.resetDurable(
         finding.upload.id,
         Math.min(finding.upload.durable, finding.from, finding.to),
       )
       return catalog.setRollback(finding.upload.id, undefined)
-    case 'fileless':
-      return blobs.create(finding.upload.segment)
     case 'shorter':
       return catalog.resetDurable(finding.upload.id, finding.length)
     case 'lost': {

@@ -14,7 +14,9 @@ import { hookRunner, NO_HOOKS } from './hooks.ts'
 import { PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
 import { UNOBSERVED } from './observer.ts'
+import { Packer } from './packer.ts'
 import { Quota } from './quota.ts'
+import { SmallBodies } from './small-bodies.ts'
 import { Transfers } from './transfers.ts'
 import type { UploadRecord } from './upload.ts'
 import { UploadDigests } from './upload-digests.ts'
@@ -44,6 +46,7 @@ export function sampleEngine(
     budget: new GatherBudget(1024 * 1024),
     durability,
     digests,
+    small: new SmallBodies(new Packer({ catalog, blobs, now, onError: () => {} })),
     finisher: new Finisher({
       catalog,
       blobs,

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { ANON } from '../access/principal.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
+import { rememberUploads } from '../catalog/remembered.ts'
 import { createLog } from '../log.ts'
 import type { AppendOutcome } from './append.ts'
 import { failureError, UploadError } from './errors.ts'
@@ -70,6 +71,7 @@ export class Simulation {
   readonly #world: World
   readonly #random: Random
   readonly #everyAck: boolean
+  readonly #remembers: boolean
   readonly #stories: Story[] = []
   readonly #requests = new Set<Request>()
   readonly #open = new Set<Promise<void>>()
@@ -85,6 +87,7 @@ export class Simulation {
     this.#world = world
     this.#random = world.random
     this.#everyAck = world.random.chance(0.3)
+    this.#remembers = world.random.chance(0.7)
     this.#fate = this.#newFate()
     this.#process = startProcess(world.machine, this.#fate)
   }
@@ -401,6 +404,8 @@ export class Simulation {
     const { catalog, blobs } = this.#world.machine
     const upload = await catalog.findUpload(story.id)
     if (upload === undefined || (upload.state.kind !== 'open' && upload.state.kind !== 'finishing')) return
+    // The first bytes make the file.
+    if (offset === 0) return
     const stored = await collect(blobs.read(upload.segment, 0, offset)).catch(() => undefined)
     if (stored === undefined) {
       // A request that was too long may have been taken back since.
@@ -448,7 +453,7 @@ export class Simulation {
       this.#process = startProcess(this.#world.machine, this.#fate)
       let failed = false
       const starting = startEngine({
-        catalog: this.#process.catalog,
+        catalog: this.#remembers ? rememberUploads(this.#process.catalog) : this.#process.catalog,
         blobs: this.#process.blobs,
         log: createLog('silent'),
         now: Date.now,
@@ -565,8 +570,8 @@ export class Simulation {
         continue
       }
       const stored: Buffer[] = []
-      for (const { segment, length } of object.segments)
-        stored.push(await collect(blobs.read(segment, 0, length)))
+      for (const { segment, length, start = 0 } of object.segments)
+        stored.push(await collect(blobs.read(segment, start, start + length)))
       if (!Buffer.concat(stored).equals(story.content)) this.#blame('an object has other bytes')
     }
   }
@@ -574,7 +579,10 @@ export class Simulation {
   async #verifyNothingElse(): Promise<void> {
     const { catalog, blobs } = this.#world.machine
     const needed = (await catalog.objects(undefined, 1000)).flatMap(({ segments }) => segments)
-    const kept = new Set(needed.map(({ segment }) => segment))
+    // Open for the next small body.
+    const held = await catalog.heldPacks()
+    const kept = new Set([...needed.map(({ segment }) => segment), ...held])
+    if (held.length > 1) this.#blame('more than one pack is held')
     for (const segment of await all(blobs.list()))
       if (!kept.has(segment)) this.#blame(`the bytes of ${segment.slice(0, 4)} were never removed`)
     const { uploads, objects } = await catalog.counts()

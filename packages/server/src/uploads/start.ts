@@ -17,9 +17,11 @@ import { type Hooks, hookRunner, NO_HOOKS } from './hooks.ts'
 import { type Judge, PERMIT_ALL } from './judge.ts'
 import { Leases } from './lease.ts'
 import { type Observer, UNOBSERVED } from './observer.ts'
+import { Packer } from './packer.ts'
 import { Quota } from './quota.ts'
 import { type Finding, findings, mend } from './repair.ts'
 import { endSlowTransfers, type SlowTransferOptions } from './slow-transfers.ts'
+import { SmallBodies } from './small-bodies.ts'
 import { sweepRegularly } from './sweep.ts'
 import { Transfers } from './transfers.ts'
 import { UploadDigests } from './upload-digests.ts'
@@ -46,6 +48,8 @@ export interface EngineOptions {
   readonly hooks?: Hooks
   /** Told how far uploads are. */
   readonly listeners?: Listeners
+  /** Called each time some MiB of bodies have passed through memory. */
+  readonly freeBuffers?: () => void
 }
 
 export interface RunningEngine {
@@ -59,7 +63,7 @@ export interface RunningEngine {
 }
 
 /** Bytes gathered in memory over all uploads. */
-const GATHER_CAP = 64 * 1024 * 1024
+const GATHER_CAP = 32 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
@@ -91,10 +95,18 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     onLateError: (upload, error) =>
       log.warn({ err: error, upload: redactId(upload.id) }, 'an upload could not be finished'),
   })
+  // What an earlier process had under its hands; its last bytes may be anything.
+  for (const pack of await catalog.heldPacks()) await catalog.endPack(pack, now())
   await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
 
   if (hooks.has('beforeFinish')) void finisher.finishLeft()
   const leases = new Leases(idleTimeout)
+  const packer = new Packer({
+    catalog,
+    blobs,
+    now,
+    onError: (error) => log.warn({ err: error }, 'a pack of small bodies could not be let go of'),
+  })
   const transfers = new Transfers(options.maxActive ?? Number.POSITIVE_INFINITY, observer)
   const slow = options.slow && endSlowTransfers(transfers, options.slow)
   const engine: Engine = {
@@ -104,9 +116,10 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     transfers,
     quota: new Quota(catalog, options.allowance ?? {}),
     observer,
-    budget: new GatherBudget(GATHER_CAP),
+    budget: new GatherBudget(GATHER_CAP, options.freeBuffers),
     durability,
     digests,
+    small: blobs.packs ? new SmallBodies(packer) : undefined,
     finisher,
     judge,
     hooks,
@@ -138,6 +151,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
       await sweeper.stop()
       await finisher.close()
       await digester.close()
+      await packer.close()
       await durability.close()
     },
   }
@@ -171,7 +185,6 @@ async function repair({ catalog, blobs, finisher, now, log, trusted, later }: Re
   const counts: Record<Finding['kind'], number> = {
     cut: 0,
     'take-back': 0,
-    fileless: 0,
     shorter: 0,
     lost: 0,
     unfinished: 0,

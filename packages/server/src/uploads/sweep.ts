@@ -4,6 +4,7 @@
  */
 import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
+import { compactOne } from './compact.ts'
 import type { Engine } from './engine.ts'
 import { expiryOf } from './expiry.ts'
 import { acceptedLength, endsAtLength, type UploadRecord } from './upload.ts'
@@ -17,6 +18,8 @@ export interface Swept {
   readonly finished: number
   readonly expired: number
   readonly forgotten: number
+  /** Pieces of packs that were copied, so that mostly dead packs can go. */
+  readonly moved: number
   readonly segments: number
 }
 
@@ -34,6 +37,10 @@ export async function sweep(engine: Engine, readers: Readers, signal?: AbortSign
     finished: await engine.finisher.finishLeft(),
     expired: await expire(engine, pass, signal),
     forgotten: await forget(engine, signal),
+    moved: await compactOne(engine, signal).catch((fault: unknown) => {
+      pass(fault)
+      return 0
+    }),
     segments: await removeReleased(engine, readers, pass, signal),
   }
   const [fault] = faults

@@ -36,11 +36,8 @@ export async function takePlain(
     limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
     holdLast: request.declared === undefined,
     onWritten: (length) => {
-      lease.offset = length
       growth.note(length)
-      engine.durability.note(upload, length)
-      engine.digests.note(upload, length)
-      engine.progress.note(upload, length)
+      accept(engine, upload, lease, length)
       const reliable = tellsDurable(engine, upload) ? engine.durability.synced(upload.id) : length
       if (reliable > begin) request.onAccepted?.(reliable)
     },
@@ -88,14 +85,38 @@ export async function takeChecksummed(
     }
     await reach(() => engine.catalog.setRollback(upload.id, undefined))
     kept = true
-    lease.offset = writer.length
-    engine.durability.note(upload, writer.length)
-    engine.digests.note(upload, writer.length)
-    engine.progress.note(upload, writer.length)
+    accept(engine, upload, lease, writer.length)
     return end
   } finally {
     if (!kept) await takeBack(engine, upload, writer, begin)
   }
+}
+
+/** A small body that did not get into a pack: what was gathered of it becomes the beginning of its segment. */
+export async function takeGathered(
+  engine: Engine,
+  upload: UploadRecord,
+  lease: Lease,
+  writer: SegmentWriter,
+  bytes: Uint8Array,
+  end: TransferEnd,
+): Promise<TransferEnd> {
+  try {
+    await writer.write([bytes])
+    return end
+  } catch (error) {
+    return { kind: 'failed', error }
+  } finally {
+    accept(engine, upload, lease, writer.length)
+  }
+}
+
+/** Bytes up to `length` are in the upload's segment, and count. */
+function accept(engine: Engine, upload: UploadRecord, lease: Lease, length: number): void {
+  lease.offset = length
+  engine.durability.note(upload, length)
+  engine.digests.note(upload, length)
+  engine.progress.note(upload, length)
 }
 
 /** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
@@ -106,10 +127,15 @@ export async function takeBack(
   begin: number,
 ): Promise<void> {
   await reach(async () => {
+    const forget = async (): Promise<void> => {
+      await engine.durability.forget(upload.id)
+      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+    }
     engine.digests.forget(upload.id)
-    await engine.durability.forget(upload.id)
-    await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+    await forget()
     await writer.truncate(begin)
+    // A look at the upload may have begun meanwhile to make durable what was still there.
+    await forget()
     await engine.catalog.setRollback(upload.id, undefined)
   })
 }

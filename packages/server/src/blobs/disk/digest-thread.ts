@@ -22,16 +22,21 @@ export type DigestReply =
   | { readonly id: number; readonly digests: Digests }
   | { readonly id: number; readonly error: string }
 
-/** A whole file, `length` bytes. */
+/** Bytes of a file. */
 export interface FilePiece {
   readonly path: string
-  readonly length: number
+  readonly from: number
+  /** Exclusive. */
+  readonly to: number
 }
 
 interface Waiting {
   readonly resolve: (digests: Digests) => void
   readonly reject: (error: unknown) => void
 }
+
+/** Bytes that are read at a time behind a writer; what is left at the end takes some milliseconds. */
+const STRIDE = 4 * 1024 * 1024
 
 /** One thread: a second would take the core that moves bytes. It is started with the first job. */
 export class DigestThread {
@@ -42,7 +47,7 @@ export class DigestThread {
   #lastId = 0
   #closed = false
 
-  /** The digests of whole files read one after the other. @throws StoreError */
+  /** The digests of pieces of files read one after the other. @throws StoreError */
   async files(
     pieces: readonly FilePiece[],
     algorithms: readonly DigestAlgorithm[],
@@ -50,8 +55,8 @@ export class DigestThread {
   ): Promise<Digests> {
     signal?.throwIfAborted()
     const id = this.#begin(algorithms)
-    for (const { path, length } of pieces) {
-      if (length > 0) this.#send({ kind: 'read', id, path, from: 0, to: length })
+    for (const { path, from, to } of pieces) {
+      if (to > from) this.#send({ kind: 'read', id, path, from, to })
     }
     const cancel = (): void => this.#cancel(id, signal?.reason)
     signal?.addEventListener('abort', cancel, { once: true })
@@ -66,15 +71,18 @@ export class DigestThread {
   follow(path: string, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
     const id = this.#begin(algorithms)
     let at = start
-    const advance = (length: number): void => {
+    const read = (length: number): void => {
       if (length <= at) return
       this.#send({ kind: 'read', id, path, from: at, to: length })
       at = length
     }
     return {
-      advance,
+      // Not write by write: each message costs more than the bytes of a small one.
+      advance(length) {
+        if (length - at >= STRIDE) read(length)
+      },
       finish: (length) => {
-        advance(length)
+        read(length)
         return this.#finish(id)
       },
       cancel: () => this.#cancel(id, new StoreError('unavailable', 'the digest was cancelled')),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { blobStoreContract } from '../blob-store.contract.ts'
 import { newSegmentId } from '../blob-store.ts'
-import { all, collect, sampleBytes } from '../sample-bytes.ts'
+import { all, collect, emptySegment, sampleBytes } from '../sample-bytes.ts'
 import { DiskStore } from './disk-store.ts'
 
 const cleanups: (() => Promise<void>)[] = []
@@ -67,8 +67,7 @@ describe('the store on disk', () => {
     const folder = await newFolder()
     const store = storeIn(join(folder, 'blobs'))
     await store.open()
-    const segment = newSegmentId()
-    await store.create(segment)
+    const segment = await emptySegment(store)
     const path = join(folder, 'blobs', 'segments', segment.slice(0, 2), segment)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect((await stat(join(folder, 'blobs', 'segments'))).mode & 0o777).toBe(0o700)
@@ -119,8 +118,7 @@ describe('the store on disk', () => {
   test('leaves nothing on a signal that outlives the digest', async () => {
     const store = storeIn(await newFolder())
     await store.open()
-    const segment = newSegmentId()
-    await store.create(segment)
+    const segment = await emptySegment(store)
     const { signal } = new AbortController()
     await store.digest([{ segment, length: 0 }], ['md5'], signal)
     await store.digest([{ segment, length: 1 }], ['md5'], signal).catch(() => {})
@@ -130,8 +128,7 @@ describe('the store on disk', () => {
   test('ends waiting digests when it is closed', async () => {
     const store = storeIn(await newFolder())
     await store.open()
-    const segment = newSegmentId()
-    await store.create(segment)
+    const segment = await emptySegment(store)
     const waiting = [
       store.digest([{ segment, length: 0 }], ['md5']),
       store.digest([{ segment, length: 0 }], ['md5']),

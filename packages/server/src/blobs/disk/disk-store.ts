@@ -20,6 +20,7 @@ import { currentBoot } from './boot.ts'
 import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
+import { FreeSpace } from './free-space.ts'
 import { hasMarker, readMarker, writeMarker } from './marker.ts'
 import { readSegment } from './read-segment.ts'
 import { SyncedFolders } from './synced-folders.ts'
@@ -36,12 +37,17 @@ export interface DiskStoreOptions {
 const HEX = '0123456789abcdef'
 
 export class DiskStore implements BlobStore {
+  readonly packs = true
   readonly #folder: string
   readonly #segments: string
   readonly #reserve: number
   readonly #boot: string | undefined
   readonly #folders = new SyncedFolders()
   readonly #digests = new DigestThread()
+  readonly #space = new FreeSpace(() => this.freeBytes())
+  /** Open now, by segment: what they wrote is made durable through them. */
+  readonly #writers = new Map<SegmentId, DiskWriter>()
+  #asking: Promise<number> | undefined
   #identity = ''
   #recordedBoot: string | null = null
 
@@ -76,17 +82,6 @@ export class DiskStore implements BlobStore {
     this.#recordedBoot = marker.boot
   }
 
-  async create(segment: SegmentId): Promise<void> {
-    await guard(`create segment ${segment}`, async () => {
-      const handle = await open(
-        this.#path(segment),
-        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
-        0o600,
-      )
-      await handle.close()
-    })
-  }
-
   async inspect(segment: SegmentId): Promise<SegmentState | undefined> {
     return guard(`look at segment ${segment}`, async () => {
       try {
@@ -106,7 +101,11 @@ export class DiskStore implements BlobStore {
       const handle = await open(this.#path(segment), constants.O_CREAT | constants.O_WRONLY, 0o600)
       try {
         const { size } = await handle.stat()
-        return new DiskWriter(handle, segment, size, () => this.freeBytes())
+        const writer = new DiskWriter(handle, segment, size, this.#space, () => {
+          if (this.#writers.get(segment) === writer) this.#writers.delete(segment)
+        })
+        this.#writers.set(segment, writer)
+        return writer
       } catch (error) {
         await handle.close()
         throw error
@@ -116,17 +115,25 @@ export class DiskStore implements BlobStore {
 
   async sync(segment: SegmentId): Promise<number> {
     return guard(`sync segment ${segment}`, async () => {
-      const handle = await open(this.#path(segment), constants.O_RDWR)
-      try {
-        // The length first: bytes that arrive during the sync may or may not be covered by it.
-        const { size } = await handle.stat()
-        await handle.datasync()
-        await this.#folders.syncOnce(this.#path(segment))
-        return size
-      } finally {
-        await handle.close()
-      }
+      const writer = this.#writers.get(segment)
+      if (writer === undefined) return this.#syncClosed(segment)
+      // The length first: bytes that arrive during the sync may or may not be covered by it.
+      const { length } = writer
+      await Promise.all([writer.sync(), this.#folders.syncOnce(this.#path(segment))])
+      return length
     })
+  }
+
+  async #syncClosed(segment: SegmentId): Promise<number> {
+    const handle = await open(this.#path(segment), constants.O_RDWR)
+    try {
+      const { size } = await handle.stat()
+      await handle.datasync()
+      await this.#folders.syncOnce(this.#path(segment))
+      return size
+    } finally {
+      await handle.close()
+    }
   }
 
   async seal(segment: SegmentId, length: number): Promise<void> {
@@ -181,10 +188,14 @@ export class DiskStore implements BlobStore {
   }
 
   async freeBytes(): Promise<number> {
-    return guard('ask for free space', async () => {
+    // Requests that come together ask once.
+    this.#asking ??= guard('ask for free space', async () => {
       const { bavail, bsize } = await statfs(this.#segments)
       return Math.max(0, bavail * bsize - this.#reserve)
+    }).finally(() => {
+      this.#asking = undefined
     })
+    return this.#asking
   }
 
   async digest(
@@ -192,7 +203,11 @@ export class DiskStore implements BlobStore {
     algorithms: readonly DigestAlgorithm[],
     signal?: AbortSignal,
   ): Promise<Digests> {
-    const files = pieces.map(({ segment, length }) => ({ path: this.#path(segment), length }))
+    const files = pieces.map(({ segment, length, start = 0 }) => ({
+      path: this.#path(segment),
+      from: start,
+      to: start + length,
+    }))
     return this.#digests.files(files, algorithms, signal)
   }
 

@@ -6,6 +6,7 @@ import { afterEach, expect, test } from 'vitest'
 import { newSegmentId } from '../blob-store.ts'
 import { sampleBytes } from '../sample-bytes.ts'
 import { DiskWriter } from './disk-writer.ts'
+import { FreeSpace } from './free-space.ts'
 
 type Handle = ConstructorParameters<typeof DiskWriter>[0]
 /** How many bytes the next writev may take, or the error it fails with. */
@@ -42,10 +43,11 @@ async function faultyFile(verdicts: Verdict[], free = Number.MAX_SAFE_INTEGER) {
       return typeof member === 'function' ? member.bind(target) : member
     },
   }) as Handle
-  const writer = new DiskWriter(faulty, newSegmentId(), 0, async () => {
+  const space = new FreeSpace(async () => {
     spaceChecks += 1
     return free
   })
+  const writer = new DiskWriter(faulty, newSegmentId(), 0, space)
   return { writer, content: () => readFile(path), vectors, spaceChecks: () => spaceChecks }
 }
 

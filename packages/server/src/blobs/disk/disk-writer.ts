@@ -3,24 +3,31 @@ import type { FileHandle } from 'node:fs/promises'
 import type { SegmentId, SegmentWriter } from '../blob-store.ts'
 import { StoreError } from '../blob-store.ts'
 import { asStoreError } from './errno.ts'
+import type { FreeSpace } from './free-space.ts'
 
 /** Linux takes at most 1,024 buffers in one writev. */
 const MAX_VECTORS = 1024
-/** How many bytes may be written between two looks at the free space. */
-const SPACE_CHECK_EVERY = 64 * 1024 * 1024
 
 export class DiskWriter implements SegmentWriter {
   readonly #handle: FileHandle
   readonly #segment: SegmentId
-  readonly #freeBytes: () => Promise<number>
+  readonly #space: FreeSpace
+  readonly #onClose: () => void
   #length: number
-  #untilSpaceCheck = 0
 
-  constructor(handle: FileHandle, segment: SegmentId, length: number, freeBytes: () => Promise<number>) {
+  /** @param length - bytes in the file now */
+  constructor(
+    handle: FileHandle,
+    segment: SegmentId,
+    length: number,
+    space: FreeSpace,
+    onClose: () => void = () => {},
+  ) {
     this.#handle = handle
     this.#segment = segment
     this.#length = length
-    this.#freeBytes = freeBytes
+    this.#space = space
+    this.#onClose = onClose
   }
 
   get length(): number {
@@ -29,16 +36,19 @@ export class DiskWriter implements SegmentWriter {
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     try {
-      await this.#keepReserve(chunks)
-      let rest: Uint8Array[] = [...chunks]
+      let bytes = 0
+      for (const chunk of chunks) bytes += chunk.byteLength
+      await this.#space.take(bytes)
+      let rest = bytes === 0 ? [] : chunks
       while (rest.length > 0) {
-        const vectors = rest.slice(0, MAX_VECTORS)
+        const vectors = rest.length > MAX_VECTORS ? rest.slice(0, MAX_VECTORS) : rest
         const { bytesWritten } = await this.#handle.writev(vectors, this.#length)
         if (bytesWritten === 0 && vectors.some((chunk) => chunk.byteLength > 0)) {
           throw new StoreError('unavailable', `segment ${this.#segment} takes no more bytes`)
         }
         this.#length += bytesWritten
-        rest = without(rest, bytesWritten)
+        bytes -= bytesWritten
+        rest = bytes === 0 ? [] : without(rest, bytesWritten)
       }
     } catch (error) {
       throw asStoreError(`write to segment ${this.#segment}`, error)
@@ -56,18 +66,15 @@ export class DiskWriter implements SegmentWriter {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#handle.close()
+  /** Makes what is written durable, without opening the file again. */
+  async sync(): Promise<void> {
+    await this.#handle.datasync()
   }
 
-  /** The disk never fills to the brim: DELETE, the sweep and the catalog need room to make room. */
-  async #keepReserve(chunks: readonly Uint8Array[]): Promise<void> {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-    this.#untilSpaceCheck -= bytes
-    if (this.#untilSpaceCheck > 0) return
-    const free = await this.#freeBytes()
-    if (free < bytes) throw new StoreError('no-space', 'the disk is full but for its reserve')
-    this.#untilSpaceCheck = Math.min(SPACE_CHECK_EVERY, free - bytes)
+  /** What is being synced is synced first. */
+  async close(): Promise<void> {
+    this.#onClose()
+    await this.#handle.close()
   }
 }
 

@@ -11,7 +11,6 @@ const MEANING: Readonly<Record<string, StoreErrorCode>> = {
   EDQUOT: 'no-space',
   EFBIG: 'no-space',
   ENOENT: 'missing',
-  EEXIST: 'exists',
 }
 
 /** @param what - the thing that was tried, for the message: "create segment ab12…" */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { blobStoreContract } from '../blob-store.contract.ts'
-import { newSegmentId } from '../blob-store.ts'
+import { emptySegment } from '../sample-bytes.ts'
 import { MemoryStore } from './memory-store.ts'
 
 describe('the store in memory', () => {
@@ -18,14 +18,13 @@ describe('the store in memory', () => {
     const store = new MemoryStore()
     const first = await store.open()
     expect(first).toMatchObject({ fresh: true, trusted: true })
-    await store.create(newSegmentId())
+    await emptySegment(store)
     expect(await store.open()).toEqual({ ...first, fresh: false })
   })
 
   test('tells the time by the clock it was given', async () => {
     const store = new MemoryStore({ now: () => 42 })
-    const segment = newSegmentId()
-    await store.create(segment)
+    const segment = await emptySegment(store)
     expect(await store.inspect(segment)).toEqual({ length: 0, modifiedAt: 42 })
   })
 })

@@ -25,6 +25,7 @@ export interface MemoryStoreOptions {
 }
 
 export class MemoryStore implements BlobStore {
+  readonly packs = true
   readonly #segments = new Map<SegmentId, Segment>()
   readonly #identity = randomBytes(16).toString('hex')
   readonly #capacity: number | undefined
@@ -41,18 +42,13 @@ export class MemoryStore implements BlobStore {
 
   async trust(): Promise<void> {}
 
-  async create(id: SegmentId): Promise<void> {
-    if (this.#segments.has(id)) throw new StoreError('exists', `segment ${id} exists already`)
-    this.#segments.set(id, { chunks: [], length: 0, modifiedAt: this.#now() })
-  }
-
   inspect(id: SegmentId): Promise<SegmentState | undefined> {
     const segment = this.#segments.get(id)
     return Promise.resolve(segment && { length: segment.length, modifiedAt: segment.modifiedAt })
   }
 
   async openWriter(id: SegmentId): Promise<SegmentWriter> {
-    if (!this.#segments.has(id)) await this.create(id)
+    if (!this.#segments.has(id)) this.#segments.set(id, { chunks: [], length: 0, modifiedAt: this.#now() })
     const segment = this.#get(id)
     return {
       get length() {
@@ -114,8 +110,8 @@ export class MemoryStore implements BlobStore {
 
   async digest(pieces: readonly SegmentPiece[], algorithms: readonly DigestAlgorithm[]): Promise<Digests> {
     const bytes: Uint8Array[] = []
-    for (const { segment, length } of pieces) {
-      for await (const slice of this.#slices(segment, 0, length)) bytes.push(slice)
+    for (const { segment, length, start = 0 } of pieces) {
+      for await (const slice of this.#slices(segment, start, start + length)) bytes.push(slice)
     }
     return digestOf(bytes, algorithms)
   }

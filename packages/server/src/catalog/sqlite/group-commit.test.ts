@@ -14,11 +14,15 @@ function scripted(db: DatabaseSync): SqliteOperations {
     if (verb === 'fail') throw new Error('this one fails after it wrote')
     return value
   }
-  // Only the name of one operation is used, and it is called as the worker calls it.
-  return { counts: run } as unknown as SqliteOperations
+  // Only two names are used, one of a write and one of a read, and they are called as the worker calls them.
+  return { advance: run, counts: run } as unknown as SqliteOperations
 }
 
-const request = (id: number, ...args: readonly unknown[]): OperationRequest => ({ id, name: 'counts', args })
+const request = (id: number, ...args: readonly unknown[]): OperationRequest => ({
+  id,
+  name: args[0] === 'query' ? 'counts' : 'advance',
+  args,
+})
 const rows = (db: DatabaseSync) =>
   db
     .prepare('SELECT x FROM t ORDER BY rowid')
@@ -34,7 +38,7 @@ test('an operation that fails leaves no trace and takes no other with it', () =>
   ])
   expect(replies).toEqual([
     { id: 1, value: 'a' },
-    { id: 2, error: { code: 'unavailable', message: expect.stringMatching(/could not do counts/) } },
+    { id: 2, error: { code: 'unavailable', message: expect.stringMatching(/could not do advance/) } },
     { id: 3, value: 'c' },
   ])
   expect(rows(db)).toEqual(['a', 'c'])
@@ -86,4 +90,24 @@ test('a commit that fails fails everyone in the group', () => {
   expect(replies.map((reply) => 'error' in reply && reply.error.code)).toEqual(['unavailable', 'unavailable'])
   expect(rows(db)).toEqual([])
   expect(db.isTransaction).toBe(false)
+})
+
+test('reads alone need no transaction, and one that fails fails alone', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const operations = scripted(db)
+  const statements: string[] = []
+  const watched = new Proxy(db, {
+    get(target, name) {
+      if (name === 'exec') return (sql: string) => statements.push(sql)
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  const replies = runGroup(watched, operations, [
+    request(1, 'query'),
+    { id: 2, name: 'findUpload', args: [] },
+    request(3, 'query'),
+  ])
+  expect(replies.map((reply) => 'value' in reply)).toEqual([true, false, true])
+  expect(statements).toEqual([])
 })

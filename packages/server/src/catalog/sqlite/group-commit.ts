@@ -1,9 +1,11 @@
 /**
- * Runs what has queued up as one transaction: one fsync for all of it. Each operation is a savepoint, so one
- * that fails takes nothing else with it; a commit that fails fails them all.
+ * Runs what has queued up as one transaction: one fsync for all of it. Each operation that writes is a savepoint,
+ * so one that fails takes nothing else with it; a commit that fails fails them all. Reads cannot leave anything
+ * behind: they need no savepoint, and among themselves no transaction.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { StoredEvent } from '../../events/event.ts'
+import { isRead } from '../forward.ts'
 import { asCatalogError } from './database.ts'
 import type { SqliteOperations } from './operations.ts'
 import type { EventLog } from './outbox.ts'
@@ -29,17 +31,30 @@ export function runGroup(
     const { code, message } = asCatalogError(`the catalog could not do ${request.name}`, cause)
     return { id: request.id, error: { code, message } }
   }
+  const run = (request: OperationRequest): OperationReply => {
+    if (log !== undefined) log.told = []
+    const value = invoke(operations, request)
+    return log?.live && log.told.length > 0
+      ? { id: request.id, value, events: log.told }
+      : { id: request.id, value }
+  }
+  const read = (request: OperationRequest): OperationReply => {
+    try {
+      return run(request)
+    } catch (error) {
+      return failed(request, error)
+    }
+  }
+  if (writesIn(requests) === 0) return requests.map(read)
   try {
     db.exec('BEGIN')
     const replies = requests.map((request): OperationReply => {
+      if (isRead(request.name)) return read(request)
       db.exec('SAVEPOINT operation')
       try {
-        if (log !== undefined) log.told = []
-        const value = invoke(operations, request)
+        const reply = run(request)
         db.exec('RELEASE operation')
-        return log?.live && log.told.length > 0
-          ? { id: request.id, value, events: log.told }
-          : { id: request.id, value }
+        return reply
       } catch (error) {
         // A full disk makes SQLite roll the whole transaction back by itself: then there is no savepoint to return to.
         if (!db.isTransaction) throw error
@@ -53,6 +68,13 @@ export function runGroup(
     if (db.isTransaction) db.exec('ROLLBACK')
     return requests.map((request) => failed(request, error))
   }
+}
+
+/** How many of them change something: what one fsync is shared by. */
+export function writesIn(requests: readonly OperationRequest[]): number {
+  let count = 0
+  for (const { name } of requests) if (!isRead(name)) count += 1
+  return count
 }
 
 function invoke(operations: SqliteOperations, { name, args }: OperationRequest): unknown {

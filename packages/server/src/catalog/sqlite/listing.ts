@@ -2,7 +2,7 @@
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { ListEntry, Listing, ListRequest } from '../listing.ts'
-import type { Row, SqlValue } from './rows.ts'
+import type { Row, SqlValue } from './columns.ts'
 
 interface Statements {
   iterate(text: string, ...values: SqlValue[]): Iterable<Row>

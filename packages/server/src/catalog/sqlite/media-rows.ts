@@ -8,8 +8,13 @@ import {
   type MediaFolder,
 } from '../../media/media-file.ts'
 import type { UploadId } from '../../uploads/upload.ts'
-import { type Columns, Owner, ownerColumns, ownerFromRow, parse, type Row } from './rows.ts'
+import type { Row } from './columns.ts'
+import { type Columns, ownerColumns, ownerFromRow, parse } from './rows.ts'
 
+const Owner = {
+  owner_role: z.enum(['anon', 'authenticated', 'service_role']),
+  owner_sub: z.string().nullable(),
+}
 const Flag = z.number().transform((value) => value !== 0)
 const Terms = {
   declaredType: z.string(),

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
 import { MEDIA_SCHEMA } from './media.ts'
+import { PACKS_STEP } from './packs.ts'
 import { STORAGE_SCHEMA } from './storage.ts'
 import { USAGE_STEP } from './usage.ts'
 
@@ -103,6 +104,7 @@ const STEPS: readonly string[] = [
   USAGE_STEP,
   STORAGE_SCHEMA,
   MEDIA_SCHEMA,
+  PACKS_STEP,
 ]
 
 export interface MigrateOptions {

@@ -4,11 +4,13 @@ import type { ObjectRecord } from '../../objects/object.ts'
 import type { Verdict } from '../../uploads/judge.ts'
 import type { Catalog, Synchronous } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
-import { type Columns, objectColumns, objectFromRow, type Row, type SqlValue } from './rows.ts'
+import type { Row, SqlValue } from './columns.ts'
+import { type Columns, objectColumns, objectFromRow } from './rows.ts'
 
 interface Statements {
   run(text: string, ...values: SqlValue[]): number
-  insert(table: 'objects' | 'object_segments', columns: Columns): void
+  /** Adds rows that all have the same columns. */
+  inserter(table: 'objects' | 'object_segments'): (columns: Columns) => void
   one(text: string, ...values: SqlValue[]): Row | undefined
   all(text: string, ...values: SqlValue[]): Row[]
 }
@@ -38,15 +40,17 @@ type ObjectOperations = Pick<
   | 'adoptSegments'
 >
 
-export function objectOperations({ run, insert, one, all }: Statements): {
+export function objectOperations({ run, inserter, one, all }: Statements): {
   readonly records: ObjectRecords
   readonly operations: ObjectOperations
 } {
+  const addObject = inserter('objects')
+  const addPiece = inserter('object_segments')
   const object = (row: Row): ObjectRecord =>
     objectFromRow(
       row,
       all(
-        'SELECT segment, length FROM object_segments WHERE version = ? ORDER BY ordinal',
+        'SELECT segment, length, start FROM object_segments WHERE version = ? ORDER BY ordinal',
         String(row.version),
       ),
     )
@@ -55,14 +59,18 @@ export function objectOperations({ run, insert, one, all }: Statements): {
     run('INSERT INTO segments (id, refs, released_at) VALUES (?, ?, ?)', id, refs, releasedAt)
   }
   const reference = (id: SegmentId): void => {
-    const known = run('UPDATE segments SET refs = refs + 1, released_at = NULL WHERE id = ?', id)
+    // `packed` stays NULL where it is none.
+    const known = run(
+      'UPDATE segments SET refs = refs + 1, packed = packed + 1, released_at = NULL WHERE id = ?',
+      id,
+    )
     // Without a row its bytes would pass for an orphan's, and the sweep would take them from the object.
     if (known === 0)
       throw new CatalogError('damaged', `segment ${id} has no row that could count a reference`)
   }
   const release = (id: SegmentId, at: number): void => {
     run('UPDATE segments SET refs = refs - 1 WHERE id = ?', id)
-    run('UPDATE segments SET released_at = ? WHERE id = ? AND refs = 0', at, id)
+    run('UPDATE segments SET released_at = ? WHERE id = ? AND refs = 0 AND held = 0', at, id)
   }
   const removeObject = (found: ObjectRecord, at: number): void => {
     for (const { segment } of found.segments) release(segment, at)
@@ -70,9 +78,9 @@ export function objectOperations({ run, insert, one, all }: Statements): {
     run('DELETE FROM objects WHERE version = ?', found.version)
   }
   const insertObject = (added: ObjectRecord): void => {
-    insert('objects', objectColumns(added))
-    for (const [ordinal, { segment, length }] of added.segments.entries()) {
-      insert('object_segments', { version: added.version, ordinal, segment, length })
+    addObject(objectColumns(added))
+    for (const [ordinal, { segment, length, start }] of added.segments.entries()) {
+      addPiece({ version: added.version, ordinal, segment, length, start: start ?? null })
       reference(segment)
     }
   }

@@ -14,11 +14,13 @@ import type {
   Synchronous,
   UploadEnd,
 } from '../catalog.ts'
+import type { Row, SqlValue } from './columns.ts'
 import { listingOperations } from './listing.ts'
 import { mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
-import { type Columns, type Row, type SqlValue, uploadColumns, uploadFromRow } from './rows.ts'
+import { packOperations } from './packs.ts'
+import { type Columns, uploadColumns, uploadFromRow } from './rows.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
@@ -37,17 +39,26 @@ export function sqliteOperations(
     return statement
   }
   const run = (text: string, ...values: SqlValue[]): number => Number(sql(text).run(...values).changes)
-  const insert = (table: 'uploads' | 'objects' | 'object_segments', columns: Columns): void => {
-    const names = Object.keys(columns)
-    const places = names.map(() => '?')
-    run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`, ...Object.values(columns))
+  /** Rows of one table that all have the same columns. */
+  const inserter = (table: 'uploads' | 'objects' | 'object_segments'): ((columns: Columns) => void) => {
+    let statement: StatementSync | undefined
+    return (columns) => {
+      if (statement === undefined) {
+        const names = Object.keys(columns)
+        const places = names.map(() => '?').join(', ')
+        statement = db.prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${places})`)
+      }
+      statement.run(...Object.values(columns))
+    }
   }
+  const addUpload = inserter('uploads')
+  const addFinalUpload = inserter('uploads')
   const usage = usageSums(db)
   const one = (text: string, ...values: SqlValue[]): Row | undefined => sql(text).get(...values)
   const all = (text: string, ...values: SqlValue[]): Row[] => sql(text).all(...values)
   const { tell, ...outbox } = outboxOperations({ run, one, all }, log)
 
-  const { records, operations: objects } = objectOperations({ run, insert, one, all })
+  const { records, operations: objects } = objectOperations({ run, inserter, one, all })
   const { findObject, place, addSegment, reference, release } = records
 
   const releaseUpload = (upload: UploadRecord, at: number): void => {
@@ -77,6 +88,7 @@ export function sqliteOperations(
     ...objects,
     ...media,
     ...outbox,
+    ...packOperations({ run, all }),
 
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)
@@ -87,7 +99,7 @@ export function sqliteOperations(
       const exceeded = usage.exceeds(upload, upload.length ?? 0, allowance)
       if (exceeded !== undefined) return exceeded
       addSegment(upload.segment, 1, null)
-      insert('uploads', uploadColumns(upload))
+      addUpload(uploadColumns(upload))
       tell(() => uploadCreated(upload))
       return undefined
     },
@@ -106,7 +118,7 @@ export function sqliteOperations(
       const exceeded = usage.exceeds(upload, (upload.length ?? 0) - Number(fresh?.bytes), allowance)
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       for (const id of partials) run('UPDATE uploads SET joined = 1 WHERE id = ?', id)
-      insert('uploads', { ...uploadColumns(upload), signature })
+      addFinalUpload({ ...uploadColumns(upload), signature })
       if (upload.concat.kind === 'final') for (const { segment } of upload.concat.pieces) reference(segment)
       tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
@@ -181,10 +193,15 @@ export function sqliteOperations(
       return one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
     },
 
-    publish(id, added, { may = { insert: true, replace: true }, metadata } = {}): PublishResult {
+    publish(
+      id,
+      added,
+      { may = { insert: true, replace: true }, metadata, packed = false } = {},
+    ): PublishResult {
       const upload = findUpload(id)
       if (upload?.state.kind === 'complete') return { kind: 'complete', answer: upload.state.answer }
-      if (upload?.state.kind !== 'finishing') return { kind: 'ended' }
+      const whole = packed && upload?.state.kind === 'open' && upload.length === added.size
+      if (upload === undefined || !(whole || upload.state.kind === 'finishing')) return { kind: 'ended' }
       if (upload.face === 'storage' && storage.findBucket(added.bucket) === undefined) {
         return { kind: 'denied', why: 'the bucket was deleted while bytes were arriving' }
       }
@@ -197,7 +214,8 @@ export function sqliteOperations(
       if (placed === 'conflict') {
         return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
       }
-      releaseUpload(upload, added.createdAt)
+      if (whole) run('DELETE FROM segments WHERE id = ? AND refs = 1', upload.segment)
+      else releaseUpload(upload, added.createdAt)
       const answer: Answer = { version: added.version, object: placed.id, publishedAt: added.createdAt }
       run(
         "UPDATE uploads SET state = 'complete', ended_at = ?, outcome = ?, metadata = ? WHERE id = ?",

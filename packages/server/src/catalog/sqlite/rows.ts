@@ -5,55 +5,21 @@ import type { SegmentId, SegmentPiece } from '../../blobs/blob-store.ts'
 import type { Digests } from '../../blobs/digests.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Concat, UploadId, UploadRecord, UploadState } from '../../uploads/upload.ts'
-import { CatalogError } from '../catalog.ts'
+import {
+  integer,
+  oneOf,
+  optionalInteger,
+  optionalText,
+  type Row,
+  type SqlValue,
+  senseless,
+  text,
+} from './columns.ts'
 
-export type SqlValue = string | number | null
-export type Row = Readonly<Record<string, unknown>>
-
-export const Owner = {
-  owner_role: z.enum(['anon', 'authenticated', 'service_role']),
-  owner_sub: z.string().nullable(),
-}
-
-const UploadRow = z.object({
-  ...Owner,
-  id: z.string(),
-  face: z.enum(['files', 'storage', 'media']),
-  bucket: z.string(),
-  key: z.string(),
-  precondition: z.enum(['absent', 'none']),
-  length: z.number().nullable(),
-  metadata: z.string(),
-  content_type: z.string(),
-  file_name: z.string().nullable(),
-  segment: z.string(),
-  concat: z.string(),
-  pieces: z.string().nullable(),
-  digests: z.string(),
-  rollback: z.number().nullable(),
-  durable: z.number(),
-  created_at: z.number(),
-  expires_at: z.number(),
-  state: z.enum(['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired', 'failed']),
-  outcome: z.string().nullable(),
-  details: z.string(),
-})
-
-const ObjectRow = z.object({
-  ...Owner,
-  id: z.string(),
-  version: z.string(),
-  bucket: z.string(),
-  key: z.string(),
-  size: z.number(),
-  content_type: z.string(),
-  file_name: z.string().nullable(),
-  created_at: z.number(),
-  wanted: z.string(),
-  digests: z.string().nullable(),
-  since: z.number(),
-  details: z.string(),
-})
+const ROLES = ['anon', 'authenticated', 'service_role'] as const
+const FACES = ['files', 'storage', 'media'] as const
+const PRECONDITIONS = ['absent', 'none'] as const
+const STATES = ['open', 'finishing', 'sealed', 'complete', 'cancelled', 'expired', 'failed'] as const
 
 const SegmentRow = z.object({ segment: z.string(), length: z.number() })
 const Algorithm = z.enum(['sha-256', 'sha-512', 'sha', 'md5', 'crc32', 'crc32c'])
@@ -84,67 +50,78 @@ const FailureJson = z.union([
   z.object({ code: z.literal('rejected'), status: z.number(), message: z.string() }),
 ])
 
+/** JSON that most rows have, word for word: nothing needs to be parsed. */
+const NO_DETAILS = '{}'
+const NO_WISHES = JSON.stringify({ wanted: [], demanded: {} })
+
 export function uploadFromRow(row: Row): UploadRecord {
-  const r = parse(UploadRow, row)
-  const { cacheControl, contentEncoding, ...details } = parse(DetailsJson, JSON.parse(r.details))
+  const { cacheControl, contentEncoding, ...details } = detailsOf(text(row, 'details'))
+  const digests = text(row, 'digests')
   return {
     ...details,
-    id: r.id as UploadId,
-    face: r.face,
-    owner: ownerFromRow(r),
-    bucket: r.bucket,
-    key: r.key,
-    precondition: r.precondition,
-    length: r.length ?? undefined,
-    metadata: r.metadata,
+    id: text(row, 'id') as UploadId,
+    face: oneOf(row, 'face', FACES),
+    owner: ownerFromRow(row),
+    bucket: text(row, 'bucket'),
+    key: text(row, 'key'),
+    precondition: oneOf(row, 'precondition', PRECONDITIONS),
+    length: optionalInteger(row, 'length'),
+    metadata: text(row, 'metadata'),
     headers: {
-      contentType: r.content_type,
-      fileName: r.file_name ?? undefined,
+      contentType: text(row, 'content_type'),
+      fileName: optionalText(row, 'file_name'),
       cacheControl,
       contentEncoding,
     },
-    segment: r.segment as SegmentId,
-    concat: concatFromRow(r.concat, r.pieces),
-    digests: parse(WishesJson, JSON.parse(r.digests)),
-    rollback: r.rollback ?? undefined,
-    durable: r.durable,
-    createdAt: r.created_at,
-    expiresAt: r.expires_at,
-    state: stateFromRow(r.state, r.outcome),
+    segment: text(row, 'segment') as SegmentId,
+    concat: concatFromRow(text(row, 'concat'), optionalText(row, 'pieces')),
+    digests: digests === NO_WISHES ? { wanted: [], demanded: {} } : fromJson(WishesJson, digests),
+    rollback: optionalInteger(row, 'rollback'),
+    durable: integer(row, 'durable'),
+    createdAt: integer(row, 'created_at'),
+    expiresAt: integer(row, 'expires_at'),
+    state: stateFromRow(oneOf(row, 'state', STATES), optionalText(row, 'outcome')),
   }
 }
 
 export function objectFromRow(row: Row, segments: readonly Row[]): ObjectRecord {
-  const r = parse(ObjectRow, row)
-  const { cacheControl, contentEncoding, userMetadata } = parse(DetailsJson, JSON.parse(r.details))
+  const { cacheControl, contentEncoding, userMetadata } = detailsOf(text(row, 'details'))
+  const digests = optionalText(row, 'digests')
   return {
-    id: r.id,
-    bucket: r.bucket,
-    key: r.key,
-    version: r.version,
-    size: r.size,
+    id: text(row, 'id'),
+    bucket: text(row, 'bucket'),
+    key: text(row, 'key'),
+    version: text(row, 'version'),
+    size: integer(row, 'size'),
     headers: {
-      contentType: r.content_type,
-      fileName: r.file_name ?? undefined,
+      contentType: text(row, 'content_type'),
+      fileName: optionalText(row, 'file_name'),
       cacheControl,
       contentEncoding,
     },
-    owner: ownerFromRow(r),
-    createdAt: r.created_at,
-    since: r.since,
+    owner: ownerFromRow(row),
+    createdAt: integer(row, 'created_at'),
+    since: integer(row, 'since'),
     userMetadata,
-    wanted: parse(z.array(Algorithm), JSON.parse(r.wanted)),
-    digests: r.digests === null ? {} : parse(DigestsJson, JSON.parse(r.digests)),
-    segments: segments.map((s): SegmentPiece => {
-      const { segment, length } = parse(SegmentRow, s)
-      return { segment: segment as SegmentId, length }
-    }),
+    wanted: fromJson(z.array(Algorithm), text(row, 'wanted')),
+    digests: digests === undefined ? {} : fromJson(DigestsJson, digests),
+    segments: segments.map(pieceFromRow),
   }
 }
 
-function concatFromRow(concat: string, pieces: string | null): Concat {
+function pieceFromRow(row: Row): SegmentPiece {
+  const piece = { segment: text(row, 'segment') as SegmentId, length: integer(row, 'length') }
+  const start = optionalInteger(row, 'start')
+  return start === undefined ? piece : { ...piece, start }
+}
+
+function detailsOf(json: string): z.infer<typeof DetailsJson> {
+  return json === NO_DETAILS ? {} : fromJson(DetailsJson, json)
+}
+
+function concatFromRow(concat: string, pieces: string | undefined): Concat {
   if (concat === 'whole' || concat === 'partial') return { kind: concat }
-  const parsed = parse(z.array(SegmentRow), JSON.parse(pieces ?? 'null'))
+  const parsed = fromJson(z.array(SegmentRow), pieces)
   return {
     kind: 'final',
     list: concat,
@@ -210,29 +187,32 @@ export function ownerColumns(owner: Principal): { owner_role: string; owner_sub:
   return { owner_role: owner.role, owner_sub: owner.role === 'authenticated' ? owner.sub : null }
 }
 
-export function ownerFromRow(row: { owner_role: Principal['role']; owner_sub: string | null }): Principal {
-  return row.owner_role === 'authenticated'
-    ? { role: 'authenticated', sub: row.owner_sub ?? '' }
-    : { role: row.owner_role }
+export function ownerFromRow(row: Row): Principal {
+  const role = oneOf(row, 'owner_role', ROLES)
+  return role === 'authenticated' ? { role, sub: optionalText(row, 'owner_sub') ?? '' } : { role }
 }
 
-function stateFromRow(kind: UploadState['kind'], outcome: string | null): UploadState {
+function stateFromRow(kind: UploadState['kind'], outcome: string | undefined): UploadState {
   switch (kind) {
     case 'complete':
-      return { kind, answer: parse(AnswerJson, JSON.parse(outcome ?? 'null')) }
+      return { kind, answer: fromJson(AnswerJson, outcome) }
     case 'failed':
-      return { kind, failure: parse(FailureJson, JSON.parse(outcome ?? 'null')) }
+      return { kind, failure: fromJson(FailureJson, outcome) }
     default:
       return { kind }
   }
 }
 
+/** @throws CatalogError `damaged`, as `parse` does */
+export function fromJson<T>(schema: z.ZodType<T>, json: string | undefined): T {
+  try {
+    return schema.parse(JSON.parse(json ?? 'null'))
+  } catch (error) {
+    return senseless('JSON', error)
+  }
+}
+
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
-  if (result.success) return result.data
-  throw new CatalogError(
-    'damaged',
-    'a row of the catalog makes no sense: restore it from a backup',
-    result.error,
-  )
+  return result.success ? result.data : senseless('columns', result.error)
 }

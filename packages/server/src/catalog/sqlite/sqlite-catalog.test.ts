@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { catalogContract } from '../catalog.contract.ts'
 import type { Catalog } from '../catalog.ts'
 import { mediaContract } from '../media.contract.ts'
+import { packsContract } from '../packs.contract.ts'
 import { sampleObject, sampleUpload } from '../sample-records.ts'
 import { storageContract } from '../storage.contract.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
@@ -30,6 +31,7 @@ async function open(path: string, lockTimeout = 100, keepEvents = false): Promis
 describe('the catalog in a SQLite file', () => {
   catalogContract(async () => open(await newPath()))
   storageContract(async () => open(await newPath()))
+  packsContract(async () => open(await newPath()))
   mediaContract(async () => open(await newPath(), 100, true))
 
   test('keeps everything when it is closed and opened again', async () => {

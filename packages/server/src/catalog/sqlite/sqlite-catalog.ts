@@ -14,7 +14,7 @@ interface Pending {
 }
 
 /**
- * @param onCommit - told of each transaction: how many operations it held, and the seconds it took
+ * @param onCommit - told of each transaction: how many operations wrote in it, and the seconds it took
  * @throws CatalogError `locked` (after `lockTimeout`), `newer`, `damaged`, `unavailable`
  */
 export async function openSqliteCatalog(
@@ -42,7 +42,7 @@ export async function openSqliteCatalog(
   worker.on('message', (message: WorkerReply) => {
     if (message.kind === 'closed') end(new CatalogError('unavailable', 'the catalog is closed'))
     if (message.kind !== 'replies') return
-    onCommit(message.replies.length, message.seconds)
+    if (message.writes > 0) onCommit(message.writes, message.seconds)
     for (const reply of message.replies) {
       const waiting = pending.get(reply.id)
       pending.delete(reply.id)

@@ -6,8 +6,9 @@ import type { ObjectRecord } from '../../objects/object.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
+import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from './columns.ts'
 import type { ObjectRecords } from './objects.ts'
-import { Owner, ownerColumns, ownerFromRow, parse, type Row, type SqlValue } from './rows.ts'
+import { fromJson, ownerColumns, ownerFromRow } from './rows.ts'
 import type { UsageSums } from './usage.ts'
 
 interface Statements extends Pick<ObjectRecords, 'objectOf' | 'findObject' | 'removeObject' | 'place'> {
@@ -44,16 +45,6 @@ export const STORAGE_SCHEMA = `
   CREATE INDEX objects_updated ON objects (bucket, created_at, key);
   CREATE INDEX objects_created ON objects (bucket, since, key);
 `
-
-const BucketRow = z.object({
-  ...Owner,
-  id: z.string(),
-  public: z.number(),
-  file_size_limit: z.number().nullable(),
-  allowed_mime_types: z.string().nullable(),
-  created_at: z.number(),
-  updated_at: z.number(),
-})
 
 export function storageOperations(
   statements: Statements,
@@ -174,17 +165,14 @@ export function storageOperations(
 }
 
 function bucketFromRow(row: Row): BucketRecord {
-  const r = parse(BucketRow, row)
+  const types = optionalText(row, 'allowed_mime_types')
   return {
-    id: r.id,
-    public: r.public === 1,
-    fileSizeLimit: r.file_size_limit ?? undefined,
-    allowedMimeTypes:
-      r.allowed_mime_types === null
-        ? undefined
-        : parse(z.array(z.string()), JSON.parse(r.allowed_mime_types)),
-    owner: ownerFromRow(r),
-    createdAt: r.created_at,
-    updatedAt: r.updated_at,
+    id: text(row, 'id'),
+    public: integer(row, 'public') === 1,
+    fileSizeLimit: optionalInteger(row, 'file_size_limit'),
+    allowedMimeTypes: types === undefined ? undefined : fromJson(z.array(z.string()), types),
+    owner: ownerFromRow(row),
+    createdAt: integer(row, 'created_at'),
+    updatedAt: integer(row, 'updated_at'),
   }
 }

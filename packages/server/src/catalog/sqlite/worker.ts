@@ -1,7 +1,7 @@
 /** The thread that owns the SQLite connection: no fsync of the catalog ever blocks the event loop. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { asCatalogError, type DatabaseOptions, openDatabase } from './database.ts'
-import { type OperationReply, type OperationRequest, runGroup } from './group-commit.ts'
+import { type OperationReply, type OperationRequest, runGroup, writesIn } from './group-commit.ts'
 import { sqliteOperations } from './operations.ts'
 import type { EventLog } from './outbox.ts'
 
@@ -10,7 +10,13 @@ export type WorkerMessage = readonly OperationRequest[] | 'listen' | 'close'
 export type WorkerReply =
   | { readonly kind: 'open' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'replies'; readonly replies: readonly OperationReply[]; readonly seconds: number }
+  | {
+      readonly kind: 'replies'
+      readonly replies: readonly OperationReply[]
+      /** How many of the operations wrote. */
+      readonly writes: number
+      readonly seconds: number
+    }
   | { readonly kind: 'closed' }
 
 if (parentPort === null) throw new Error('worker.ts runs as a worker thread only')
@@ -40,7 +46,8 @@ function serve(port: NonNullable<typeof parentPort>, options: DatabaseOptions): 
       if (requests.length > 0) {
         const since = performance.now()
         const replies = runGroup(db, operations, requests, log)
-        tell({ kind: 'replies', replies, seconds: (performance.now() - since) / 1000 })
+        const seconds = (performance.now() - since) / 1000
+        tell({ kind: 'replies', replies, writes: writesIn(requests), seconds })
       }
       if (closing) {
         db.close()

@@ -124,9 +124,9 @@ test('HEAD while finishing, overloaded, shutting down: 423 where a disk does not
 test('connection lost after the last byte: the object is there all the same', async () => {
   const url = await create('lost', 5)
   const gate = Promise.withResolvers<void>()
-  const sealing = Promise.withResolvers<void>()
-  blobs.faults.set('seal', async (next) => {
-    sealing.resolve()
+  const syncing = Promise.withResolvers<void>()
+  blobs.faults.set('sync', async (next) => {
+    syncing.resolve()
     await gate.promise
     return next()
   })
@@ -134,7 +134,7 @@ test('connection lost after the last byte: the object is there all the same', as
   const head = { ...CHUNK, ...auth(), Host: 'localhost', 'Upload-Offset': '0', 'Content-Length': '5' }
   const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`PATCH ${new URL(url).pathname} HTTP/1.1\r\n${lines.join('')}\r\nhello`)
-  await sealing.promise
+  await syncing.promise
   socket.destroy()
   gate.resolve()
   await expect

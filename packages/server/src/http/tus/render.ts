@@ -19,12 +19,13 @@ export async function outcomeHeaders(
 ): Promise<OutgoingHttpHeaders> {
   if (finished.kind === 'sealed') return expiresHeader(upload.expiresAt)
   const { version } = finished.answer
+  const digests = finished.digests ?? digestsOf(await face.objects.find(upload.bucket, upload.key), version)
   return {
     'Tus-Complete': '1',
     ETag: `"${version}"`,
     'Pawl-Object-Id': face.objectId(upload, finished.answer),
     'Pawl-Object-Version': version,
-    ...reprDigest(digestsOf(await face.objects.find(upload.bucket, upload.key), version)),
+    ...reprDigest(digests),
   }
 }
 

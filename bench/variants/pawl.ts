@@ -1,0 +1,52 @@
+/**
+ * Pawl without something that it always does, to see what that costs: `--without digests,syncs`. For the
+ * benchmark only: what it answers is not what Pawl promises.
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type SegmentId, StoreError } from '../../packages/server/src/blobs/blob-store.ts'
+import type { DigestAlgorithm, Digests, FollowingDigest } from '../../packages/server/src/blobs/digests.ts'
+import { DiskStore } from '../../packages/server/src/blobs/disk/disk-store.ts'
+import { readConfig } from '../../packages/server/src/config.ts'
+import { youngCollector } from '../../packages/server/src/heap.ts'
+import { createServer } from '../../packages/server/src/server.ts'
+
+const { values } = parseArgs({ options: { data: { type: 'string' }, without: { type: 'string' } } })
+const without = new Set(values.without?.split(','))
+
+class Variant extends DiskStore {
+  override follow(
+    segment: SegmentId,
+    start: number,
+    algorithms: readonly DigestAlgorithm[],
+  ): FollowingDigest {
+    if (!without.has('digests')) return super.follow(segment, start, algorithms)
+    return { advance() {}, finish: async () => nothing(algorithms), cancel() {} }
+  }
+
+  override async sync(segment: SegmentId): Promise<number> {
+    if (!without.has('syncs')) return super.sync(segment)
+    return (await this.inspect(segment))?.length ?? 0
+  }
+
+  override async seal(segment: SegmentId, length: number): Promise<void> {
+    if (!without.has('syncs')) return super.seal(segment, length)
+    const state = await this.inspect(segment)
+    if (state?.length !== length) throw new StoreError('damaged', `segment ${segment} is not whole`)
+  }
+}
+
+function nothing(algorithms: readonly DigestAlgorithm[]): Digests {
+  return Object.fromEntries(algorithms.map((name) => [name, '0'.repeat(64)]))
+}
+
+const config = readConfig({
+  argv: ['--port', '0', '--data', values.data ?? ''],
+  env: process.env,
+  warn: (message) => console.error(message),
+})
+const blobs = new Variant({ folder: join(config.data, 'blobs'), reserve: config.reserve })
+const server = await createServer(config, { blobs, freeBuffers: youngCollector() })
+const url = await server.listen()
+server.log.info({ url }, 'listening')
+process.on('SIGTERM', () => process.exit(0))
