@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { hasFtp, startFtp } from '../../client/test/servers/ftp.ts'
 import { hasSshd, startSshd } from '../../client/test/servers/sshd.ts'
 import { knownKeys } from '../src/servers.ts'
@@ -32,15 +32,16 @@ async function goesOn(place: string, env: Record<string, string>, held: (name: s
 describe.runIf(hasFtp('proftpd'))('ftp://', () => {
   test('goes on with what is there, and lists, gets and removes', async () => {
     const { options, files, close } = await startFtp('proftpd')
+    onTestFinished(close)
     const env = { FTP_PASSWORD: options.password }
     await goesOn(`ftp://tester@127.0.0.1:${options.port}/`, env, (name) => readFile(join(files, name)))
-    await close()
   })
 })
 
 describe.runIf(hasSshd())('sftp://', () => {
   test('goes on with what is there, and lists, gets and removes', async () => {
     const { options, files, close } = await startSshd()
+    onTestFinished(close)
     const key = join(desk.folder, 'key')
     await writeFile(key, options.privateKey, { mode: 0o600 })
     const env = { SFTP_KEY: key, SFTP_HOST_KEY: options.hostKeys.join() }
@@ -51,7 +52,6 @@ describe.runIf(hasSshd())('sftp://', () => {
     const refused = await desk.run(['upload', path, place], strange)
     expect(refused.code).toBe(1)
     expect(refused.stderr).toContain('another key')
-    await close()
   })
 })
 

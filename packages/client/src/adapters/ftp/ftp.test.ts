@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
@@ -130,11 +130,11 @@ for (const name of names) {
 describe.runIf(hasFtp('proftpd'))('ftp on a server that lets nobody go on with a file', () => {
   it('is refused before a byte of the body goes out, and leaves nothing', async () => {
     const server = await startFtp('proftpd', false, false)
+    onTestFinished(server.close)
     const wire = wireOf(ftp(server.options))
     const upload = new Files({ adapter: wire.adapter }).upload('a.bin', randomBytes(MIB))
     await expect(upload).rejects.toMatchObject({ code: 'NotSupported' })
     expect(wire.calls).toEqual(['begin'])
     expect(await readdir(server.files)).toEqual([])
-    await server.close()
   })
 })
