@@ -12,7 +12,7 @@ const MEASURED = [
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
   'packages/client/test/{docs,kill,react,browser}/*.test.ts',
-  'packages/client/src/adapters/{s3,azure}/*.test.ts',
+  'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
   'packages/emulators/src/*.test.ts',
 ]
 const NEVER = ['**/node_modules/**']

@@ -56,6 +56,32 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
+  onedrive: {
+    acrossProcesses: true,
+    primitive: 'upload session of Microsoft Graph, quickXorHash compared',
+    testedAgainst: 'an emulator that `@microsoft/microsoft-graph-client` accepts; OneDrive itself: never',
+  },
+  sharepoint: {
+    acrossProcesses: true,
+    primitive: 'upload session of Microsoft Graph, quickXorHash compared',
+    testedAgainst: "OneDrive's emulator under a site; SharePoint itself: never",
+  },
+  ftp: {
+    acrossProcesses: true,
+    primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',
+    testedAgainst: 'vsftpd, ProFTPD and Pure-FTPd, plain and with TLS',
+  },
+  sftp: {
+    acrossProcesses: true,
+    primitive: 'part file, `stat` and positioned writes, rename',
+    testedAgainst: "OpenSSH's `sshd`",
+  },
+  webdav: {
+    acrossProcesses: true,
+    primitive:
+      'part file, `PUT` with `Content-Range` where the server is proven to patch, else one `PUT`; `MOVE`',
+    testedAgainst: 'Apache `mod_dav`; nginx and rclone, which do not patch: one `PUT`, not resumed',
+  },
 }
 
 /** What one adapter's tests came to, all of them passed. */

@@ -5,6 +5,7 @@ import { parseCLI, startVitest } from 'vitest/node'
 import { install } from './install.mjs'
 import { buildPage } from './page.ts'
 import { provideServices } from './services.ts'
+import { provideUnpacked } from './unpack.ts'
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
 
@@ -12,7 +13,7 @@ const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]
 // cannot be built, a file that cannot be loaded, an error that nobody caught.
 const trouble: string[] = []
 
-const missing = provideServices(console.log)
+const missing = [...provideServices(console.log), ...provideUnpacked(console.log)]
 if (process.env.CI)
   trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
 // What only tests compare with has lock files of its own, so that `npm start` stays small.

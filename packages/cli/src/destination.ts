@@ -6,6 +6,7 @@ import type { Adapter } from 'pawl'
 import { suggestion } from './arguments.ts'
 import { azureOptions } from './azure.ts'
 import { UsageError } from './exit.ts'
+import { ftpOptions, serverOf, sftpOptions } from './servers.ts'
 import { supabaseOptions } from './supabase.ts'
 
 /** An object, or a place that objects go to. Holds no secret: it is written into sessions. */
@@ -21,8 +22,7 @@ export interface OpenOptions {
   readonly parallel?: number | undefined
 }
 
-const NOT_YET = ['sftp', 'ftp']
-const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'gs', 'file']
+const AVAILABLE = ['http', 'https', 'supabase', 's3', 'az', 'gs', 'ftp', 'ftps', 'sftp', 'file']
 
 /**
  * @param use A tus endpoint is a place as a whole; when reading, the URL of one upload is meant.
@@ -43,12 +43,12 @@ export async function parseDestination(text: string, use: 'upload' | 'object'): 
     case 'az':
     case 'gs':
       return bucket(scheme.toLowerCase(), rest)
+    case 'ftp':
+    case 'ftps':
+    case 'sftp':
+      return server(scheme.toLowerCase(), rest)
     case 'file':
       return local(text)
-  }
-  if (NOT_YET.includes(scheme.toLowerCase())) {
-    const available = AVAILABLE.map((name) => `${name}://`).join(' ')
-    throw new UsageError(`${scheme}:// is not available yet; available are ${available}`)
   }
   throw new UsageError(`there is no provider for ${scheme}://${await suggestion(scheme, AVAILABLE)}`)
 }
@@ -70,6 +70,14 @@ function bucket(scheme: string, rest: string): Destination {
   const [, name = '', key = ''] = /^([^/]*)\/?(.*)$/s.exec(rest) ?? []
   if (name === '') throw new UsageError(`${scheme}:// needs a ${scheme === 'az' ? 'container' : 'bucket'}`)
   return { place: `${scheme}://${name}/`, key }
+}
+
+/** Paths are taken as they are. `~/` at the beginning of one on an SSH server is the folder after login. */
+function server(scheme: string, rest: string): Destination {
+  const [, authority = '', path = ''] = /^([^/]*)\/?(.*)$/s.exec(rest) ?? []
+  serverOf(scheme, authority)
+  const home = scheme === 'sftp' && path.startsWith('~/')
+  return { place: `${scheme}://${authority}/${home ? '~/' : ''}`, key: home ? path.slice(2) : path }
 }
 
 function local(text: string): Destination {
@@ -123,6 +131,16 @@ export async function openPlace(place: string, { parallel }: OpenOptions = {}): 
       const { gcs } = await import('pawl/gcs')
       const endpoint = env.STORAGE_EMULATOR_HOST
       return gcs({ bucket: name, ...(endpoint === undefined ? {} : { endpoint }) })
+    }
+    case 'ftp':
+    case 'ftps': {
+      const { ftp } = await import('pawl/ftp')
+      return ftp(ftpOptions(scheme, name, env))
+    }
+    case 'sftp': {
+      const { sftp } = await import('pawl/sftp')
+      const home = name.endsWith('/~')
+      return sftp(sftpOptions(home ? name.slice(0, -2) : name, home ? '' : '/', env))
     }
     case 'file': {
       const { fs } = await import('pawl/fs')

@@ -17,6 +17,8 @@ Destinations are URLs:
   az://container/key     AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with
                          AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN
   gs://bucket/key        GOOGLE_APPLICATION_CREDENTIALS, or the account of the machine
+  ftp(s)://host/path     FTP_USER, FTP_PASSWORD
+  sftp://user@host/path  SFTP_KEY, SFTP_PASSWORD or an agent; ~/path begins after login
   file:///path           a folder or file of this machine
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted and resumable.

@@ -14,6 +14,7 @@ const DROPBOX_BLOCK = 4 * 1024 * 1024
 /** Undefined where this runtime has none: browsers hash only what is in memory as a whole. */
 export function hasherOf(algorithm: Digest['algorithm']): Hasher | undefined {
   if (algorithm === 'crc32c') return crc32c()
+  if (algorithm === 'quickxor') return quickXor()
   const crypto = globalThis.process?.getBuiltinModule?.('node:crypto')
   if (crypto === undefined) return undefined
   switch (algorithm) {
@@ -67,6 +68,42 @@ function inBlocks(create: () => Hasher): Hasher {
     digest: () => {
       if (filled > 0) close()
       return whole.digest()
+    },
+  }
+}
+
+/**
+ * The hash of OneDrive: 160 bits, each byte exclusive-ored in 11 bits further on, and the length at the end.
+ * https://learn.microsoft.com/onedrive/developer/code-snippets/quickxorhash
+ */
+function quickXor(): Hasher {
+  const BITS = 160
+  // Bytes that far apart meet at one place: they are gathered first and put there once.
+  const gathered = new Uint8Array(BITS)
+  let size = 0
+  return {
+    update: (bytes) => {
+      let at = size % BITS
+      for (let i = 0; i < bytes.length; i++) {
+        gathered[at] = (gathered[at] ?? 0) ^ (bytes[i] ?? 0)
+        at = at + 1 === BITS ? 0 : at + 1
+      }
+      size += bytes.length
+    },
+    digest: () => {
+      const hash = new Uint8Array(BITS / 8)
+      const mix = (index: number, value: number) => {
+        hash[index % hash.length] = (hash[index % hash.length] ?? 0) ^ value
+      }
+      for (const [index, byte] of gathered.entries()) {
+        const bit = (index * 11) % BITS
+        mix(bit >> 3, byte << (bit & 7))
+        mix((bit >> 3) + 1, byte >> (8 - (bit & 7)))
+      }
+      const length = new Uint8Array(8)
+      new DataView(length.buffer).setBigUint64(0, BigInt(size), true)
+      for (const [index, byte] of length.entries()) mix(hash.length - length.length + index, byte)
+      return hash
     },
   }
 }

@@ -7,9 +7,13 @@ import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
+import { startOneDrive } from '@pawl/emulators/onedrive'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { hasFtp, startFtp } from '../servers/ftp.ts'
 import { startS3Emulator } from '../servers/s3-emulator.ts'
+import { hasSshd, startSshd } from '../servers/sshd.ts'
 import { startTusEmulator } from '../servers/tus-emulator.ts'
+import { hasWebdav, startWebdav } from '../servers/webdav.ts'
 
 const root = join(import.meta.dirname, '../../../..')
 const SIZE = 3 * 2 ** 20
@@ -68,7 +72,24 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
       return { options: { endpoint, token: tokens.current }, close }
     },
   ],
+  [
+    'onedrive',
+    async () => {
+      const { endpoint, tokens, close } = await startOneDrive()
+      return { options: { endpoint: `${endpoint}/v1.0`, token: tokens.current }, close }
+    },
+  ],
+  [
+    'sharepoint',
+    async () => {
+      const { endpoint, tokens, close } = await startOneDrive({ drive: 'sites/team/drive' })
+      return { options: { endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' }, close }
+    },
+  ],
 ]
+if (hasFtp('proftpd')) PROVIDERS.push(['ftp', () => startFtp('proftpd', true)])
+if (hasSshd()) PROVIDERS.push(['sftp', startSshd])
+if (await hasWebdav('apache')) PROVIDERS.push(['webdav', () => startWebdav('apache')])
 
 beforeAll(async () => {
   // Inside the repository, so that `pawl` is found.

@@ -1,13 +1,13 @@
-/** Kills against emulators: fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
+/** Kills against emulators. */
 import { createHash } from 'node:crypto'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
-import { FULL, type KillOptions, killTests } from './kill-tests.ts'
+import { startOneDrive } from '@pawl/emulators/onedrive'
+import { FEW, killTests } from './kill-tests.ts'
 
 const MIB = 2 ** 20
-const options: KillOptions = FULL ? { kills: 10, sizes: [64 * MIB] } : { kills: 3, sizes: [16 * MIB] }
 
 function sha256(bytes: Uint8Array | undefined): string {
   return createHash('sha256')
@@ -26,7 +26,7 @@ killTests(
       close,
     }
   },
-  options,
+  FEW,
 )
 
 killTests(
@@ -40,7 +40,7 @@ killTests(
       close,
     }
   },
-  options,
+  FEW,
 )
 
 killTests(
@@ -57,7 +57,7 @@ killTests(
       close,
     }
   },
-  options,
+  FEW,
 )
 
 killTests(
@@ -71,5 +71,33 @@ killTests(
       close,
     }
   },
-  options,
+  FEW,
+)
+
+killTests(
+  'onedrive',
+  async () => {
+    const { endpoint, tokens, items, close } = await startOneDrive()
+    return {
+      adapter: { name: 'onedrive', endpoint: `${endpoint}/v1.0`, token: tokens.current },
+      partSize: 320 * 1024,
+      digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'sharepoint',
+  async () => {
+    const { endpoint, tokens, items, close } = await startOneDrive({ drive: 'sites/team/drive' })
+    return {
+      adapter: { name: 'sharepoint', endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' },
+      partSize: 320 * 1024,
+      digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
 )

@@ -3,10 +3,15 @@ import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
+import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
+import type { OneDriveOptions } from '../../src/adapters/onedrive/onedrive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
+import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
+import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
+import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
@@ -15,6 +20,11 @@ export type AdapterDescription =
   | ({ readonly name: 'supabase' } & SupabaseOptions)
   | ({ readonly name: 's3' } & S3Options)
   | ({ readonly name: 'azure' } & AzureOptions)
+  | ({ readonly name: 'ftp' } & FtpOptions)
+  | ({ readonly name: 'onedrive' } & OneDriveOptions)
+  | ({ readonly name: 'sharepoint' } & SharePointOptions)
+  | ({ readonly name: 'sftp' } & SftpOptions)
+  | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
@@ -47,6 +57,16 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/s3/s3.ts')).s3({ ...description, name: 's3' })
     case 'azure':
       return (await import('../../src/adapters/azure/azure.ts')).azure(description)
+    case 'ftp':
+      return (await import('../../src/adapters/ftp/ftp.ts')).ftp(description)
+    case 'onedrive':
+      return (await import('../../src/adapters/onedrive/onedrive.ts')).onedrive(description)
+    case 'sharepoint':
+      return (await import('../../src/adapters/sharepoint/sharepoint.ts')).sharepoint(description)
+    case 'sftp':
+      return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
+    case 'webdav':
+      return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
     case 'gcs':
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
     case 'firebase':

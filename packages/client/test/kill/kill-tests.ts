@@ -10,7 +10,7 @@ import { randomBytes, seeded } from '../bodies.ts'
 import type { AdapterDescription, KillJob } from './job.ts'
 
 const MIB = 2 ** 20
-export const FULL = process.env.PAWL_FULL === '1'
+const FULL = process.env.PAWL_FULL === '1'
 
 /** Moments of the kills: the same ones each time in `npm test`, others with `PAWL_FULL=1`. */
 const random = FULL ? Math.random : seeded(7)
@@ -29,6 +29,9 @@ export interface KillWorld {
   /** Finished objects and open uploads at the provider, for this key: a second one would be a leak. */
   close(): Promise<void>
 }
+
+/** Fewer and shorter in `npm test`, ten over 64 MiB with `npm run test:full`. */
+export const FEW: KillOptions = FULL ? { kills: 10, sizes: [64 * MIB] } : { kills: 3, sizes: [16 * MIB] }
 
 /** `PAWL_FULL=1` adds the same with 1 GiB. */
 const MANY: KillOptions = { kills: 20, sizes: FULL ? [64 * MIB, 1024 * MIB] : [64 * MIB] }

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { promisify } from 'node:util'
 
 export const run = promisify(execFile)
@@ -39,12 +39,14 @@ export function start(
   args: readonly string[],
   log: string,
   env: Record<string, string> = {},
+  user: { readonly uid?: number; readonly gid?: number } = {},
 ): ChildProcess {
   const output = openSync(log, 'a')
   const child = spawn(program, args, {
     stdio: ['ignore', output, output],
     env: { ...process.env, ...env },
     detached: true,
+    ...user,
   })
   closeSync(output)
   // When the tests are ended before they could end their servers, nothing may stay behind.
@@ -83,4 +85,17 @@ export async function until(what: string, check: () => Promise<boolean>, seconds
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   throw new Error(`${what} did not come up within ${seconds} s`)
+}
+
+/** Whether a server greets on a port. */
+export function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('data', () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
 }

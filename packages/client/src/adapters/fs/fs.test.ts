@@ -7,8 +7,8 @@ import { operations } from '../../../test/operations.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
+import { PART_SUFFIX } from '../file-key.ts'
 import { fs } from './fs.ts'
-import { PART_SUFFIX } from './paths.ts'
 
 const parts = async (root: string) => (await readdir(root)).filter((name) => name.endsWith(PART_SUFFIX))
 

@@ -15,11 +15,12 @@ import { pathToFileURL } from 'node:url'
 import type { Adapter, ByteRange } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
 import { type StoredFile, storedFile } from '../../stored-file.ts'
+import { PART_SUFFIX } from '../file-key.ts'
 import { listPage } from '../listing.ts'
 import { fsDriver } from './driver.ts'
 import { etagOf } from './etag.ts'
 import { errnoOf, onDisk } from './failure.ts'
-import { makeFolder, PART_SUFFIX, partPath, pathOf } from './paths.ts'
+import { makeFolder, partPath, pathOf } from './paths.ts'
 
 export interface FsOptions {
   /** The folder that keys are paths below. Made when something is uploaded. */
