@@ -1,6 +1,7 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
+import { brings } from './brings.ts'
 import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide, standingExpiry } from './expiry.ts'
@@ -14,9 +15,6 @@ import { takeSmall } from './small-bodies.ts'
 import { type Checksum, takeBack, takeChecksummed, takeGathered, takePlain } from './take-body.ts'
 import type { TransferEnd } from './transfer.ts'
 import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
-
-/** How long a body of unknown size that nobody needs may take to show whether there is anything in it. */
-const FIRST_BYTE_MS = 10_000
 
 /**
  * The protocol's word on the end of the upload: when the offset reaches the length; where this body ends; or later
@@ -280,26 +278,6 @@ async function atTheEnd(
       ? await reach(() => engine.finisher.finish(upload, length))
       : finishedOf(upload)
   return { kind: 'finished', upload, offset: length, finished }
-}
-
-/** Whether a request has any content; one that does not declare how much is read until it shows. */
-async function brings({ declared, open, signal }: AppendRequest): Promise<boolean> {
-  if (declared !== undefined) return declared > 0
-  const body = open()
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FIRST_BYTE_MS)])
-  if (deadline.aborted) return true
-  return new Promise((resolve) => {
-    const settle = (content: boolean): void => {
-      body.pause()
-      body.off('data', some).off('end', none).off('close', none).off('error', none)
-      deadline.removeEventListener('abort', some)
-      resolve(content)
-    }
-    const some = (): void => settle(true)
-    const none = (): void => settle(false)
-    body.on('data', some).on('end', none).on('close', none).on('error', none)
-    deadline.addEventListener('abort', some)
-  })
 }
 
 function mismatch(offset: number, actual: number): UploadError {

@@ -57,6 +57,7 @@ export async function deactivateUpload(
     )
     await engine.durability.forget(id)
     engine.digests.forget(id)
+    engine.small?.touched(id)
     engine.progress.forget(id)
     // Not with the next sweep: until then they would fill the disk and count for no quota.
     if (ended) await reach(() => engine.blobs.remove(upload.segment))
