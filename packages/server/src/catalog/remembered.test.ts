@@ -43,6 +43,13 @@ function slow(inner: Catalog): { catalog: Catalog; finds: number; failing: boole
 }
 
 describe('what is remembered', () => {
+  test('is the whole record, with all that was wished of its digests', async () => {
+    const catalog = rememberUploads(openMemoryCatalog())
+    const upload = sampleUpload({ digests: { wanted: ['sha-512'], demanded: {}, awaited: true } })
+    await catalog.insertUpload(upload)
+    expect(await catalog.findUpload(upload.id)).toEqual(upload)
+  })
+
   test('is not looked up again, from the insert to the end of the upload', async () => {
     const below = slow(openMemoryCatalog())
     const catalog = rememberUploads(below.catalog)
