@@ -177,7 +177,7 @@ function copyOf(upload: UploadRecord): UploadRecord {
     owner: { ...owner },
     headers: { ...headers },
     concat: concat.kind === 'final' ? structuredClone(concat) : { ...concat },
-    digests: { wanted: [...digests.wanted], demanded: { ...digests.demanded } },
+    digests: { ...digests, wanted: [...digests.wanted], demanded: { ...digests.demanded } },
     state: { ...state },
   }
 }
