@@ -43,11 +43,18 @@ function slow(inner: Catalog): { catalog: Catalog; finds: number; failing: boole
 }
 
 describe('what is remembered', () => {
-  test('is the whole record, with all that was wished of its digests', async () => {
-    const catalog = rememberUploads(openMemoryCatalog())
-    const upload = sampleUpload({ digests: { wanted: ['sha-512'], demanded: {}, awaited: true } })
+  test('has every field of what was written, as the catalog below gives it back', async () => {
+    const below = openMemoryCatalog()
+    const upload = sampleUpload({
+      digests: { wanted: ['sha-512'], awaited: true, demanded: { 'sha-256': 'ab'.repeat(32) } },
+      ending: 'word',
+      maxSize: 1000,
+      capability: 'cd'.repeat(32),
+    })
+    const catalog = rememberUploads(below)
     await catalog.insertUpload(upload)
     expect(await catalog.findUpload(upload.id)).toEqual(upload)
+    expect(await below.findUpload(upload.id)).toEqual(upload)
   })
 
   test('is not looked up again, from the insert to the end of the upload', async () => {
