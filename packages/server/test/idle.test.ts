@@ -13,7 +13,8 @@ import { type Pawl, startPawl } from './process.ts'
 import { fileOf, written } from './segments.ts'
 import { beginPatch, create, cutWithoutAnswer, head, keepAlive, offsetOf, patch, sha256Of } from './wire.ts'
 
-const SIZE = 1000
+/** Too large for a pack: what arrives is in a file at once. */
+const SIZE = 100_000
 const content = contentOf('idle')
 test.concurrent('a client that falls silent is cut without an answer after the idle timeout, and its bytes are kept', async ({
   onTestFinished,

@@ -15,7 +15,8 @@ import {
   sha256Of,
 } from './wire.ts'
 
-const SIZE = 64 * KIB
+/** Too large for a pack: what arrives is in a file at once. */
+const SIZE = 128 * KIB
 const content = contentOf('two writers')
 let pawl: Pawl
 

@@ -10,7 +10,8 @@ const ROUNDS = 12
 const WARM_UP = 4
 /** Grown by as much as a small upload's buffers; a server that polls or queues grows by hundreds of MiB. */
 const GROWTH = 64 * MIB
-const SIZE = 64 * KIB
+/** Too large for a pack: what arrives is in a file at once. */
+const SIZE = 128 * KIB
 const content = contentOf('waiters')
 let pawl: Pawl
 
