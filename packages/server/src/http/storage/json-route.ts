@@ -2,19 +2,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Principal } from '../../access/principal.ts'
+import type { DescribedRoute } from '../openapi.ts'
 import { readInput } from '../read-input.ts'
 import { StorageError } from './errors.ts'
 import type { StorageFace } from './face.ts'
 import { type Place, placeFrom } from './names.ts'
 
-export interface JsonRoute {
+export interface JsonRoute extends DescribedRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Behind the prefix; `*` stands for an object's key at the end. */
-  readonly url: string
-  readonly summary: string
-  readonly body: z.ZodType | undefined
-  readonly query: z.ZodType | undefined
-  readonly reply: z.ZodType
   run(face: StorageFace, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
 }
 
