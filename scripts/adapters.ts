@@ -56,6 +56,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
+  box: {
+    acrossProcesses: true,
+    primitive: 'upload session in parts that Box sizes, SHA-1 of each and of the whole',
+    testedAgainst: 'an emulator that `box-node-sdk` accepts; Box itself: never',
+  },
   onedrive: {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',

@@ -21,6 +21,7 @@ it.each([
   'firebase/firebase',
   'google-drive/google-drive',
   'dropbox/dropbox',
+  'box/box',
   'ftp/ftp',
   'sftp/sftp',
   'webdav/webdav',
@@ -46,6 +47,7 @@ it.each([
   'adapters/firebase/firebase',
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
+  'adapters/box/box',
   'adapters/memory/memory',
   'browser',
 ])(

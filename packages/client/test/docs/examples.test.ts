@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startBox } from '@pawl/emulators/box'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -69,6 +70,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     'dropbox',
     async () => {
       const { endpoint, tokens, close } = await startDropbox()
+      return { options: { endpoint, token: tokens.current }, close }
+    },
+  ],
+  [
+    'box',
+    async () => {
+      const { endpoint, tokens, close } = await startBox()
       return { options: { endpoint, token: tokens.current }, close }
     },
   ],

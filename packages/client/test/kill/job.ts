@@ -1,6 +1,7 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { BoxOptions } from '../../src/adapters/box/box.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
@@ -28,6 +29,7 @@ export type AdapterDescription =
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
+  | ({ readonly name: 'box' } & BoxOptions)
   | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
@@ -73,6 +75,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
     case 'dropbox':
       return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'box':
+      return (await import('../../src/adapters/box/box.ts')).box(description)
     case 'google-drive':
       return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }
