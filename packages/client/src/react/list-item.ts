@@ -270,6 +270,7 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
       eta: sending ? control.eta : undefined,
       error,
       result,
+      file,
       needs,
       waiting,
       ...steps,

@@ -75,6 +75,7 @@ const IDLE = {
   eta: undefined,
   error: undefined,
   result: undefined,
+  file: undefined,
   needs: 'nothing',
   waiting: undefined,
   hurry: () => {},

@@ -47,6 +47,8 @@ export interface UploadView {
   /** Why it failed, or why `resume()` was refused: `BodyChanged` when another file was picked. */
   readonly error: FilesError | undefined
   readonly result: UploadResult | undefined
+  /** What is uploaded, once it was picked or its handle was read. */
+  readonly file: File | undefined
   readonly needs: ResumeNeed
   /** Between two tries: what went wrong, and when it is tried again. Told where the list's `retries` are set. */
   readonly waiting: UploadWait | undefined
