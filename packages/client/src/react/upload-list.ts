@@ -92,6 +92,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   let telling: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined
   let toldAt = 0
   let looked = false
+  let lastStart = 0
   let pumping = false
 
   const tell = (loading = state.loading) => {
@@ -173,6 +174,11 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     tell(false)
   }
 
+  /** Now, and behind everything before it: what is added together keeps its order. */
+  const later = () => {
+    lastStart = Math.max(Date.now(), lastStart + 0.001)
+    return lastStart
+  }
   const factsOf = (picked: PickedFile, file: File, key: string | undefined): KeptFile => {
     const { key: keyOf = ({ name }) => name } = options()
     const handle = handleOf(picked)
@@ -182,7 +188,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       name: file.name,
       size: file.size,
       lastModified: file.lastModified,
-      startedAt: Date.now(),
+      startedAt: later(),
       loaded: 0,
       owner: owner.name,
       ...(handle === undefined ? {} : { handle }),
