@@ -71,6 +71,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
     testedAgainst: "Pawl's media face; Wix itself: never",
   },
+  appwrite: {
+    acrossProcesses: true,
+    primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
+    testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',

@@ -27,6 +27,7 @@ it.each([
   'onedrive/onedrive',
   'sharepoint/sharepoint',
   'wix/wix',
+  'appwrite/appwrite',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
@@ -53,6 +54,7 @@ it.each([
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
   'adapters/wix/wix',
+  'adapters/appwrite/appwrite',
   'adapters/memory/memory',
   'browser',
 ])(

@@ -1,5 +1,6 @@
 /** Kills against emulators. */
 import { createHash } from 'node:crypto'
+import { startAppwrite } from '@pawl/emulators/appwrite'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -96,6 +97,27 @@ killTests(
       adapter: { name: 'sharepoint', endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' },
       partSize: 320 * 1024,
       digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'appwrite',
+  async () => {
+    const { endpoint, tokens, named, close } = await startAppwrite({ chunkSize: MIB })
+    return {
+      adapter: {
+        name: 'appwrite',
+        endpoint: `${endpoint}/v1`,
+        key: tokens.current,
+        project: 'project',
+        bucket: 'bucket',
+        chunkSize: MIB,
+      },
+      partSize: MIB,
+      digest: async (key) => named(key).map(sha256).join(' and '),
       close,
     }
   },

@@ -1,5 +1,6 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
+import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
@@ -26,6 +27,7 @@ export type AdapterDescription =
   | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'appwrite' } & AppwriteOptions)
   | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
@@ -69,6 +71,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'appwrite':
+      return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
     case 'wix':
       return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':
