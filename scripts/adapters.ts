@@ -76,6 +76,12 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
     testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
   },
+  cloudinary: {
+    acrossProcesses: true,
+    primitive:
+      'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
+    testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',

@@ -27,6 +27,7 @@ it.each([
   'onedrive/onedrive',
   'sharepoint/sharepoint',
   'wix/wix',
+  'cloudinary/cloudinary',
   'appwrite/appwrite',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
@@ -54,6 +55,7 @@ it.each([
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
   'adapters/wix/wix',
+  'adapters/cloudinary/cloudinary',
   'adapters/appwrite/appwrite',
   'adapters/memory/memory',
   'browser',

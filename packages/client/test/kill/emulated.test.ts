@@ -1,6 +1,7 @@
 /** Kills against emulators. */
 import { createHash } from 'node:crypto'
 import { startAppwrite } from '@pawl/emulators/appwrite'
+import { startCloudinary } from '@pawl/emulators/cloudinary'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -118,6 +119,28 @@ killTests(
       },
       partSize: MIB,
       digest: async (key) => named(key).map(sha256).join(' and '),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'cloudinary',
+  async () => {
+    const { endpoint, tokens, assets, close } = await startCloudinary({ minChunk: MIB })
+    return {
+      adapter: {
+        name: 'cloudinary',
+        endpoint,
+        cloud: 'cloud',
+        apiKey: 'key',
+        apiSecret: tokens.current,
+        chunkSize: MIB,
+      },
+      partSize: MIB,
+      cannotBeAsked: true,
+      digest: async (key) => sha256(assets.get(`raw/${key}`)?.bytes),
       close,
     }
   },

@@ -2,6 +2,7 @@
 import type { Adapter } from '../../src/adapter.ts'
 import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { CloudinaryOptions } from '../../src/adapters/cloudinary/options.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
@@ -28,6 +29,7 @@ export type AdapterDescription =
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'appwrite' } & AppwriteOptions)
+  | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
   | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
@@ -73,6 +75,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
     case 'appwrite':
       return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
+    case 'cloudinary':
+      return (await import('../../src/adapters/cloudinary/cloudinary.ts')).cloudinary(description)
     case 'wix':
       return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':
