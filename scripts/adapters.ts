@@ -76,6 +76,17 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
     testedAgainst: "Pawl's media face; Wix itself: never",
   },
+  appwrite: {
+    acrossProcesses: true,
+    primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
+    testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
+  },
+  cloudinary: {
+    acrossProcesses: true,
+    primitive:
+      'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
+    testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',

@@ -28,6 +28,8 @@ it.each([
   'onedrive/onedrive',
   'sharepoint/sharepoint',
   'wix/wix',
+  'cloudinary/cloudinary',
+  'appwrite/appwrite',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
@@ -55,6 +57,8 @@ it.each([
   'adapters/dropbox/dropbox',
   'adapters/box/box',
   'adapters/wix/wix',
+  'adapters/cloudinary/cloudinary',
+  'adapters/appwrite/appwrite',
   'adapters/memory/memory',
   'browser',
 ])(

@@ -3,7 +3,9 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startAppwrite } from '@pawl/emulators/appwrite'
 import { startBox } from '@pawl/emulators/box'
+import { startCloudinary } from '@pawl/emulators/cloudinary'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -93,6 +95,20 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startOneDrive({ drive: 'sites/team/drive' })
       return { options: { endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' }, close }
+    },
+  ],
+  [
+    'appwrite',
+    async () => {
+      const { endpoint, tokens, close } = await startAppwrite()
+      return { options: { endpoint: `${endpoint}/v1`, key: tokens.current }, close }
+    },
+  ],
+  [
+    'cloudinary',
+    async () => {
+      const { endpoint, tokens, close } = await startCloudinary()
+      return { options: { endpoint, apiKey: 'key', apiSecret: tokens.current }, close }
     },
   ],
   [
