@@ -26,6 +26,10 @@ it.each([
   'webdav/webdav',
   'onedrive/onedrive',
   'sharepoint/sharepoint',
+  'netlify-blobs/netlify-blobs',
+  'pocketbase/pocketbase',
+  'bunny-storage/bunny-storage',
+  'convex/convex',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
@@ -46,6 +50,10 @@ it.each([
   'adapters/firebase/firebase',
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
+  'adapters/netlify-blobs/netlify-blobs',
+  'adapters/pocketbase/pocketbase',
+  'adapters/bunny-storage/bunny-storage',
+  'adapters/convex/convex',
   'adapters/memory/memory',
   'browser',
 ])(
