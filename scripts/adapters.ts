@@ -103,6 +103,26 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
       'part file, `PUT` with `Content-Range` where the server is proven to patch, else one `PUT`; `MOVE`',
     testedAgainst: 'Apache `mod_dav`; nginx and rclone, which do not patch: one `PUT`, not resumed',
   },
+  'netlify-blobs': {
+    acrossProcesses: false,
+    primitive: 'one request: a control is refused',
+    testedAgainst: '`BlobsServer` of `@netlify/blobs`; Netlify itself: never',
+  },
+  pocketbase: {
+    acrossProcesses: false,
+    primitive: 'one request, a form: a control is refused',
+    testedAgainst: 'an emulator that `pocketbase` accepts; PocketBase itself: never',
+  },
+  'bunny-storage': {
+    acrossProcesses: false,
+    primitive: 'one request, with the SHA-256 ahead: a control is refused',
+    testedAgainst: 'an emulator that `@bunny.net/storage-sdk` accepts; Bunny itself: never',
+  },
+  convex: {
+    acrossProcesses: false,
+    primitive: 'one request, SHA-256 compared: a control is refused',
+    testedAgainst: 'an emulator that `convex` calls; Convex itself: never',
+  },
 }
 
 /** What one adapter's tests came to, all of them passed. */
