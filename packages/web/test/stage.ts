@@ -23,6 +23,8 @@ interface OpenOptions {
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
   readonly context?: BrowserContext
+  /** With the pickers that give handles: nobody can choose for them, so a test brings its own. */
+  readonly pickers?: boolean
 }
 
 export interface Tab {
@@ -92,9 +94,13 @@ export function setStage(): Stage {
       endings.push(() => pawl.stop())
       return pawl
     },
-    async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+    async open(
+      url,
+      { width = 900, height = 900, colorScheme = 'light', context: given, pickers = false } = {},
+    ) {
       if (browser === undefined) throw new Error('there is no browser')
       const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      if (given === undefined && !pickers) await context.addInitScript(withoutPickers)
       const page = await context.newPage()
       // A listener of its own turns the system's file dialog off for good, before any key can open it.
       page.on('filechooser', () => {})
@@ -132,6 +138,12 @@ export function setStage(): Stage {
   }
 }
 
+/** Runs in the page: files are chosen through an input then, as in most browsers. */
+function withoutPickers(): void {
+  Reflect.deleteProperty(window, 'showOpenFilePicker')
+  Reflect.deleteProperty(window, 'showDirectoryPicker')
+}
+
 /** A proxy in front of a server that counts what the browser really sends. */
 export { startProxy }
 
@@ -148,7 +160,7 @@ export async function digestOfObject(page: Page, name: string): Promise<string> 
 }
 
 export function row(page: Page, name: string) {
-  return page.getByRole('listitem').filter({ hasText: name })
+  return page.locator('.row').filter({ hasText: name })
 }
 
 /** Chooses files through the page's own button. */
@@ -171,8 +183,8 @@ export async function drop({ page, cdp }: Tab, ...files: SourceFile[]): Promise<
 }
 
 export async function percentShown(page: Page, name: string): Promise<number> {
-  const text = await row(page, name).locator('.row-percent').textContent()
-  return Number.parseInt(text ?? '', 10)
+  const [text] = await row(page, name).locator('.row-percent').allTextContents()
+  return Number.parseInt(text ?? '0', 10)
 }
 
 /** Waits until a row has come at least so far. */
@@ -184,6 +196,35 @@ export async function reaches(page: Page, name: string, percent: number): Promis
   }
 }
 
+/** Waits until a file is there, and the page has seen that it is the same. */
 export async function finishes(page: Page, name: string, timeout = 60_000): Promise<void> {
-  await page.getByRole('link', { name, exact: true }).waitFor({ timeout })
+  await row(page, name).getByText('Verified').waitFor({ timeout })
+}
+
+/** What the page would find after a reload. */
+export function kept(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const count = (name: string, table: string) =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open(name, 1)
+        opening.onupgradeneeded = () => opening.result.createObjectStore(table)
+        opening.onerror = () => reject(opening.error)
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction(table).objectStore(table).count()
+          counting.onsuccess = () => resolve(counting.result)
+          opening.result.close()
+        }
+      })
+    return (await count('pawl-page-files', 'files')) + (await count('pawl-page', 'sessions'))
+  })
+}
+
+/** Where the next upload is created. */
+export async function nextUpload(page: Page): Promise<string> {
+  const response = await page.waitForResponse((answer) => answer.request().method() === 'POST')
+  return new URL(response.headers().location ?? '', response.url()).href
+}
+
+export function head(url: string): Promise<Response> {
+  return fetch(url, { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } })
 }
