@@ -3,14 +3,13 @@
  * pictures are kept in `.cache/page/`, for people to look at.
  */
 import { mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { choose, finishes, mebibyte, reaches, row, setStage, test } from './stage.ts'
 
 const stage = setStage()
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const pictures = join(import.meta.dirname, '../../../.cache/page')
 
 interface Finding {
@@ -56,7 +55,7 @@ async function findings(page: Page): Promise<string[]> {
 /** The debugger's channel is not bound by the content policy, as the page itself is. */
 async function open(url: string) {
   const tab = await stage.open('about:blank')
-  await tab.page.addInitScript({ path: axe })
+  await tab.page.addInitScript({ content: axe.source })
   await tab.page.goto(url)
   return tab
 }
@@ -64,7 +63,7 @@ async function open(url: string) {
 test('the list of uploads, empty, at work, interrupted and with errors, is clean to axe in every look', {
   timeout: 180_000,
 }, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const { page, throttle } = await open(pawl.url)
   await look(page, 'empty')
   await choose(page, await stage.file('notes.txt', 4000), await stage.file('beach.jpeg', 900_000))
@@ -100,7 +99,7 @@ test('the list of uploads, empty, at work, interrupted and with errors, is clean
 })
 
 test('the server’s view is clean to axe in every look', { timeout: 180_000 }, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const key = /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
   const { page } = await open(`${pawl.url}/#/server`)
   await page.getByText('This view needs the service key').waitFor()

@@ -158,7 +158,7 @@ test('a server that asks for a key gets one, which stays in the tab and goes out
 test('a real server without development mode takes the upload with its key, and nothing without', {
   timeout: 60_000,
 }, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const key = /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
   await pawl.terminate()
   await pawl.restart({ PAWL_DEV: 'off' })

@@ -216,7 +216,7 @@ test('a queued file that never began is compared too', patient, async () => {
 })
 
 test('a server killed in mid-upload and started again is waited for, without a click', patient, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const { page, throttle } = await stage.open(pawl.url)
   await page.evaluate(countSentBytes)
   const file = await stage.file('kill.bin', 16 * mebibyte)
@@ -239,7 +239,7 @@ test('a server killed in mid-upload and started again is waited for, without a c
 
 for (const status of [400, 401, 503]) {
   test(`a ${status} on the resuming HEAD does not make an upload start over`, patient, async () => {
-    const pawl = await stage.serve()
+    const pawl = await stage.serveAlone()
     const proxy = await startProxy(pawl.url)
     const { page, throttle } = await stage.open(proxy.url)
     const file = await stage.file('head.bin', 8 * mebibyte)

@@ -56,7 +56,7 @@ test('it is shown to the service key alone, which stays in the tab', patient, as
 })
 
 test('uploads in flight move live, and one that is ended stops for its sender', patient, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const sender = await stage.open(pawl.url)
   const watcher = await stage.open(`${pawl.url}/#/server`)
   await unlock(watcher.page, keyOf(pawl))
@@ -86,7 +86,7 @@ test('uploads in flight move live, and one that is ended stops for its sender', 
 })
 
 test('health and the last hour are shown, and a server that is gone is said so', patient, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const { page, complaints } = await stage.open(`${pawl.url}/#/server`)
   await unlock(page, keyOf(pawl))
   const facts = page.getByRole('region', { name: 'State of the server' })
@@ -102,7 +102,7 @@ test('health and the last hour are shown, and a server that is gone is said so',
 })
 
 test('objects of a bucket are found, looked at, fetched, linked to and deleted', patient, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   await fill(pawl, {
     'trip/day 1/map.txt': ['text/plain', 'a map of <b>the</b> town'],
     'cover.svg': ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="7"/>'],
@@ -150,7 +150,7 @@ test('objects of a bucket are found, looked at, fetched, linked to and deleted',
 })
 
 test('objects of the plain endpoint are shown by the names of their files', patient, async () => {
-  const pawl = await stage.serve()
+  const pawl = await stage.serveAlone()
   const { page } = await stage.open(pawl.url)
   const file = await stage.file('plain.bin', 5000)
   await choose(page, file)
@@ -187,7 +187,7 @@ test('uploads go on while the server is looked at', patient, async () => {
 
 test('dead letters are listed with their reasons, and replayed', patient, async () => {
   const receiver = await startReceiver(answer(410))
-  const pawl = await stage.serve({ PAWL_WEBHOOK_URL: receiver.url, PAWL_WEBHOOK_SECRET: SECRET })
+  const pawl = await stage.serveAlone({ PAWL_WEBHOOK_URL: receiver.url, PAWL_WEBHOOK_SECRET: SECRET })
   const { page, complaints } = await stage.open(`${pawl.url}/#/server/events`)
   await unlock(page, keyOf(pawl))
   await page.getByText('No event is lost').waitFor()

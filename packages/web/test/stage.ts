@@ -10,8 +10,10 @@ import { startProxy } from './proxy.ts'
 
 /** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
 export interface Stage {
-  /** Starts a server with the page; ended with the stage. */
-  serve(env?: Readonly<Record<string, string>>): Promise<Pawl>
+  /** A server with the page, one for all tests that leave it as it is; ended with the stage. */
+  serve(): Promise<Pawl>
+  /** One of its own, to be killed or to be empty. */
+  serveAlone(env?: Readonly<Record<string, string>>): Promise<Pawl>
   /** A tab of its own, with its own storage. */
   open(url: string, options?: OpenOptions): Promise<Tab>
   /** A file of random bytes. */
@@ -60,6 +62,7 @@ export function setStage(): Stage {
   const endings: (() => Promise<unknown>)[] = []
   let folder = ''
   let browser: Browser | undefined
+  let shared: Promise<Pawl> | undefined
 
   beforeAll(async () => {
     if (!hasChromium) return
@@ -87,13 +90,19 @@ export function setStage(): Stage {
     if (folder !== '') await rm(folder, { recursive: true, force: true })
   }, 60_000)
 
+  const serveAlone = async (env: Readonly<Record<string, string>> = {}) => {
+    // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
+    const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
+    endings.push(() => pawl.stop())
+    return pawl
+  }
+
   return {
-    async serve(env = {}) {
-      // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
-      const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
-      endings.push(() => pawl.stop())
-      return pawl
+    serve() {
+      shared ??= serveAlone()
+      return shared
     },
+    serveAlone,
     async open(
       url,
       { width = 900, height = 900, colorScheme = 'light', context: given, pickers = false } = {},
