@@ -61,7 +61,7 @@ async function open(url: string) {
 }
 
 test('the list of uploads, empty, at work, interrupted and with errors, is clean to axe in every look', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const pawl = await stage.serveAlone()
   const { page, throttle } = await open(pawl.url)
@@ -77,7 +77,7 @@ test('the list of uploads, empty, at work, interrupted and with errors, is clean
       'song.flac',
       'data.bin',
       'waits.csv',
-    ].map((name) => stage.file(name, 12 * mebibyte)),
+    ].map((name) => stage.file(name, 8 * mebibyte)),
   )
   await choose(page, ...large)
   await reaches(page, 'song.flac', 8)
@@ -98,7 +98,7 @@ test('the list of uploads, empty, at work, interrupted and with errors, is clean
   await look(page, 'interrupted')
 })
 
-test('the server’s view is clean to axe in every look', { timeout: 180_000 }, async () => {
+test('the server’s view is clean to axe in every look', { timeout: 300_000 }, async () => {
   const pawl = await stage.serveAlone()
   const key = /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
   const { page } = await open(`${pawl.url}/#/server`)

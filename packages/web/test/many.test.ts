@@ -8,7 +8,7 @@ const stage = setStage()
 const COUNT = 5000
 
 test('5,000 files in a folder are listed, sent, paused, kept over a reload and cancelled', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async () => {
   const pawl = await stage.serve()
   const tab = await stage.open(pawl.url)

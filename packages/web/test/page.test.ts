@@ -19,7 +19,7 @@ const stage = setStage()
 const slow = 4 * mebibyte
 
 test('the page asks nobody but its own server, under a strict content policy, and loads less than 120 kB of script', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   const pawl = await stage.serve()
   const { page, cdp, complaints } = await stage.open('about:blank')
@@ -56,7 +56,7 @@ test('the page asks nobody but its own server, under a strict content policy, an
   expect(html).not.toMatch(/<style| style=|<script(?![^>]* src=)/)
 })
 
-test('at 360 px nothing scrolls sideways, whatever the rows show', { timeout: 60_000 }, async () => {
+test('at 360 px nothing scrolls sideways, whatever the rows show', { timeout: 240_000 }, async () => {
   const pawl = await stage.serve()
   const { page, throttle } = await stage.open(pawl.url, { width: 360, height: 740 })
   expect(await overflow(page)).toBe(0)
@@ -65,7 +65,7 @@ test('at 360 px nothing scrolls sideways, whatever the rows show', { timeout: 60
     1000,
   )
   const paused = await stage.file('paused with a rather long name, too.mov', 8 * mebibyte)
-  const active = await stage.file('active.bin', 12 * mebibyte)
+  const active = await stage.file('active.bin', 8 * mebibyte)
   await choose(page, done)
   await finishes(page, done.name)
   await throttle(slow)
@@ -79,11 +79,11 @@ test('at 360 px nothing scrolls sideways, whatever the rows show', { timeout: 60
 })
 
 test('the keyboard alone uploads, pauses, resumes and takes off the list, and the focus is never lost', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const pawl = await stage.serve()
   const { page, throttle } = await stage.open(pawl.url)
-  const file = await stage.file('keys.bin', 12 * mebibyte)
+  const file = await stage.file('keys.bin', 8 * mebibyte)
   await throttle(slow)
   await tabTo(page, 'Choose files')
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')])
@@ -106,7 +106,7 @@ test('the keyboard alone uploads, pauses, resumes and takes off the list, and th
   await expect.poll(() => focused(page)).toBe('Choose files')
 })
 
-test('a screen reader is told names, progress and the end', { timeout: 60_000 }, async () => {
+test('a screen reader is told names, progress and the end', { timeout: 240_000 }, async () => {
   const pawl = await stage.serve()
   const { page, throttle } = await stage.open(pawl.url)
   const file = await stage.file('heard.bin', 8 * mebibyte)
@@ -125,7 +125,7 @@ test('a screen reader is told names, progress and the end', { timeout: 60_000 },
 })
 
 test('a server that asks for a key gets one, which stays in the tab and goes out as a bearer token', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const pawl = await stage.serve()
   const { page } = await stage.open(pawl.url)
@@ -156,7 +156,7 @@ test('a server that asks for a key gets one, which stays in the tab and goes out
 })
 
 test('a real server without development mode takes the upload with its key, and nothing without', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const pawl = await stage.serveAlone()
   const key = /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
@@ -176,7 +176,7 @@ test('a real server without development mode takes the upload with its key, and 
   expect(digestOf(await readFile(await download.path()))).toBe(file.digest)
 })
 
-test('the link of a finished upload can be copied', { timeout: 60_000 }, async () => {
+test('the link of a finished upload can be copied', { timeout: 240_000 }, async () => {
   const pawl = await stage.serve()
   const { page, context } = await stage.open(pawl.url)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])

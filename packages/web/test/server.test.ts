@@ -17,7 +17,7 @@ import {
 } from './stage.ts'
 
 const stage = setStage()
-const patient = { timeout: 90_000 }
+const patient = { timeout: 240_000 }
 
 function keyOf(pawl: Pawl): string {
   return /service key\s+(\S+)/.exec(pawl.output)?.[1] ?? ''
@@ -193,7 +193,7 @@ test('dead letters are listed with their reasons, and replayed', patient, async 
   await page.getByText('No event is lost').waitFor()
   for (const name of ['one', 'two']) await fill(pawl, { [name]: ['text/plain', name] })
   const dead = page.getByRole('button', { name: /^Replay upload|^Replay object/ })
-  await expect.poll(() => dead.count(), { timeout: 30_000 }).toBeGreaterThanOrEqual(2)
+  await expect.poll(() => dead.count()).toBeGreaterThanOrEqual(2)
   await page.getByText('the receiver answered 410').first().waitFor()
   receiver.behave(answer(204))
   await dead.first().click()

@@ -113,6 +113,8 @@ export function setStage(): Stage {
       const page = await context.newPage()
       // A listener of its own turns the system's file dialog off for good, before any key can open it.
       page.on('filechooser', () => {})
+      // What is waited for comes by itself; on a busy machine it takes its time.
+      page.setDefaultTimeout(90_000)
       const complaints: string[] = []
       page.on('console', (message) => {
         if (message.type() === 'error') complaints.push(message.text())
@@ -198,7 +200,7 @@ export async function percentShown(page: Page, name: string): Promise<number> {
 
 /** Waits until a row has come at least so far. */
 export async function reaches(page: Page, name: string, percent: number): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 90_000
   while ((await percentShown(page, name)) < percent) {
     if (Date.now() > deadline) throw new Error(`${name} did not reach ${percent} %`)
     await page.waitForTimeout(50)
@@ -206,7 +208,7 @@ export async function reaches(page: Page, name: string, percent: number): Promis
 }
 
 /** Waits until a file is there, and the page has seen that it is the same. */
-export async function finishes(page: Page, name: string, timeout = 60_000): Promise<void> {
+export async function finishes(page: Page, name: string, timeout = 120_000): Promise<void> {
   await row(page, name).getByText('Verified').waitFor({ timeout })
 }
 
