@@ -18,12 +18,14 @@ import { type Catalog, CatalogError } from './catalog/catalog.ts'
 import { rememberUploads } from './catalog/remembered.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
+import { mountedAt } from './config-values.ts'
 import { type Events, Listeners } from './events/listeners.ts'
 import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { type Fetch, fetchOver } from './http/fetch.ts'
 import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
 import { interimTo } from './http/interim.ts'
@@ -57,6 +59,11 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /**
+   * Where this is mounted in a server of your own, such as `/uploads`: its paths stand below, and so do those that
+   * it tells. `handler` and `fetch` take requests with it.
+   */
+  readonly mountPath?: string
   /** Called each time some MiB of bodies have passed through memory. */
   readonly freeBuffers?: () => void
   /** Instead of DNS, for what is imported. */
@@ -68,6 +75,8 @@ export interface ServerParts {
 export interface PawlServer {
   /** For mounting in a server of your own. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  /** The same for frameworks of web standards. */
+  readonly fetch: Fetch
   readonly uploads: Uploads
   /** What happens to uploads and objects, for code in this process. */
   readonly events: Events
@@ -151,7 +160,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
-    const urlPrefix = config.publicUrl ?? ''
+    const mountPath = parts.mountPath === undefined ? '' : mountedAt(parts.mountPath, 'mountPath')
+    const urlPrefix = config.publicUrl ?? mountPath
     const targets = new Map<FaceName, TargetFace>()
     const mayInform = interimTo(config.interim, config.trustedProxies)
     const resumable: ResumableDoor = {
@@ -185,14 +195,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       objects,
       uploads,
       now,
-      base: urlPrefix,
+      base: config.publicUrl ?? '',
       rules: new AddressRules(config.importAllow, parts.resolve),
       importLimits: parts.importLimits,
       maxOpen: config.maxOpen,
       onError,
     })
     const media: MediaFace = {
-      urlPrefix: urlPrefix,
+      urlPrefix: config.publicUrl ?? '',
+      mountPath,
       media: running.media,
       uploads,
       objects,
@@ -204,7 +215,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     }
     const tus = filesTus({ uploads, objects, access, urlPrefix, onError })
     targets.set('files', filesTarget(access, urlPrefix)).set('storage', storageTarget(storage))
-    const { handler, server } = createApp({
+    const app = createApp({
       files: { tus, resumable, cors, objects, access, pace },
       storage,
       resumable,
@@ -245,8 +256,10 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
         },
       }),
       dev: config.dev,
+      mountPath,
       onError,
     })
+    const { handler, server } = app
 
     metrics.watch({
       unfinished: () => catalog.unfinishedCounts(),
@@ -266,8 +279,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
       const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
-      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
-      await closed
+      const timer = setTimeout(() => {
+        server.closeAllConnections()
+        app.cut()
+      }, CLOSE_GRACE_MS)
+      await Promise.all([closed, app.idle()])
+      app.end()
       clearTimeout(timer)
       clearInterval(idle)
       await running.close()
@@ -279,6 +296,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     webhook.start()
     return {
       handler,
+      fetch: fetchOver(server),
       uploads,
       events,
       tokens,
