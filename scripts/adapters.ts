@@ -66,6 +66,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',
     testedAgainst: "OneDrive's emulator under a site; SharePoint itself: never",
   },
+  wix: {
+    acrossProcesses: true,
+    primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
+    testedAgainst: "Pawl's media face; Wix itself: never",
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',

@@ -42,8 +42,11 @@ import { createLog, type Logger, redactId } from './log.ts'
 import { AddressRules, type Resolve } from './media/import/addresses.ts'
 import type { ImportLimits } from './media/import/importer.ts'
 import { startMedia } from './media/media.ts'
+import { createHistory } from './metrics/history.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
+import { inFlight } from './uploads/in-flight.ts'
+import { observedBy } from './uploads/observer.ts'
 import { startEngine } from './uploads/start.ts'
 import type { FaceName } from './uploads/upload.ts'
 import type { Uploads } from './uploads/uploads.ts'
@@ -98,6 +101,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const now = (): number => Date.now()
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const metrics = createMetrics()
+  const history = createHistory(now)
+  const observer = observedBy(metrics, history)
   const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
   const path = join(config.data, 'catalog.sqlite')
   const catalog =
@@ -128,7 +133,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       },
       maxActive: config.maxActive,
       slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
-      observer: metrics,
+      observer,
       hooks: config.hooks,
       listeners: events,
       ...(parts.freeBuffers && { freeBuffers: parts.freeBuffers }),
@@ -143,11 +148,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
     const pace = (req: IncomingMessage): number => {
       const wait = rate?.take(addressOf(req)) ?? 0
-      if (wait > 0) metrics.refused('rate')
+      if (wait > 0) observer.refused('rate')
       return wait
     }
 
     const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
+      history.fault()
       const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
       log.error({ err: error, method: exchange?.method, path: at }, 'a request met a fault')
     }
@@ -227,8 +233,20 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
             live: events,
             closing: ending.signal,
           },
+          uploads: {
+            uploads,
+            inFlight: (after, limit) =>
+              inFlight({ catalog, blobs, transfers: engine.transfers }, after, limit),
+          },
+          plainObjects: { objects },
+          overview: {
+            storagePrefix: config.storagePrefix,
+            history,
+            parts: { catalog: () => catalog.unfinishedCounts(), blobs: () => blobs.freeBytes() },
+            onError: (error) => log.error({ err: error }, 'a part of the server is out of reach'),
+          },
         },
-        onError: (error) => log.error({ err: error }, 'a request met a fault'),
+        onError,
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
           await Promise.all([catalog.unfinishedCounts(), blobs.freeBytes()])
@@ -248,11 +266,13 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       transfers: engine.transfers,
       connections: promisify(server.getConnections.bind(server)),
     })
+    history.watch(engine.transfers)
     const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
       ending.abort()
+      history.close()
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()

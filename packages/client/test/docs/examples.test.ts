@@ -10,6 +10,7 @@ import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
+import { startPawl } from '../servers/pawl.ts'
 import { startS3Emulator } from '../servers/s3-emulator.ts'
 import { hasSshd, startSshd } from '../servers/sshd.ts'
 import { startTusEmulator } from '../servers/tus-emulator.ts'
@@ -84,6 +85,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startOneDrive({ drive: 'sites/team/drive' })
       return { options: { endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' }, close }
+    },
+  ],
+  [
+    'wix',
+    async () => {
+      const { endpoint, serviceKey, close } = await startPawl()
+      return { options: { endpoint: new URL(endpoint).origin, token: serviceKey }, close }
     },
   ],
 ]

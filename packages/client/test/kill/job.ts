@@ -12,6 +12,7 @@ import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
+import type { WixOptions } from '../../src/adapters/wix/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
@@ -25,6 +26,7 @@ export type AdapterDescription =
   | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
@@ -67,6 +69,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'wix':
+      return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
     case 'firebase':
