@@ -10,6 +10,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import type { Hold, StoredSegment } from '../catalog/segment-parts.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from './digests.ts'
 
 declare const segmentId: unique symbol
@@ -52,6 +53,12 @@ export interface SegmentWriter {
   write(chunks: readonly Uint8Array[]): Promise<void>
   /** Takes bytes back. @throws StoreError */
   truncate(length: number): Promise<void>
+  /**
+   * For stores in which bytes count only once they are recorded: records those that were written, after which
+   * `length` counts them. With `last`, none follow under this hold, which ends in the same step.
+   * @throws StoreError, CatalogError
+   */
+  flush?(last: boolean): Promise<void>
   close(): Promise<void>
 }
 
@@ -62,10 +69,16 @@ export interface BlobStore {
   open(): Promise<StoreStart>
   /** Records that everything unsure after the last start was dealt with (`StoreStart.trusted` is true next time). */
   trust(): Promise<void>
-  /** What is there of it; undefined when there is no such segment. */
-  inspect(segment: SegmentId): Promise<SegmentState | undefined>
-  /** Opens for appending at its end. The first one makes the segment: until then there is only its row. */
-  openWriter(segment: SegmentId): Promise<SegmentWriter>
+  /**
+   * What is there of it; undefined when there is no such segment.
+   * @param stored - what the catalog has recorded of it, where that was read just now
+   */
+  inspect(segment: SegmentId, stored?: StoredSegment): Promise<SegmentState | undefined>
+  /**
+   * Opens for appending at its end. The first one makes the segment: until then there is only its row.
+   * @param hold - the right to write, where several processes share the store
+   */
+  openWriter(segment: SegmentId, hold?: Hold): Promise<SegmentWriter>
   /** Makes what is there now durable; resolves to how many bytes that were. */
   sync(segment: SegmentId): Promise<number>
   /** Ends its growth: durable, `length` bytes. @throws StoreError `damaged` when it holds another number of bytes */

@@ -23,9 +23,17 @@ import type { MediaRecords } from './media-records.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Packs } from './packs.ts'
+import type { SegmentParts } from './segment-parts.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords, Packs {
+export interface Catalog
+  extends Outbox,
+    BucketRecords,
+    ObjectChanges,
+    Listing,
+    MediaRecords,
+    Packs,
+    SegmentParts {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**
@@ -163,9 +171,9 @@ export interface CatalogCounts {
   readonly objects: number
 }
 
-/** The catalog could not be reached or written; nothing of the call happened. */
+/** The catalog could not be reached or written, or the caller's right to write has ended; nothing of the call happened. */
 export class CatalogError extends Error {
-  readonly code: 'unavailable' | 'no-space' | 'newer' | 'older' | 'locked' | 'damaged'
+  readonly code: 'unavailable' | 'no-space' | 'newer' | 'older' | 'locked' | 'damaged' | 'fenced'
 
   constructor(code: CatalogError['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

@@ -22,6 +22,8 @@ export interface StoredSegment {
   readonly modifiedAt: number
   /** It is one ordinary object now, of `inParts` bytes, and never changes. */
   readonly sealed: boolean
+  /** The node whose request has the right to write now, where nodes share the catalog. */
+  readonly holder?: number | undefined
 }
 
 /** Bytes behind the parts, in an object of their own. */
@@ -52,6 +54,11 @@ export interface Hold {
   /** What was recorded when the hold was granted. */
   readonly stored: StoredSegment
   readonly numbers: PartNumbers
+  /**
+   * Set by the store before the first request goes out that names one of the numbers. Without it they are given
+   * back with the hold: an upload has only so many, and a client may come in vain as often as it likes.
+   */
+  sent?: boolean
 }
 
 export interface PartsGrowth {

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import { brings } from './brings.ts'
-import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
+import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, permitted, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide, standingExpiry } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
@@ -82,7 +82,8 @@ export async function append(
   })
   waited(true)
   try {
-    const found = await findPermitted(engine, id, permit)
+    const found =
+      lease.found === undefined ? await findPermitted(engine, id, permit) : permitted(lease.found, permit)
     if (found.concat.kind === 'final') {
       throw new UploadError('final', 'a final upload is made of others and takes no bytes itself')
     }
@@ -106,7 +107,8 @@ async function acquire(
   { manner = 'patient', signal }: AppendRequest,
 ): Promise<Lease> {
   try {
-    return await engine.leases.acquire(id, manner, signal)
+    // Only who may touch the upload may displace a holder, on another node neither.
+    return await engine.leases.acquire(id, manner, signal, (found) => void permitted(found, permit))
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
     const upload = await findPermitted(engine, id, permit)
@@ -117,7 +119,7 @@ async function acquire(
 }
 
 async function offsetOf({ blobs }: Engine, upload: UploadRecord): Promise<number> {
-  const segment = await reach(() => blobs.inspect(upload.segment))
+  const segment = await reach(() => blobs.inspect(upload.segment, upload.stored))
   return acceptedLength(upload, segment?.length ?? 0)
 }
 
@@ -131,7 +133,7 @@ async function appendHolding(
   const { small } = engine
   const body = small?.admit(engine, found, request)
   if (small === undefined || body === undefined) {
-    return writing(engine, found, async (writer) => {
+    return writing(engine, found, lease, async (writer) => {
       const { upload, end } = await take(engine, found, request, lease, writer)
       return conclude(engine, upload, permit, request, lease, writer, end)
     })
@@ -146,7 +148,7 @@ async function appendHolding(
         engine.progress.forget(found.id)
         return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
       case 'unpacked':
-        return await writing(engine, found, async (writer) => {
+        return await writing(engine, found, lease, async (writer) => {
           const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
           return conclude(engine, found, permit, request, lease, writer, end)
         })
@@ -159,10 +161,11 @@ async function appendHolding(
 async function writing<T>(
   { blobs, small }: Engine,
   { id, segment }: UploadRecord,
+  { hold }: Lease,
   work: (writer: SegmentWriter) => Promise<T>,
 ): Promise<T> {
   small?.touched(id)
-  const writer = await reach(() => blobs.openWriter(segment))
+  const writer = await reach(() => blobs.openWriter(segment, hold))
   try {
     return await work(writer)
   } finally {

@@ -19,11 +19,20 @@ interface Dirty {
   failing: boolean
 }
 
+/** How far the syncs of one upload have got, for a request that tells it. */
+export interface SyncWatch {
+  /** Bytes of the segment covered by a sync. */
+  readonly synced: number
+  /** Stops looking. */
+  close(): void
+}
+
 export class Durability {
   readonly #blobs: BlobStore
   readonly #catalog: Catalog
   readonly #onError: (error: unknown) => void
   readonly #dirty = new Map<string, Dirty>()
+  readonly #watched = new Map<string, { synced: number }>()
 
   constructor(blobs: BlobStore, catalog: Catalog, onError: (error: unknown) => void) {
     this.#blobs = blobs
@@ -41,9 +50,21 @@ export class Durability {
     else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
   }
 
-  /** Bytes of an upload with bytes on their way to the disk that a sync has covered; 0 when none was needed yet. */
-  synced(id: string): number {
-    return this.#dirty.get(id)?.synced ?? 0
+  /**
+   * `upload` is as the catalog has it now. A watch outlives the moments in which nothing waits for a sync: a client
+   * that sends a byte now and then meets mostly those.
+   */
+  watch(upload: UploadRecord): SyncWatch {
+    const watched = { synced: upload.durable }
+    this.#watched.set(upload.id, watched)
+    return {
+      get synced() {
+        return watched.synced
+      },
+      close: () => {
+        if (this.#watched.get(upload.id) === watched) this.#watched.delete(upload.id)
+      },
+    }
   }
 
   /** Resolves when all that was noted is durable and the catalog knows it. @throws StoreError, CatalogError */
@@ -133,5 +154,7 @@ export class Durability {
     const durable = await this.#blobs.sync(dirty.upload.segment)
     await this.#catalog.advance(dirty.upload.id, { durable })
     dirty.synced = durable
+    const watched = this.#watched.get(dirty.upload.id)
+    if (watched !== undefined) watched.synced = durable
   }
 }

@@ -9,7 +9,7 @@ import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
-import type { Leases } from './lease.ts'
+import type { UploadLeases } from './lease.ts'
 import type { Observer } from './observer.ts'
 import type { Quota } from './quota.ts'
 import type { SmallBodies } from './small-bodies.ts'
@@ -29,7 +29,7 @@ export interface UploadLimits {
 export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
-  readonly leases: Leases
+  readonly leases: UploadLeases
   readonly transfers: Transfers
   readonly quota: Quota
   readonly observer: Observer
@@ -51,11 +51,20 @@ export type Permit = (upload: UploadRecord) => boolean
 
 /** @throws UploadError `not-found`, `unavailable` */
 export async function findPermitted(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
-  const upload = await reach(() => engine.catalog.findUpload(id))
+  return permitted(await reach(() => engine.catalog.findUpload(id)), permit)
+}
+
+/** @throws UploadError `not-found` */
+export function permitted(upload: UploadRecord | undefined, permit: Permit): UploadRecord {
   if (upload === undefined || upload.state.kind === 'cancelled' || !permit(upload)) {
     throw new UploadError('not-found', 'there is no such upload')
   }
   return upload
+}
+
+/** Whether a request writes to it, here or, by what was just read, on another node. */
+export function isHeld({ leases }: Engine, { id, stored }: UploadRecord): boolean {
+  return leases.holder(id) !== undefined || stored?.holder !== undefined
 }
 
 /** Whether a power cut must not take what an answer named: with every-ack durability, and of what ends by word. */
@@ -82,6 +91,11 @@ export async function reach<T>(work: () => Promise<T>): Promise<T> {
 }
 
 export function asUploadError(error: unknown): unknown {
+  if (error instanceof CatalogError && error.code === 'fenced') {
+    return new UploadError('busy', 'another request writes to this upload now: look where it stands', {
+      cause: error,
+    })
+  }
   if (error instanceof StoreError || error instanceof CatalogError) {
     return error.code === 'no-space'
       ? new UploadError(

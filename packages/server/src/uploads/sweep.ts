@@ -5,7 +5,7 @@
 import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
 import { compactOne } from './compact.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, isHeld } from './engine.ts'
 import { expiryOf } from './expiry.ts'
 import { acceptedLength, endsAtLength, type UploadRecord } from './upload.ts'
 
@@ -70,14 +70,14 @@ async function expire(engine: Engine, pass: (fault: unknown) => void, signal?: A
 
 async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired' | 'slid' | 'left'> {
   const { catalog, blobs, leases, durability, digests, finisher, limits, now } = engine
-  const segment = await blobs.inspect(upload.segment)
+  const segment = await blobs.inspect(upload.segment, upload.stored)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (expiresAt > now()) {
     await catalog.advance(upload.id, { expiresAt })
     return 'slid'
   }
   // A running transfer is never cut: it holds the lease.
-  if (leases.holder(upload.id) !== undefined) return 'left'
+  if (isHeld(engine, upload)) return 'left'
   const whole = acceptedLength(upload, segment?.length ?? 0) === upload.length && endsAtLength(upload)
   if (upload.state.kind === 'open' && whole && upload.length !== undefined) {
     // All bytes are there: what is late is the publishing, and that is ours to do.

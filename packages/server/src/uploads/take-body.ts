@@ -28,6 +28,8 @@ export async function takePlain(
   growth: Growth,
 ): Promise<TransferEnd> {
   const begin = writer.length
+  const { onAccepted } = request
+  const watch = onAccepted && tellsDurable(engine, upload) ? engine.durability.watch(upload) : undefined
   const end = await transfer({
     source: request.open(),
     writer,
@@ -38,10 +40,10 @@ export async function takePlain(
     onWritten: (length) => {
       growth.note(length)
       accept(engine, upload, lease, length)
-      const reliable = tellsDurable(engine, upload) ? engine.durability.synced(upload.id) : length
-      if (reliable > begin) request.onAccepted?.(reliable)
+      const reliable = watch?.synced ?? length
+      if (reliable > begin) onAccepted?.(reliable)
     },
-  })
+  }).finally(() => watch?.close())
   if (end.kind === 'overflow') {
     await takeBack(engine, upload, writer, begin)
     throw past(upload, maxSizeOf(upload, engine.limits))
