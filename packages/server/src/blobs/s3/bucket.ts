@@ -13,6 +13,7 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -24,7 +25,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Readable } from 'node:stream'
 import type { StoredPart } from '../../catalog/segment-parts.ts'
-import { StoreError } from '../blob-store.ts'
+import { type RedirectHeaders, StoreError } from '../blob-store.ts'
 import type { S3Address } from './address.ts'
 import { crc32Of } from './checksum.ts'
 import { asStoreError, isEnded, isMissing, isUnknown } from './faults.ts'
@@ -41,13 +42,6 @@ export interface ListedSession {
   readonly session: string
   /** Milliseconds since 1970. */
   readonly begunAt: number
-}
-
-/** What a browser that follows a signed URL is told besides the bytes. */
-export interface SignedHeaders {
-  readonly contentType: string
-  readonly contentDisposition: string | undefined
-  readonly cacheControl: string | undefined
 }
 
 export interface BucketOptions extends S3Address {
@@ -265,18 +259,20 @@ export class Bucket {
 
   /** Multipart uploads under way, by their keys, in ascending order. */
   async *sessions(prefix: string): AsyncGenerator<ListedSession> {
-    let marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}
-    while (marker !== undefined) {
-      const from: typeof marker = marker
-      const page = await this.#call(`list multipart uploads of ${prefix}`, 'ListMultipartUploads', (Bucket) =>
-        this.#client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: this.#key(prefix), ...from })),
+    let after: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}
+    while (after !== undefined) {
+      const request = { Bucket: this.#name, Prefix: this.#key(prefix), ...after }
+      const page: ListMultipartUploadsCommandOutput = await this.#call(
+        `list multipart uploads of ${prefix}`,
+        'ListMultipartUploads',
+        () => this.#client.send(new ListMultipartUploadsCommand(request)),
       )
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
         if (Key === undefined || UploadId === undefined) continue
         const begunAt = Initiated?.getTime() ?? 0
         yield { key: Key.slice(this.#prefix.length), session: UploadId, begunAt }
       }
-      marker =
+      after =
         page.IsTruncated === true && page.NextKeyMarker !== undefined
           ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
           : undefined
@@ -284,7 +280,7 @@ export class Bucket {
   }
 
   /** A URL that gives the object's bytes to whoever has it, for `seconds`. */
-  sign(key: string, seconds: number, headers: SignedHeaders): Promise<string> {
+  sign(key: string, seconds: number, headers: RedirectHeaders): Promise<string> {
     const command = new GetObjectCommand({
       Bucket: this.#name,
       Key: this.#key(key),
