@@ -20,9 +20,12 @@ export function parseS3Address(text: string): S3Address | { readonly mustBe: str
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.protocol !== 's3:' || url.hash !== '') return { mustBe }
   if (url.username !== '' || url.password !== '')
-    return { mustBe: `${mustBe} without credentials: they come from the environment, as the AWS SDK finds them` }
+    return {
+      mustBe: `${mustBe} without credentials: they come from the environment, as the AWS SDK finds them`,
+    }
   // The name of a host can have a port, a bucket cannot.
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.host)) return { mustBe: `${mustBe} with a bucket's name` }
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.host))
+    return { mustBe: `${mustBe} with a bucket's name` }
   for (const name of url.searchParams.keys()) {
     if (!PARAMETERS.includes(name)) return { mustBe: `${mustBe} and has no ${name}` }
   }
@@ -30,7 +33,8 @@ export function parseS3Address(text: string): S3Address | { readonly mustBe: str
   if (endpoint !== undefined && !(URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)))
     return { mustBe: `${mustBe}, where endpoint begins with http:// or https://` }
   const style = url.searchParams.get('forcePathStyle') ?? 'false'
-  if (style !== 'true' && style !== 'false') return { mustBe: `${mustBe}, where forcePathStyle is true or false` }
+  if (style !== 'true' && style !== 'false')
+    return { mustBe: `${mustBe}, where forcePathStyle is true or false` }
   const path = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   return {
     bucket: url.host,

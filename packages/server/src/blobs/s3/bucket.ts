@@ -3,6 +3,8 @@
  * a store. Bodies are whole parts with a checksum that was computed before: the SDK's own way of streaming costs
  * several times as much, and not every server understands it.
  */
+
+import type { Readable } from 'node:stream'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -23,7 +25,6 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
-import type { Readable } from 'node:stream'
 import type { StoredPart } from '../../catalog/segment-parts.ts'
 import { type RedirectHeaders, StoreError } from '../blob-store.ts'
 import type { S3Address } from './address.ts'

@@ -77,7 +77,8 @@ class Piece {
   }
 
   #grow(needed: number): void {
-    const size = needed <= FIRST_BYTES ? FIRST_BYTES : needed <= 16 * FIRST_BYTES ? 16 * FIRST_BYTES : this.#most
+    const size =
+      needed <= FIRST_BYTES ? FIRST_BYTES : needed <= 16 * FIRST_BYTES ? 16 * FIRST_BYTES : this.#most
     const grown = Buffer.allocUnsafeSlow(Math.min(this.#most, Math.max(size, needed)))
     this.#buffer.copy(grown, 0, 0, this.length)
     this.#buffer = grown

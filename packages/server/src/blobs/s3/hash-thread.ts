@@ -50,7 +50,10 @@ export class HashThread {
    * The bytes belong to the thread from now on: nobody else may use their memory.
    * Resolves when there is room for more.
    */
-  async add(jobs: readonly { readonly id: number; readonly skip: number }[], bytes: Uint8Array): Promise<void> {
+  async add(
+    jobs: readonly { readonly id: number; readonly skip: number }[],
+    bytes: Uint8Array,
+  ): Promise<void> {
     const living = jobs.filter(({ id }) => this.#jobs.has(id))
     if (living.length === 0 || bytes.byteLength === 0) return
     this.#under += bytes.byteLength

@@ -26,7 +26,8 @@ export async function* readObject(
         }
       } catch (error) {
         if (brought > 0) tries = 1
-        if (tries === TRIES) throw new StoreError('unavailable', `${key} could not be read from ${at} on`, error)
+        if (tries === TRIES)
+          throw new StoreError('unavailable', `${key} could not be read from ${at} on`, error)
         continue
       }
       if (at < end) throw new StoreError('damaged', `${key} ends at ${at} instead of ${end} bytes`)

@@ -24,7 +24,7 @@ import { LAST_NUMBER } from './part-plan.ts'
 import { Reachable } from './reachable.ts'
 import { readObject } from './read-object.ts'
 import { lengthOf, S3Writer } from './s3-writer.ts'
-import { tailPrefix, Tails } from './tails.ts'
+import { Tails, tailPrefix } from './tails.ts'
 
 export interface S3StoreOptions extends BucketOptions {
   /** What is recorded of segments. */
@@ -98,7 +98,11 @@ export class S3Store implements BlobStore {
     return found && { length: lengthOf(found), modifiedAt: found.modifiedAt }
   }
 
-  async openWriter(segment: SegmentId, hold?: Hold): Promise<SegmentWriter> {
+  openWriter(segment: SegmentId, hold?: Hold): Promise<SegmentWriter> {
+    return this.#openWriter(segment, hold)
+  }
+
+  async #openWriter(segment: SegmentId, hold?: Hold): Promise<S3Writer> {
     const stored = hold?.stored ?? (await this.#stored(segment))
     const writer = new S3Writer(segment, objectKey(segment), stored, hold, {
       bucket: this.#bucket,
@@ -135,7 +139,7 @@ export class S3Store implements BlobStore {
   }
 
   async truncate(segment: SegmentId, length: number): Promise<void> {
-    const writer = await this.openWriter(segment)
+    const writer = await this.#openWriter(segment)
     try {
       await writer.truncate(length)
     } finally {
@@ -268,7 +272,10 @@ export class S3Store implements BlobStore {
     const actual = await this.#bucket.lengthOf(key)
     if (actual === length) return
     throw actual === undefined
-      ? new StoreError('missing', `the multipart upload of segment ${segment} is gone, and there is no object`)
+      ? new StoreError(
+          'missing',
+          `the multipart upload of segment ${segment} is gone, and there is no object`,
+        )
       : new StoreError('damaged', `segment ${segment} became ${actual} bytes of ${length}`)
   }
 
@@ -313,7 +320,8 @@ export class S3Store implements BlobStore {
     const stored = await this.#parts.storedSegment(segment)
     if (stored === undefined || stored.sealed) throw missing
     const recorded = lengthOf(stored)
-    if (end > recorded) throw new StoreError('damaged', `segment ${segment} has ${recorded} bytes, not ${end}`)
+    if (end > recorded)
+      throw new StoreError('damaged', `segment ${segment} has ${recorded} bytes, not ${end}`)
     if (start < stored.inParts || stored.tail === undefined)
       throw new StoreError('unavailable', `segment ${segment} still grows: its parts cannot be read yet`)
     yield* readObject(this.#bucket, stored.tail.name, start - stored.inParts, end - stored.inParts)
@@ -354,7 +362,9 @@ function objectKey(segment: SegmentId): string {
 }
 
 /** Segments' ids in keys of several listings, in ascending order; each listing is in that order. */
-async function* ascending(listings: readonly AsyncGenerator<{ readonly key: string }>[]): AsyncGenerator<string> {
+async function* ascending(
+  listings: readonly AsyncGenerator<{ readonly key: string }>[],
+): AsyncGenerator<string> {
   const idIn = (key: string): string => (key.split('/')[1] ?? '').split('.', 1)[0] ?? ''
   const heads = await Promise.all(listings.map(async (items) => ({ items, next: await items.next() })))
   for (;;) {

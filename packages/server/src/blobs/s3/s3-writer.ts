@@ -159,7 +159,14 @@ export class S3Writer implements SegmentWriter {
     // One that was given ends with its lease.
     if (this.#ended || this.#given || this.#hold === undefined) return
     const { inParts, tail, session, modifiedAt } = this.#stored
-    const growth = { start: inParts, parts: [], tail, session, at: modifiedAt, unusedFrom: this.#unusedFrom() }
+    const growth = {
+      start: inParts,
+      parts: [],
+      tail,
+      session,
+      at: modifiedAt,
+      unusedFrom: this.#unusedFrom(),
+    }
     // A hold that nobody gave back costs its numbers, and nothing else.
     await this.#with.parts.recordParts(this.#hold, growth).then(
       () => this.#clean(),
@@ -184,7 +191,8 @@ export class S3Writer implements SegmentWriter {
 
   async #begin(): Promise<void> {
     this.#refuseFailed()
-    if (this.#ended) throw new StoreError('unavailable', `the right to write to ${this.#segment} was given back`)
+    if (this.#ended)
+      throw new StoreError('unavailable', `the right to write to ${this.#segment} was given back`)
     await this.#holding()
   }
 
@@ -241,7 +249,11 @@ export class S3Writer implements SegmentWriter {
   async #send(bytes: Uint8Array): Promise<void> {
     while (this.#underWay.size >= IN_FLIGHT) await Promise.race(this.#underWay)
     this.#refuseFailed()
-    const part: SentPart = { number: await this.#nextNumber(), bytes: await this.#merged(bytes), etag: undefined }
+    const part: SentPart = {
+      number: await this.#nextNumber(),
+      bytes: await this.#merged(bytes),
+      etag: undefined,
+    }
     this.#sent.push(part)
     this.#tail = undefined
     const sending = this.#put(part).then(
