@@ -39,6 +39,12 @@ const services: readonly Service[] = [
     why: "the proof of Google Drive's emulator",
   },
   {
+    variable: 'PAWL_TEST_POSTGRES',
+    binary: '/usr/lib/postgresql/15/bin/postgres',
+    packages: ['postgresql-15'],
+    why: 'tests of the catalog in Postgres',
+  },
+  {
     binary: 'radosgw',
     packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],
     why: 'tests of the client on an S3 server (Ceph)',

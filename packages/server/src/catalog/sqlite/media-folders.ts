@@ -2,9 +2,9 @@
 import { newMediaId, ROOT_FOLDER } from '../../media/media-file.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { MediaRecords } from '../media-records.ts'
-import type { SqlValue } from './columns.ts'
+import type { SqlValue } from '../columns.ts'
 import type { MediaStatements } from './media.ts'
-import { folderFromRow } from './media-rows.ts'
+import { folderFromRow } from '../media-rows.ts'
 
 type FolderRecords = Pick<
   Synchronous<MediaRecords>,

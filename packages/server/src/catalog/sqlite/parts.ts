@@ -8,7 +8,7 @@ import {
   type StoredSegment,
   type StoredTail,
 } from '../segment-parts.ts'
-import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from './columns.ts'
+import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from '../columns.ts'
 
 /** A step of the schema. */
 export const PARTS_STEP = `
