@@ -118,8 +118,9 @@ export interface BlobStore {
 /** What who follows a redirect is told besides the bytes. */
 export interface RedirectHeaders {
   readonly contentType: string
-  readonly contentDisposition: string | undefined
-  readonly cacheControl: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly contentDisposition: string
+  readonly cacheControl: string
 }
 
 export interface StoreStart {

@@ -50,7 +50,8 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
     let end: TransferEnd | undefined
 
     const finish = (result: TransferEnd): void => {
-      const counted = result.kind === 'overflow' || result.kind === 'failed' ? undefined : writer.flush?.(last)
+      const counted =
+        result.kind === 'overflow' || result.kind === 'failed' ? undefined : writer.flush?.(last)
       if (counted === undefined) return settle(result)
       // Nobody waits for the client now.
       writing = true

@@ -27,7 +27,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { StoredPart } from '../../catalog/segment-parts.ts'
 import { type RedirectHeaders, StoreError } from '../blob-store.ts'
-import type { S3Address } from './address.ts'
+import type { S3Address } from '../s3-address.ts'
 import { crc32Of } from './checksum.ts'
 import { asStoreError, isEnded, isMissing, isUnknown } from './faults.ts'
 
@@ -286,6 +286,7 @@ export class Bucket {
       Bucket: this.#name,
       Key: this.#key(key),
       ResponseContentType: headers.contentType,
+      ...(headers.contentEncoding !== undefined && { ResponseContentEncoding: headers.contentEncoding }),
       ResponseContentDisposition: headers.contentDisposition,
       ResponseCacheControl: headers.cacheControl,
     })
