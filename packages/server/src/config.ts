@@ -14,6 +14,8 @@ const SETTINGS = {
   host: { type: value.text, default: '127.0.0.1' },
   port: { type: value.port, default: 8080 },
   data: { type: value.text, default: './data' },
+  blobsUrl: { type: value.blobsUrl, default: undefined },
+  redirectDownloads: { type: value.signatureLife, default: undefined },
   jwtSecret: { type: value.secret, default: undefined },
   jwksUrl: { type: value.httpUrl, default: undefined },
   jwtIssuer: { type: value.text, default: undefined },
@@ -49,7 +51,7 @@ type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['type']> | (typeof 
 export type Config = { readonly [N in Name]: Value<N> }
 
 /** Named in the public contract and not built yet: a wish for them is refused rather than ignored. */
-const NOT_YET = ['databaseUrl', 'blobsUrl']
+const NOT_YET = ['databaseUrl']
 
 export interface ConfigSources {
   /** Arguments after the command, such as `--port 0`. */

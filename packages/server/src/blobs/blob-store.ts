@@ -5,6 +5,7 @@
  * Contract (blob-store.contract.ts runs it against every implementation):
  * - Bytes of a segment are a prefix of what was written, in order and without holes, at any moment, also
  *   after the process was killed.
+ * - Where a writer has `flush`, what it was not called for since does not count, and may be gone after a kill.
  * - After `sync` resolved with n, the first n bytes survive a power cut.
  * - After `seal` resolved, the segment is durable, has exactly the given length and never changes.
  */
@@ -45,6 +46,8 @@ export interface SegmentState {
 export interface SegmentWriter {
   /** Bytes in the segment now. Exact also after `write` failed. */
   readonly length: number
+  /** Where fewer count than were taken (see `flush`): those that were taken. */
+  readonly taken?: number
   /**
    * Appends the chunks in order. One call at a time. On failure what was written before the fault stays,
    * in order, and `length` tells how much.
@@ -65,6 +68,10 @@ export interface SegmentWriter {
 export interface BlobStore {
   /** Adding a few bytes to an open segment, and making them durable, costs little: small bodies may share one. */
   readonly packs: boolean
+  /** Bytes can be read while their segment grows; otherwise all of them only once it is sealed. */
+  readonly readsOpen: boolean
+  /** Bytes that count are durable: there is nothing to sync. */
+  readonly durable: boolean
   /** Makes ready to serve; must be called once, before anything else. */
   open(): Promise<StoreStart>
   /** Records that everything unsure after the last start was dealt with (`StoreStart.trusted` is true next time). */
@@ -101,7 +108,19 @@ export interface BlobStore {
   ): Promise<Digests>
   /** Begins a digest of a growing segment, from byte `start` on. */
   follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest
+  /** Takes away what no row names and no process will name any more; resolves to how much there was. */
+  tidy?(): Promise<number>
+  /** A URL from which whoever has it can fetch a sealed segment, for so many seconds. */
+  redirect?(segment: SegmentId, seconds: number, headers: RedirectHeaders): Promise<string>
   close(): Promise<void>
+}
+
+/** What who follows a redirect is told besides the bytes. */
+export interface RedirectHeaders {
+  readonly contentType: string
+  readonly contentEncoding: string | undefined
+  readonly contentDisposition: string
+  readonly cacheControl: string
 }
 
 export interface StoreStart {

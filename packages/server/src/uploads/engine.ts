@@ -74,8 +74,8 @@ export function tellsDurable({ limits }: Engine, upload: UploadRecord): boolean 
 
 /** Before an offset is told: makes durable what must not be taken back. */
 export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
-  const { durability } = engine
-  if (!tellsDurable(engine, upload) || offset <= upload.durable) return
+  const { durability, blobs } = engine
+  if (blobs.durable || !tellsDurable(engine, upload) || offset <= upload.durable) return
   // Also what an earlier process wrote, of which this one noted nothing.
   durability.note(upload, offset)
   await reach(() => durability.settle(upload))

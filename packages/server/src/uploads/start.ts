@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly hooks?: Hooks
   /** Told how far uploads are. */
   readonly listeners?: Listeners
+  /** Downloads are redirected to the store, where it can: so long does its answer hold. */
+  readonly redirectSeconds?: number | undefined
   /** Called each time some MiB of bodies have passed through memory. */
   readonly freeBuffers?: () => void
 }
@@ -139,7 +141,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers, now, options.allowance),
+    objects: objectsOver(catalog, blobs, readers, now, options.allowance, options.redirectSeconds),
     transfers,
     closeTransfers() {
       slow?.stop()

@@ -43,6 +43,7 @@ export async function sweep(engine: Engine, readers: Readers, signal?: AbortSign
     }),
     segments: await removeReleased(engine, readers, pass, signal),
   }
+  await engine.blobs.tidy?.().catch(pass)
   const [fault] = faults
   if (fault !== undefined) throw fault
   return swept

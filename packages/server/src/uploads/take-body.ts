@@ -11,6 +11,9 @@ import type { Growth } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import type { UploadRecord } from './upload.ts'
 
+/** Those that a request may name; it may do so behind its body. */
+const CHECKSUMS = ['sha', 'sha-256', 'sha-512', 'md5', 'crc32', 'crc32c'] as const
+
 /** What the bytes of one request must hash to. */
 export interface Checksum {
   readonly algorithm: DigestAlgorithm
@@ -29,7 +32,8 @@ export async function takePlain(
 ): Promise<TransferEnd> {
   const begin = writer.length
   const { onAccepted } = request
-  const watch = onAccepted && tellsDurable(engine, upload) ? engine.durability.watch(upload) : undefined
+  const waits = !engine.blobs.durable && tellsDurable(engine, upload)
+  const watch = onAccepted && waits ? engine.durability.watch(upload) : undefined
   const end = await transfer({
     source: request.open(),
     writer,
@@ -37,6 +41,7 @@ export async function takePlain(
     budget: engine.budget,
     limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
     holdLast: request.declared === undefined,
+    last: true,
     onWritten: (length) => {
       growth.note(length)
       accept(engine, upload, lease, length)
@@ -63,6 +68,8 @@ export async function takeChecksummed(
 ): Promise<TransferEnd> {
   const begin = writer.length
   await reach(() => engine.catalog.setRollback(upload.id, begin))
+  // What cannot be read before it is sealed has to be hashed as it comes, when its algorithm may be unknown yet.
+  const passing = engine.blobs.readsOpen ? undefined : engine.blobs.follow(upload.segment, begin, CHECKSUMS)
   let kept = false
   try {
     const end = await transfer({
@@ -77,7 +84,7 @@ export async function takeChecksummed(
     if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
     if (end.kind !== 'ended') return end
     const { algorithm, digest } = checksum()
-    const following = engine.blobs.follow(upload.segment, begin, [algorithm])
+    const following = passing ?? engine.blobs.follow(upload.segment, begin, [algorithm])
     const actual = (await reach(() => following.finish(writer.length)))[algorithm]
     if (actual !== digest) {
       throw new UploadError(
@@ -88,8 +95,10 @@ export async function takeChecksummed(
     await reach(() => engine.catalog.setRollback(upload.id, undefined))
     kept = true
     accept(engine, upload, lease, writer.length)
+    await reach(async () => writer.flush?.(true))
     return end
   } finally {
+    passing?.cancel()
     if (!kept) await takeBack(engine, upload, writer, begin)
   }
 }
@@ -105,6 +114,7 @@ export async function takeGathered(
 ): Promise<TransferEnd> {
   try {
     await writer.write([bytes])
+    await writer.flush?.(true)
     return end
   } catch (error) {
     return { kind: 'failed', error }
