@@ -48,6 +48,11 @@ export interface LeaseRows {
   renew(holds: readonly Hold[]): Promise<ReadonlySet<SegmentId>>
   /** @param timeout - milliseconds. @throws CatalogError */
   ask(node: number, question: Question, timeout: number): Promise<Reply>
+  /**
+   * Uploads whose bytes are all there, that nobody writes to, and that are not finished though nothing happened to
+   * them since `before`.
+   */
+  stranded(before: number, limit: number): Promise<UploadRecord[]>
   /** From now on, questions of other nodes are answered by `answer`. */
   onAsked(answer: (question: Question) => Promise<Extract<Reply, { kind: 'alive' | 'free' }>>): void
 }

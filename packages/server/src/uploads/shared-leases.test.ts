@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { LeaseRows } from '../catalog/lease-rows.ts'
 import { openPostgresCatalog, type PostgresCatalog } from '../catalog/postgres/postgres-catalog.ts'
-import { POSTGRES_BIN, type PostgresServer, startPostgres } from '../catalog/postgres/testing/postgres-server.ts'
+import {
+  POSTGRES_BIN,
+  type PostgresServer,
+  startPostgres,
+} from '../catalog/postgres/testing/postgres-server.ts'
 import { sampleUpload } from '../catalog/sample-records.ts'
 import type { PartsGrowth } from '../catalog/segment-parts.ts'
 import { leaseContract } from './lease.contract.ts'
@@ -11,6 +16,8 @@ import type { UploadId, UploadRecord } from './upload.ts'
 interface Node {
   readonly catalog: PostgresCatalog
   readonly leases: SharedLeases
+  /** Its process is stopped: it renews nothing and answers nobody, until the result is called. */
+  freeze(): () => void
   /** Statements so far. */
   statements(): number
 }
@@ -26,8 +33,19 @@ async function startNode(): Promise<Node> {
       statements += 1
     },
   })
-  const leases = new SharedLeases(new Leases(60_000), catalog.leases, () => {})
-  const node = { catalog, leases, statements: () => statements }
+  let thawed: Promise<unknown> = Promise.resolve()
+  const rows: LeaseRows = {
+    ...catalog.leases,
+    renew: (holds) => thawed.then(() => catalog.leases.renew(holds)),
+    onAsked: (answer) => catalog.leases.onAsked((question) => thawed.then(() => answer(question))),
+  }
+  const leases = new SharedLeases(new Leases(60_000), rows, () => {})
+  const freeze = (): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    thawed = promise
+    return resolve
+  }
+  const node = { catalog, leases, freeze, statements: () => statements }
   nodes.push(node)
   return node
 }
@@ -134,13 +152,33 @@ describe.skipIf(POSTGRES_BIN === undefined)('leases that nodes share', { timeout
     const id = await newUpload()
     const lease = await a.leases.acquire(id, 'patient')
     const lost = new Promise((resolve) => lease.ended.addEventListener('abort', resolve))
-    // What stopping a process for some time amounts to: its leases are not renewed.
+    const thaw = a.freeze()
+    await expect(b.leases.acquire(id, 'patient')).rejects.toMatchObject({ code: 'busy' })
+    // It is not renewed: in a while, or sooner where its time is put back.
     const client = await server.connect()
-    await client.query("UPDATE pawl.segments SET lease_until = now() - interval '1 second' WHERE holder IS NOT NULL")
+    await client.query(
+      "UPDATE pawl.segments SET lease_until = now() - interval '1 second' WHERE holder IS NOT NULL",
+    )
     await client.end()
     const next = await b.leases.acquire(id, 'patient')
+    thaw()
+    if (lease.hold === undefined) throw new Error('no hold came with the lease')
+    await expect(a.catalog.recordParts(lease.hold, growth())).rejects.toMatchObject({ code: 'fenced' })
+    await expect(a.catalog.setRollback(id, undefined, lease.hold)).rejects.toMatchObject({ code: 'fenced' })
+    await expect(a.catalog.setLength(id, 5, lease.hold)).rejects.toMatchObject({ code: 'fenced' })
     await lost
     expect(lease.ended.reason).toBe('displaced')
+    lease.release()
+    next.release()
+  })
+
+  test('of a node that is frozen are taken from it by who wants them at once', async () => {
+    const id = await newUpload()
+    const lease = await a.leases.acquire(id, 'patient')
+    const thaw = a.freeze()
+    const next = await b.leases.acquire(id, 'at-once')
+    expect(next.hold?.fence).toBeGreaterThan(lease.hold?.fence ?? 0)
+    thaw()
     lease.release()
     next.release()
   })
@@ -166,7 +204,14 @@ describe.skipIf(POSTGRES_BIN === undefined)('leases that nodes share', { timeout
     await server.start()
     // Its node listens again: until then nobody is there to be asked.
     await expect
-      .poll(() => b.leases.acquire(id, 'at-once').then((next) => next.release(), (error) => error), { timeout: 20_000 })
+      .poll(
+        () =>
+          b.leases.acquire(id, 'at-once').then(
+            (next) => next.release(),
+            (error) => error,
+          ),
+        { timeout: 20_000 },
+      )
       .toBeUndefined()
   })
 })

@@ -10,6 +10,7 @@ import type { UploadId } from '../../uploads/upload.ts'
 import { optionalInteger, type Row, text } from '../columns.ts'
 import type { Grant, LeaseRows, Question, Reply } from '../lease-rows.ts'
 import type { Hold } from '../segment-parts.ts'
+import { CLAIM } from './claims.ts'
 import { configOf, type PostgresOptions } from './database.ts'
 import { uploadWithStored } from './operations.ts'
 import { GRANT, holdFromRow, STORED } from './parts.ts'
@@ -50,9 +51,7 @@ const Message = z.object({
 })
 type Message = z.infer<typeof Message>
 
-interface Query {
-  (text: string, ...values: PgValue[]): Promise<Row[]>
-}
+type Query = (text: string, ...values: PgValue[]) => Promise<Row[]>
 
 export interface PostgresLeases extends LeaseRows {
   /** A record has ended it. */
@@ -203,6 +202,24 @@ export async function openLeases(
       }
     },
 
+    async stranded(before, limit) {
+      const rows = await query(
+        `WITH due AS (SELECT u.id FROM uploads AS u LEFT JOIN segments AS s ON s.id = u.segment
+             WHERE u.state IN ('open', 'finishing') AND coalesce(s.modified_at, u.created_at) <= $1
+               AND (u.state = 'finishing' OR (u.rollback IS NULL
+                 AND u.length = s.in_parts + coalesce(s.tail_length, 0)))
+               AND (s.lease_until IS NULL OR s.lease_until <= now())
+               AND (u.claimed_until IS NULL OR u.claimed_until < now() OR u.claimed_by = $3)
+             LIMIT $2 FOR UPDATE OF u SKIP LOCKED),
+           u AS (UPDATE uploads AS u SET ${CLAIM('$3')} FROM due WHERE u.id = due.id RETURNING u.*)
+         SELECT u.*, ${STORED} FROM u LEFT JOIN segments AS s ON s.id = u.segment`,
+        before,
+        limit,
+        node,
+      )
+      return rows.map(uploadWithStored)
+    },
+
     onAsked(how) {
       answer = how
     },
@@ -214,4 +231,3 @@ export async function openLeases(
     },
   }
 }
-

@@ -9,6 +9,7 @@ import type { Row } from '../columns.ts'
 import { forEveryOperation, isRead, type OperationName, type Operations } from '../forward.ts'
 import type { LeaseRows } from '../lease-rows.ts'
 import {
+  again,
   asCatalogError,
   inTransaction,
   isLost,
@@ -96,7 +97,11 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     return made
   }
 
-  const invoke = async (client: pg.ClientBase, name: OperationName, args: readonly unknown[]): Promise<unknown> => {
+  const invoke = async (
+    client: pg.ClientBase,
+    name: OperationName,
+    args: readonly unknown[],
+  ): Promise<unknown> => {
     const { operations, log } = connectionOf(client)
     // Both ends are typed by Catalog.
     const operation = operations[name] as (...args: readonly unknown[]) => Promise<unknown>
@@ -107,7 +112,7 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     if (isRead(name)) return work()
     const since = performance.now()
     const value = SINGLE.has(name)
-      ? await work()
+      ? await again(work)
       : await inTransaction(client, work, onStatement, TAKING.has(name) ? isLostOrTaken : isLost)
     onCommit(1, (performance.now() - since) / 1000)
     if (log.told.length > 0) for (const listener of listeners) listener(log.told)
