@@ -50,9 +50,10 @@ describe.skipIf(POSTGRES_BIN === undefined)('nodes that share Postgres and S3', 
   })
 
   test('a HEAD is one trip to Postgres, a PATCH in the middle two', async () => {
-    let statements = 0
-    const onStatement = (): void => {
-      statements += 1
+    const statements: string[] = []
+    const onStatement = (text: string): void => {
+      // All leases of a node are renewed together, once a second.
+      if (!text.includes('SET lease_until')) statements.push(text)
     }
     const catalog = await openPostgresCatalog({ url: postgres.url, onStatement })
     const blobs = new S3Store({
@@ -75,21 +76,17 @@ describe.skipIf(POSTGRES_BIN === undefined)('nodes that share Postgres and S3', 
       await client.end()
     })
     const url = await create(await server.listen(), SIZE)
-    const counted = async (work: () => Promise<Reply>, status: number): Promise<number> => {
-      const before = statements
+    const trips = async (work: () => Promise<Reply>, status: number): Promise<string[]> => {
+      statements.length = 0
       expect((await work()).status).toBe(status)
-      return statements - before
+      return [...statements]
     }
     await patch(url, 0, content.bytes(0, 6 * MIB))
-    expect(
-      await counted(() => patch(url, 6 * MIB, content.bytes(6 * MIB, 12 * MIB)), 204),
-    ).toBeLessThanOrEqual(2)
-    expect(await counted(() => head(url), 200)).toBe(1)
+    expect(await trips(() => patch(url, 6 * MIB, content.bytes(6 * MIB, 12 * MIB)), 204)).toHaveLength(2)
+    expect(await trips(() => head(url), 200)).toHaveLength(1)
     // Also where what comes is too short for a part.
-    expect(
-      await counted(() => patch(url, 12 * MIB, content.bytes(12 * MIB, 13 * MIB)), 204),
-    ).toBeLessThanOrEqual(2)
-    expect(await counted(() => head(url), 200)).toBe(1)
+    expect(await trips(() => patch(url, 12 * MIB, content.bytes(12 * MIB, 13 * MIB)), 204)).toHaveLength(2)
+    expect(await trips(() => head(url), 200)).toHaveLength(1)
     expect((await patch(url, 13 * MIB, content.bytes(13 * MIB, SIZE))).status).toBe(204)
     expect(await sha256Of(url)).toBe(content.sha256(SIZE))
   })
