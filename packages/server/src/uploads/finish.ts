@@ -174,8 +174,8 @@ export class Finisher {
   }
 
   async #finish(upload: UploadRecord, length: number): Promise<Finished> {
-    const { catalog } = this.#options
-    const digests = this.#beginDigests(upload, length)
+    const { catalog, blobs } = this.#options
+    const early = blobs.readsOpen ? this.#beginDigests(upload, length) : undefined
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
     const lost = await this.#makeDurable(upload, length)
     // Only an upload that was finishing is failed by this: an open one goes on from what is there.
@@ -186,7 +186,7 @@ export class Finisher {
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }
-    return this.#publish(upload, length, digests)
+    return this.#publish(upload, length, early ?? this.#beginDigests(upload, length))
   }
 
   /** Resolves to how bytes are missing, if they are. */
