@@ -11,6 +11,8 @@ export interface TcpProxy {
   rate: number
   /** Answers are thrown away instead of passed back. */
   swallowAnswers: boolean
+  /** New connections are ended at once. */
+  refuses: boolean
   /** Ends every connection at once. */
   cut(): void
   close(): Promise<void>
@@ -54,6 +56,7 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     socket.on('close', () => sockets.delete(socket))
   }
   const listener = createServer((client) => {
+    if (proxy.refuses) return void client.destroy()
     const server = connect(port, '127.0.0.1')
     keep(client)
     keep(server)
@@ -72,6 +75,7 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     },
     rate,
     swallowAnswers: false,
+    refuses: false,
     cut() {
       for (const socket of sockets) socket.destroy()
     },
