@@ -160,6 +160,14 @@ export const endpoint: Reader<string> = (given, source) => {
   return String(given)
 }
 
+/** Of Postgres, as its tools take it. */
+export const databaseUrl: Reader<string> = (given, source) => {
+  const valid =
+    typeof given === 'string' && URL.canParse(given) && /^postgres(ql)?:$/.test(new URL(given).protocol)
+  // It has a password in it: that is never shown.
+  return valid ? given : wrong(source, '…', 'a URL such as postgres://user:password@host:5432/database')
+}
+
 /** Where bytes are, other than on the disk. */
 export const blobsUrl: Reader<S3Address> = (given, source) => {
   const address = parseS3Address(String(given))

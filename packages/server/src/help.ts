@@ -16,6 +16,12 @@ export const SETTING_HELP: Readonly<
   host: { value: 'address', default: '127.0.0.1', meaning: 'where to listen' },
   port: { value: 'number', default: '8080', meaning: '0 picks a free one' },
   data: { value: 'folder', default: './data', meaning: 'bytes, catalog and the generated secret' },
+  databaseUrl: {
+    value: 'url',
+    default: 'SQLite in the data folder',
+    meaning:
+      'postgres://… keeps records in Postgres, which several nodes can share; needs blobsUrl and jwtSecret',
+  },
   blobsUrl: {
     value: 'url',
     default: 'disk in the data folder',

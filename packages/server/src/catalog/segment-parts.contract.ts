@@ -57,7 +57,10 @@ export function segmentPartsContract(open: () => Promise<Catalog>): void {
         modifiedAt: 5000,
         sealed: false,
       })
-      await catalog.recordParts(hold, growth({ start: 30, parts: [part(3, 5)], session: undefined, at: 6000 }))
+      await catalog.recordParts(
+        hold,
+        growth({ start: 30, parts: [part(3, 5)], session: undefined, at: 6000 }),
+      )
       expect(await catalog.storedSegment(segment)).toEqual({
         session: 's-1',
         inParts: 35,
@@ -182,7 +185,10 @@ export function segmentPartsContract(open: () => Promise<Catalog>): void {
       await catalog.recordParts(died, growth({ start: 10, parts: [part(9, 20)] }))
       await held(catalog, segment)
       const hold = await held(catalog, segment)
-      expect(await catalog.cutParts(hold, 14)).toMatchObject({ inParts: 10, tail: { name: 'old', length: 4 } })
+      expect(await catalog.cutParts(hold, 14)).toMatchObject({
+        inParts: 10,
+        tail: { name: 'old', length: 4 },
+      })
     })
   })
 

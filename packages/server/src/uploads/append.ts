@@ -1,8 +1,18 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
+import { CatalogError } from '../catalog/catalog.ts'
+import type { Hold } from '../catalog/segment-parts.ts'
 import { brings } from './brings.ts'
-import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, permitted, reach } from './engine.ts'
+import {
+  asUploadError,
+  beforeTelling,
+  type Engine,
+  findPermitted,
+  type Permit,
+  permitted,
+  reach,
+} from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide, standingExpiry } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
@@ -182,7 +192,7 @@ async function take(
   writer: SegmentWriter,
 ): Promise<{ upload: UploadRecord; end: TransferEnd }> {
   // What an earlier checksummed request left and could not take back.
-  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
+  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback, lease.hold)
   const begin = writer.length
   lease.offset = begin
   if (request.offset !== begin) {
@@ -192,7 +202,8 @@ async function take(
   refuseConflict(found, request, begin)
   refusePastEnd(found, request)
   engine.transfers.refuseWhenFull()
-  const upload = await withEnding(engine, await withLength(engine, found, request, begin), request)
+  const lengthy = await withLength(engine, found, request, begin, lease.hold)
+  const upload = await withEnding(engine, lengthy, request, lease.hold)
   const end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
     request.checksum === undefined
       ? takePlain(engine, upload, request, lease, writer, growth)
@@ -226,6 +237,8 @@ async function conclude(
     lease.release()
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
+  // It lost its lease while it slept: whoever has it now has the answer.
+  if (end.kind === 'failed' && isFenced(end.error)) return { kind: 'cut' }
   if (end.kind === 'failed') throw asUploadError(end.error)
   if (end.kind === 'stopped' && end.why === 'over-quota') {
     await beforeTelling(engine, upload, offset)
@@ -248,10 +261,11 @@ async function withEnding(
   engine: Engine,
   upload: UploadRecord,
   { ends }: AppendRequest,
+  hold: Hold | undefined,
 ): Promise<UploadRecord> {
   if (upload.ending === undefined || ends === 'at-length' || upload.length === undefined) return upload
   const ending = ends === 'here' ? 'said' : 'word'
-  if (ending !== upload.ending) await reach(() => engine.catalog.setEnding(upload.id, ending))
+  if (ending !== upload.ending) await reach(() => engine.catalog.setEnding(upload.id, ending, hold))
   return { ...upload, ending }
 }
 
@@ -281,6 +295,10 @@ async function atTheEnd(
       ? await reach(() => engine.finisher.finish(upload, length))
       : finishedOf(upload)
   return { kind: 'finished', upload, offset: length, finished }
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'fenced'
 }
 
 function mismatch(offset: number, actual: number): UploadError {

@@ -2,6 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { LeaseRows } from '../catalog/lease-rows.ts'
 import type { Progress } from '../events/progress.ts'
 import type { Durability } from './durability.ts'
 import { UploadError } from './errors.ts'
@@ -30,6 +31,8 @@ export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly leases: UploadLeases
+  /** Where nodes share the catalog: what a node that is gone did not finish. */
+  readonly stranded?: Pick<LeaseRows, 'stranded'> | undefined
   readonly transfers: Transfers
   readonly quota: Quota
   readonly observer: Observer

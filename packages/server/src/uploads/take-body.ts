@@ -1,6 +1,7 @@
 /** The two ways in which a body becomes part of an upload: byte by byte, or all together once it is verified. */
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
+import type { Hold } from '../catalog/segment-parts.ts'
 import type { AppendRequest } from './append.ts'
 import { maxSizeOf } from './create.ts'
 import { type Engine, reach, tellsDurable } from './engine.ts'
@@ -50,7 +51,7 @@ export async function takePlain(
     },
   }).finally(() => watch?.close())
   if (end.kind === 'overflow') {
-    await takeBack(engine, upload, writer, begin)
+    await takeBack(engine, upload, writer, begin, lease.hold)
     throw past(upload, maxSizeOf(upload, engine.limits))
   }
   return end
@@ -67,7 +68,7 @@ export async function takeChecksummed(
   checksum: () => Checksum,
 ): Promise<TransferEnd> {
   const begin = writer.length
-  await reach(() => engine.catalog.setRollback(upload.id, begin))
+  await reach(() => engine.catalog.setRollback(upload.id, begin, lease.hold))
   // What cannot be read before it is sealed has to be hashed as it comes, when its algorithm may be unknown yet.
   const passing = engine.blobs.readsOpen ? undefined : engine.blobs.follow(upload.segment, begin, CHECKSUMS)
   let kept = false
@@ -92,14 +93,14 @@ export async function takeChecksummed(
         `the body does not have the ${algorithm} that it names: send it again`,
       )
     }
-    await reach(() => engine.catalog.setRollback(upload.id, undefined))
+    await reach(() => engine.catalog.setRollback(upload.id, undefined, lease.hold))
     kept = true
     accept(engine, upload, lease, writer.length)
     await reach(async () => writer.flush?.(true))
     return end
   } finally {
     passing?.cancel()
-    if (!kept) await takeBack(engine, upload, writer, begin)
+    if (!kept) await takeBack(engine, upload, writer, begin, lease.hold)
   }
 }
 
@@ -137,6 +138,7 @@ export async function takeBack(
   upload: UploadRecord,
   writer: SegmentWriter,
   begin: number,
+  hold: Hold | undefined,
 ): Promise<void> {
   await reach(async () => {
     const forget = async (): Promise<void> => {
@@ -148,6 +150,6 @@ export async function takeBack(
     await writer.truncate(begin)
     // A look at the upload may have begun meanwhile to make durable what was still there.
     await forget()
-    await engine.catalog.setRollback(upload.id, undefined)
+    await engine.catalog.setRollback(upload.id, undefined, hold)
   })
 }

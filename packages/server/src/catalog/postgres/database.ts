@@ -53,13 +53,13 @@ const UNIQUE = '23505'
  * @param counted - told of the statements that begin and end it
  * @throws what `work` throws, and then nothing of it has happened
  */
-export async function inTransaction<T>(
+export function inTransaction<T>(
   client: pg.ClientBase,
   work: () => Promise<T>,
   counted: () => void,
   isCollision: (error: unknown) => boolean = isLost,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
+  return again(async () => {
     counted()
     await client.query('BEGIN')
     try {
@@ -70,6 +70,20 @@ export async function inTransaction<T>(
     } catch (error) {
       // On a connection that broke this fails as well; the first fault is the one to tell.
       await client.query('ROLLBACK').catch(() => {})
+      throw error
+    }
+  }, isCollision)
+}
+
+/** Does what collided with another once more: nothing of it has happened. */
+export async function again<T>(
+  work: () => Promise<T>,
+  isCollision: (error: unknown) => boolean = isLost,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
       if (!isCollision(error) || attempt === ATTEMPTS) throw error
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * attempt))
     }

@@ -34,13 +34,7 @@ export function listingOperations({ all }: Statements): Listing {
     },
   }
 
-  async function* byName({
-    bucket,
-    prefix,
-    folders,
-    descending,
-    after,
-  }: ListRequest): AsyncGenerator<Found> {
+  async function* byName({ bucket, prefix, folders, descending, after }: ListRequest): AsyncGenerator<Found> {
     let begin = prefix
     let end = behind(prefix)
     let open = false

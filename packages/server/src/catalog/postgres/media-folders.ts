@@ -1,8 +1,8 @@
 /** Folders of media files, as SQL. Changes to folders come one after the other: a tree is no single row. */
 import { newMediaId, ROOT_FOLDER } from '../../media/media-file.ts'
 import { text } from '../columns.ts'
-import { folderFromRow } from '../media-rows.ts'
 import type { MediaRecords } from '../media-records.ts'
+import { folderFromRow } from '../media-rows.ts'
 import type { PgValue, Statements } from './statements.ts'
 
 type FolderRecords = Pick<

@@ -3,8 +3,8 @@ import { objectRemoved, type StoredEvent } from '../../events/event.ts'
 import { MEDIA_BUCKET, type MediaFile, thumbnailKey } from '../../media/media-file.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Row } from '../columns.ts'
-import { mediaColumns, mediaFromRow } from '../media-rows.ts'
 import type { ListMediaRequest, MediaRecords } from '../media-records.ts'
+import { mediaColumns, mediaFromRow } from '../media-rows.ts'
 import { uploadFromRow } from '../rows.ts'
 import { insertOf } from './insert.ts'
 import { folderOperations } from './media-folders.ts'
@@ -110,7 +110,8 @@ export function mediaOperations(parts: MediaParts): MediaOperations {
 
     async updateMedia(id, { name, folder, labels }, at) {
       const file = await find(id, 'locked')
-      if (file === undefined || (folder !== undefined && (await folderOr(folder)) !== folder)) return undefined
+      if (file === undefined || (folder !== undefined && (await folderOr(folder)) !== folder))
+        return undefined
       return put({
         ...file,
         name: name ?? file.name,

@@ -95,7 +95,11 @@ export function objectOperations(
     const row = await one(`${OBJECTS} WHERE o.version = $1${locked ? ' FOR UPDATE OF o' : ''}`, version)
     return row && objectFrom(row)
   }
-  const findObject = async (bucket: string, key: string, locked?: 'locked'): Promise<ObjectRecord | undefined> => {
+  const findObject = async (
+    bucket: string,
+    key: string,
+    locked?: 'locked',
+  ): Promise<ObjectRecord | undefined> => {
     const row = await one(
       `${OBJECTS} WHERE o.bucket = $1 AND o.key = $2${locked ? ' FOR UPDATE OF o' : ''}`,
       bucket,
@@ -143,7 +147,11 @@ export function objectOperations(
     findObject: (bucket, key) => findObject(bucket, key),
 
     async objects(after, limit) {
-      const rows = await all(`${OBJECTS} WHERE o.version > $1 ORDER BY o.version LIMIT $2`, after ?? '', limit)
+      const rows = await all(
+        `${OBJECTS} WHERE o.version > $1 ORDER BY o.version LIMIT $2`,
+        after ?? '',
+        limit,
+      )
       return rows.map(objectFrom)
     },
 

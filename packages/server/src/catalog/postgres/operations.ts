@@ -6,9 +6,10 @@ import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.
 import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
 import type { CatalogCounts, FinalResult, PublishResult, UploadEnd } from '../catalog.ts'
-import { type Row, text } from '../columns.ts'
+import { type Row, type SqlValue, text } from '../columns.ts'
 import type { Operations } from '../forward.ts'
 import { type Columns, uploadColumns, uploadFromRow } from '../rows.ts'
+import type { Hold } from '../segment-parts.ts'
 import { CLAIM, UNCLAIMED } from './claims.ts'
 import { insertOf } from './insert.ts'
 import { listingOperations } from './listing.ts'
@@ -16,13 +17,33 @@ import { bytesOf, mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
-import { partOperations, STORED, storedFromRow } from './parts.ts'
+import { fenced, partOperations, STORED, storedFromRow } from './parts.ts'
 import type { Statements } from './statements.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
 /** An upload with what is recorded of its segment; a final one has none of its own. */
 const UPLOADS = `SELECT u.*, ${STORED} FROM uploads AS u LEFT JOIN segments AS s ON s.id = u.segment`
+
+/** A change of one upload, only while the hold is what its row says: that row is held until the change is there. */
+function held(
+  set: string,
+  returning: string,
+  hold: Hold | undefined,
+  value: SqlValue,
+  id: UploadId,
+): [text: string, ...values: SqlValue[]] {
+  return hold === undefined
+    ? [`UPDATE uploads SET ${set} ${returning}`, value, id]
+    : [
+        `WITH s AS (SELECT 1 FROM segments WHERE id = $3 AND fence = $4 FOR UPDATE)
+         UPDATE uploads SET ${set} AND EXISTS (SELECT 1 FROM s) ${returning}`,
+        value,
+        id,
+        hold.segment,
+        hold.fence,
+      ]
+}
 
 export function uploadWithStored(row: Row): UploadRecord {
   const upload = uploadFromRow(row)
@@ -56,6 +77,12 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
   const lockUpload = async (id: UploadId): Promise<UploadRecord | undefined> => {
     const row = await one('SELECT * FROM uploads WHERE id = $1 FOR UPDATE', id)
     return row && uploadFromRow(row)
+  }
+  /** The upload stays as it is where its hold has ended; that is told apart afterwards. */
+  const refuseEnded = async (hold: Hold | undefined): Promise<void> => {
+    if (hold === undefined) return
+    const row = await one('SELECT 1 FROM segments WHERE id = $1 AND fence = $2', hold.segment, hold.fence)
+    if (row === undefined) throw fenced(hold)
   }
   const isIn = async (id: UploadId, state: string): Promise<boolean> =>
     (await one('SELECT 1 FROM uploads WHERE id = $1 AND state = $2', id, state)) !== undefined
@@ -125,22 +152,24 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       return row && uploadWithStored(row)
     },
 
-    async setLength(id, length) {
+    async setLength(id, length, hold) {
       const row = await one(
-        "UPDATE uploads SET length = coalesce(length, $1) WHERE id = $2 AND state = 'open' RETURNING length",
-        length,
-        id,
+        ...held(
+          "length = coalesce(length, $1) WHERE id = $2 AND state = 'open'",
+          'RETURNING length',
+          hold,
+          length,
+          id,
+        ),
       )
+      if (row === undefined) await refuseEnded(hold)
       return row === undefined ? undefined : Number(row.length)
     },
 
-    async setEnding(id, ending) {
-      await run(
-        `UPDATE uploads SET details = (details::jsonb || jsonb_build_object('ending', $1::text))::text
-         WHERE id = $2 AND state = 'open'`,
-        ending,
-        id,
-      )
+    async setEnding(id, ending, hold) {
+      const set = `details = (details::jsonb || jsonb_build_object('ending', $1::text))::text
+         WHERE id = $2 AND state = 'open'`
+      if ((await run(...held(set, '', hold, ending, id))) === 0) await refuseEnded(hold)
     },
 
     async advance(id, { durable, expiresAt }) {
@@ -157,8 +186,9 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       await run("UPDATE uploads SET durable = $1 WHERE id = $2 AND state = 'open'", durable, id)
     },
 
-    async setRollback(id, rollback) {
-      await run("UPDATE uploads SET rollback = $1 WHERE id = $2 AND state = 'open'", rollback ?? null, id)
+    async setRollback(id, rollback, hold) {
+      const set = "rollback = $1 WHERE id = $2 AND state = 'open'"
+      if ((await run(...held(set, '', hold, rollback ?? null, id))) === 0) await refuseEnded(hold)
     },
 
     async beginFinish(id, length) {
@@ -174,7 +204,10 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     },
 
     async seal(id) {
-      const sealed = await run("UPDATE uploads SET state = 'sealed' WHERE id = $1 AND state = 'finishing'", id)
+      const sealed = await run(
+        "UPDATE uploads SET state = 'sealed' WHERE id = $1 AND state = 'finishing'",
+        id,
+      )
       return sealed > 0 || isIn(id, 'sealed')
     },
 

@@ -40,7 +40,11 @@ export function packOperations({ run, all }: Statements): Packs {
         after ?? -1,
         limit,
       )
-      return rows.map((row) => ({ segment: id, start: integer(row, 'start'), length: integer(row, 'length') }))
+      return rows.map((row) => ({
+        segment: id,
+        start: integer(row, 'start'),
+        length: integer(row, 'length'),
+      }))
     },
 
     async movePieces(moves, at) {

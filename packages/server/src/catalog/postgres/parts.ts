@@ -41,7 +41,7 @@ export function partOperations({ one, all, run }: Statements): SegmentParts {
         segment,
         fence,
       )
-      if (row === undefined) throw fenced(segment, fence)
+      if (row === undefined) throw fenced({ segment, fence })
       return { first: integer(row, 'next_part') - count, count }
     },
 
@@ -80,7 +80,7 @@ export function partOperations({ one, all, run }: Statements): SegmentParts {
         parts.map(({ length }) => length),
         parts.map(({ etag }) => etag),
       )
-      if (row === undefined) throw fenced(segment, fence)
+      if (row === undefined) throw fenced({ segment, fence })
       return storedFromRow(row)
     },
 
@@ -100,7 +100,7 @@ export function partOperations({ one, all, run }: Statements): SegmentParts {
         fence,
         length,
       )
-      if (row === undefined) throw fenced(segment, fence)
+      if (row === undefined) throw fenced({ segment, fence })
       return storedFromRow(row)
     },
 
@@ -131,7 +131,11 @@ export function partOperations({ one, all, run }: Statements): SegmentParts {
         length,
       )
       if (sealed > 0) return true
-      const row = await one('SELECT 1 FROM segments WHERE id = $1 AND sealed = 1 AND in_parts = $2', segment, length)
+      const row = await one(
+        'SELECT 1 FROM segments WHERE id = $1 AND sealed = 1 AND in_parts = $2',
+        segment,
+        length,
+      )
       return row !== undefined
     },
   }
@@ -159,7 +163,7 @@ export function holdFromRow(row: Row): Hold {
   }
 }
 
-function fenced(segment: SegmentId, fence: number): CatalogError {
+export function fenced({ segment, fence }: Pick<Hold, 'segment' | 'fence'>): CatalogError {
   return new CatalogError(
     'fenced',
     `the right ${fence} to write to segment ${segment} has ended: nothing was changed`,

@@ -5,8 +5,11 @@
 import pg from 'pg'
 import type { StoredEvent } from '../../events/event.ts'
 import { type Catalog, CatalogError } from '../catalog.ts'
+import type { Row } from '../columns.ts'
 import { forEveryOperation, isRead, type OperationName, type Operations } from '../forward.ts'
+import type { LeaseRows } from '../lease-rows.ts'
 import {
+  again,
   asCatalogError,
   inTransaction,
   isLost,
@@ -14,10 +17,11 @@ import {
   openPool,
   type PostgresOptions,
 } from './database.ts'
+import { newNodeNumber, openLeases, type PostgresLeases } from './leases.ts'
 import { migrate } from './migrations.ts'
 import { postgresOperations } from './operations.ts'
 import type { EventLog } from './outbox.ts'
-import { statementsOn } from './statements.ts'
+import { type PgValue, statementsOn } from './statements.ts'
 import { keepUsage } from './usage.ts'
 
 export interface PostgresCatalogOptions extends PostgresOptions {
@@ -27,8 +31,8 @@ export interface PostgresCatalogOptions extends PostgresOptions {
   readonly quotas?: boolean | undefined
   /** True: events are written to the outbox, because something will deliver them. */
   readonly keepEvents?: boolean
-  /** This node's number, which no other has. */
-  readonly node: number
+  /** This node's number, which no other has; a new one unless a test says. */
+  readonly node?: number
   /** Told of a connection that was lost while nobody used it. */
   readonly onError?: (error: Error) => void
   /** Told of every statement. */
@@ -68,10 +72,15 @@ interface Connection {
   readonly log: EventLog
 }
 
+export interface PostgresCatalog extends Catalog {
+  readonly leases: LeaseRows
+}
+
 /** @throws CatalogError `newer`, `older`, `unavailable` */
-export async function openPostgresCatalog(options: PostgresCatalogOptions): Promise<Catalog> {
-  const { keepEvents = false, schema = 'pawl', node, onStatement = () => {}, onCommit = () => {} } = options
-  const pool = openPool({ ...options, schema }, options.onError ?? (() => {}))
+export async function openPostgresCatalog(options: PostgresCatalogOptions): Promise<PostgresCatalog> {
+  const { keepEvents = false, schema = 'pawl', onStatement = () => {}, onCommit = () => {} } = options
+  const { node = newNodeNumber(), onError = () => {} } = options
+  const pool = openPool({ ...options, schema }, onError)
   const connections = new WeakMap<pg.ClientBase, Connection>()
   const listeners: ((events: readonly StoredEvent[]) => void)[] = []
   /** Operations that were called before it was closed are done. */
@@ -88,7 +97,11 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     return made
   }
 
-  const invoke = async (client: pg.ClientBase, name: OperationName, args: readonly unknown[]): Promise<unknown> => {
+  const invoke = async (
+    client: pg.ClientBase,
+    name: OperationName,
+    args: readonly unknown[],
+  ): Promise<unknown> => {
     const { operations, log } = connectionOf(client)
     // Both ends are typed by Catalog.
     const operation = operations[name] as (...args: readonly unknown[]) => Promise<unknown>
@@ -99,7 +112,7 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     if (isRead(name)) return work()
     const since = performance.now()
     const value = SINGLE.has(name)
-      ? await work()
+      ? await again(work)
       : await inTransaction(client, work, onStatement, TAKING.has(name) ? isLostOrTaken : isLost)
     onCommit(1, (performance.now() - since) / 1000)
     if (log.told.length > 0) for (const listener of listeners) listener(log.told)
@@ -120,6 +133,21 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     }
   }
 
+  /** @throws CatalogError */
+  const counted = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    if (closed) throw new CatalogError('unavailable', 'the catalog is closed')
+    const done = work()
+    running.add(done)
+    try {
+      return await done
+    } catch (error) {
+      throw asCatalogError(`the catalog could not do ${what}`, error)
+    } finally {
+      running.delete(done)
+    }
+  }
+
+  let leases: PostgresLeases
   try {
     await use((client) =>
       inTransaction(
@@ -131,6 +159,9 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
         onStatement,
       ),
     )
+    const query = (text: string, ...values: PgValue[]): Promise<Row[]> =>
+      counted('lease', () => use((client) => statementsOn(client, onStatement).all(text, ...values)))
+    leases = await openLeases({ ...options, schema, node }, query, onError)
   } catch (error) {
     await pool.end()
     throw asCatalogError('could not open the catalog in Postgres', error)
@@ -138,17 +169,14 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
 
   return {
     ...forEveryOperation(async (name, args) => {
-      if (closed) throw new CatalogError('unavailable', 'the catalog is closed')
-      const work = use((client) => invoke(client, name, args))
-      running.add(work)
-      try {
-        return await work
-      } catch (error) {
-        throw asCatalogError(`the catalog could not do ${name}`, error)
-      } finally {
-        running.delete(work)
+      const value = await counted(name, () => use((client) => invoke(client, name, args)))
+      if (name === 'recordParts') {
+        const [hold, growth] = args as Parameters<Catalog['recordParts']>
+        if (growth.unusedFrom !== undefined) leases.noteEnded(hold)
       }
+      return value
     }),
+    leases,
     keepsEvents: keepEvents,
     listen(listener) {
       listeners.push(listener)
@@ -157,6 +185,7 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
       if (closed) return
       closed = true
       await Promise.allSettled(running)
+      await leases.close()
       await pool.end()
     },
   }

@@ -105,7 +105,11 @@ export function storageOperations(parts: Parts): StorageOperations {
     },
 
     async removeSome(bucket, limit, at) {
-      const rows = await all('SELECT version FROM objects WHERE bucket = $1 ORDER BY key LIMIT $2', bucket, limit)
+      const rows = await all(
+        'SELECT version FROM objects WHERE bucket = $1 ORDER BY key LIMIT $2',
+        bucket,
+        limit,
+      )
       for (const row of rows) {
         const object = await objectOf(text(row, 'version'), 'locked')
         if (object !== undefined) await remove(object, at)

@@ -75,7 +75,10 @@ const COUNT_ALL = `
   ) AS everything GROUP BY scope, name`
 
 /** Begins to keep the sums where they are not kept yet, or ends it. Inside the transaction that migrates. */
-export async function keepUsage(exec: (sql: string) => Promise<{ rows: unknown[] }>, wanted: boolean): Promise<void> {
+export async function keepUsage(
+  exec: (sql: string) => Promise<{ rows: unknown[] }>,
+  wanted: boolean,
+): Promise<void> {
   const { rows } = await exec(
     "SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('uploads') AND tgname = 'usage_upload'",
   )
@@ -106,7 +109,11 @@ export function usageSums({ run, one, all, lock }: Statements): UsageSums {
     Number((await one('SELECT bytes FROM usage WHERE scope = $1 AND name = $2', scope, name))?.bytes ?? 0)
   const holderOf = (role: string, sub: string | undefined | null): string => `${role}:${sub ?? ''}`
   /** Whoever takes what is allowed comes one after the other: two must not both find room for one. */
-  const takeTurns = async (owner: string, bucket: string, { ownerBytes, ownerOpen, bucketBytes }: Allowance) => {
+  const takeTurns = async (
+    owner: string,
+    bucket: string,
+    { ownerBytes, ownerOpen, bucketBytes }: Allowance,
+  ) => {
     if (bucketBytes !== undefined) await lock(`usage bucket ${bucket}`)
     if (ownerBytes !== undefined || ownerOpen !== undefined) await lock(`usage owner ${owner}`)
   }

@@ -1,9 +1,9 @@
 /** Listings as walks over indexes: a folder's keys are jumped over, not read. */
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Synchronous } from '../catalog.ts'
+import type { Row, SqlValue } from '../columns.ts'
 import { behind, compare, isFolder, least, most } from '../key-ranges.ts'
 import type { ListEntry, Listing, ListRequest } from '../listing.ts'
-import type { Row, SqlValue } from '../columns.ts'
 
 interface Statements {
   iterate(text: string, ...values: SqlValue[]): Iterable<Row>

@@ -15,13 +15,13 @@ import type {
   UploadEnd,
 } from '../catalog.ts'
 import type { Row, SqlValue } from '../columns.ts'
+import { type Columns, uploadColumns, uploadFromRow } from '../rows.ts'
 import { listingOperations } from './listing.ts'
 import { mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
 import { partOperations } from './parts.ts'
-import { type Columns, uploadColumns, uploadFromRow } from '../rows.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 

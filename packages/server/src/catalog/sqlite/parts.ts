@@ -1,6 +1,7 @@
 /** What is recorded of segments' bytes, as SQL. A hold's number is checked in the statement that changes anything. */
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import { CatalogError, type Synchronous } from '../catalog.ts'
+import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from '../columns.ts'
 import {
   type Hold,
   PART_BLOCK,
@@ -8,7 +9,6 @@ import {
   type StoredSegment,
   type StoredTail,
 } from '../segment-parts.ts'
-import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from '../columns.ts'
 
 /** A step of the schema. */
 export const PARTS_STEP = `
@@ -158,7 +158,10 @@ export function partOperations({ run, one, all }: Statements): Synchronous<Segme
         segment,
       )
       if (sealed > 0) run('DELETE FROM segment_parts WHERE segment = ?', segment)
-      return one('SELECT 1 FROM segments WHERE id = ? AND sealed = 1 AND in_parts = ?', segment, length) !== undefined
+      return (
+        one('SELECT 1 FROM segments WHERE id = ? AND sealed = 1 AND in_parts = ?', segment, length) !==
+        undefined
+      )
     },
   }
 }

@@ -3,10 +3,10 @@ import { objectCopied, objectRemoved, type StoredEvent } from '../../events/even
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
-import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
 import type { Row, SqlValue } from '../columns.ts'
-import type { ObjectRecords } from './objects.ts'
+import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { bucketFromRow, ownerColumns } from '../rows.ts'
+import type { ObjectRecords } from './objects.ts'
 import type { UsageSums } from './usage.ts'
 
 interface Statements extends Pick<ObjectRecords, 'objectOf' | 'findObject' | 'removeObject' | 'place'> {

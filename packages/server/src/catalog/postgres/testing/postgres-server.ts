@@ -1,5 +1,5 @@
 /** A Postgres of a test's own: Debian's binaries, a private data folder, a socket in it and no port. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
