@@ -11,6 +11,8 @@ export interface TcpProxy {
   rate: number
   /** Answers are thrown away instead of passed back. */
   swallowAnswers: boolean
+  /** Answers wait, in the proxy, until this resolves. */
+  holdAnswers: Promise<void> | undefined
   /** New connections are ended at once. */
   refuses: boolean
   /** Ends every connection at once. */
@@ -32,6 +34,12 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
   }
   const passDown = (server: Socket, client: Socket): void => {
     server.on('data', (chunk: Buffer) => {
+      if (proxy.holdAnswers !== undefined) {
+        server.pause()
+        server.unshift(chunk)
+        void proxy.holdAnswers.then(() => server.resume())
+        return
+      }
       if (proxy.swallowAnswers || client.destroyed || client.write(chunk)) return
       server.pause()
       client.once('drain', () => server.resume())
@@ -75,6 +83,7 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     },
     rate,
     swallowAnswers: false,
+    holdAnswers: undefined,
     refuses: false,
     cut() {
       for (const socket of sockets) socket.destroy()
