@@ -1,12 +1,16 @@
 /** What the store in S3 does with parts and tails: what counts, in what order, and what each request costs. */
 import { createHash } from 'node:crypto'
 import { type S3, startS3 } from '@pawl/emulators/s3'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { openMemoryCatalog } from '../../catalog/sqlite/memory-catalog.ts'
 import { newSegmentId, type SegmentId } from '../blob-store.ts'
 import { collect, sampleBytes } from '../sample-bytes.ts'
+import type { PartPlan } from './part-plan.ts'
 import { type LooseS3Store, s3StoreAt } from './testing/s3-stores.ts'
+
+// Many bytes pass, beside whatever else the machine does.
+vi.setConfig({ testTimeout: 120_000 })
 
 const MIB = 2 ** 20
 const HOUR = 3_600_000
@@ -399,6 +403,25 @@ test('requests of any size, on any node, with deaths in between, make the bytes 
     await store.seal(segment, size)
     expect(objectOf(segment)?.equals(bytes.subarray(0, size))).toBe(true)
   }
+})
+
+test('parts that are too large for memory are made of pieces, over any requests', async () => {
+  const plan: PartPlan = (number) =>
+    number === 1 ? { least: 5 * MIB, target: 8 * MIB } : { least: 20 * MIB, target: 20 * MIB }
+  const segment = newSegmentId()
+  const node = await another({ plan, memory: 24 * MIB })
+  const digest = node.follow(segment, 0, ['sha-256'])
+  for (const end of [18, 19, 24, 30, 36]) await append(segment, end * MIB, node)
+  expect(
+    [...s3.sessions.values()].map(({ parts }) => [...parts.values()].map((part) => part.bytes.length / MIB)),
+  ).toEqual([[8, 22]])
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  expect(await digest.finish(36 * MIB)).toEqual({ 'sha-256': sha256 })
+  expect(node.waitingBytes).toBe(0)
+  await node.seal(segment, 36 * MIB)
+  expect(objectOf(segment)?.equals(bytes)).toBe(true)
+  await node.close()
+  expect([s3.sessions.size, tailsOf(segment)]).toEqual([0, []])
 })
 
 test('a redirect leads to the bytes, under the headers that it was signed with', async () => {
