@@ -79,6 +79,11 @@ export class S3Store implements BlobStore {
     this.#onError = onError
   }
 
+  /** Bytes that are in memory and do not count yet. */
+  get waitingBytes(): number {
+    return this.#memory.used
+  }
+
   async open(): Promise<StoreStart> {
     const found = await this.#marker()
     // Every recorded byte is durable: there is nothing to doubt after a start.

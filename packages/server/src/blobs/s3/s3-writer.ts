@@ -124,9 +124,16 @@ export class S3Writer implements SegmentWriter {
     })
   }
 
-  async flush(last: boolean): Promise<void> {
+  flush(last: boolean): Promise<void> {
+    // Most objects are small: those never become multipart uploads.
+    const inParts = this.#session !== undefined || this.#sent.length > 0
+    return this.#flush(last, inParts ? this.#sizes.least : LONGEST_TAIL)
+  }
+
+  /** @param least - bytes that are worth a part */
+  async #flush(last: boolean, least: number): Promise<void> {
     await this.#failing(async () => {
-      const end = await this.#sendRest()
+      const end = await this.#sendRest(least)
       await this.#settle()
       this.#refuseFailed()
       const same = this.#sent.length === 0 && end.tail?.name === this.#stored.tail?.name
@@ -215,12 +222,9 @@ export class S3Writer implements SegmentWriter {
   }
 
   /** What is gathered becomes a part, or a tail where it is too short for one. Resolves to the tail from now on. */
-  async #sendRest(): Promise<Ending> {
+  async #sendRest(least: number): Promise<Ending> {
     if (this.#gathered.length === 0) return { tail: this.#tail, bytes: undefined }
-    const rest = (this.#tail?.length ?? 0) + this.#gathered.length
-    const inParts = this.#session !== undefined || this.#sent.length > 0
-    // Most objects are small: those never become multipart uploads.
-    if (rest >= (inParts ? this.#sizes.least : LONGEST_TAIL)) {
+    if ((this.#tail?.length ?? 0) + this.#gathered.length >= least) {
       await this.#send(this.#takeAll())
       return { tail: undefined, bytes: undefined }
     }
@@ -241,7 +245,7 @@ export class S3Writer implements SegmentWriter {
       this.#refuseFailed()
       if (this.#underWay.size > 0) await Promise.race(this.#underWay)
       // Stored behind the parts, what is gathered needs no memory any more.
-      else await this.flush(false)
+      else await this.#flush(false, this.#sizes.least)
     }
   }
 
@@ -353,9 +357,11 @@ export class S3Writer implements SegmentWriter {
     this.#sent = this.#sent.slice(ready.length)
     let at = start
     for (const { bytes } of ready) {
+      // Before they are given away: then they have no length any more.
+      const { byteLength } = bytes
       this.#with.onRecorded(this.#segment, at, bytes)
-      this.#with.memory.give(bytes.byteLength)
-      at += bytes.byteLength
+      this.#with.memory.give(byteLength)
+      at += byteLength
     }
     if (end?.bytes === undefined) return
     // The cache keeps these bytes: whoever takes them gets their own.
