@@ -131,7 +131,7 @@ test(`in S3: the same`, async () => {
           patience: 2_000_000_000,
           parts: catalog,
         })
-        return { catalog, blobs, durable: new Map(), trusted: true }
+        return { catalog, blobs, durable: new Map(), unsynced: new Map(), trusted: true }
       })
     }
   } finally {
