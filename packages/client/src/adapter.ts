@@ -75,6 +75,8 @@ export interface AdapterTraits {
   readonly signedUrls?: boolean
   /** Longest life of a signed URL in seconds, where there is a limit. */
   readonly maxExpiresIn?: number
+  /** Fewest bytes of a body, where the provider keeps no empty files: `driver` refuses what is less. */
+  readonly minSize?: number
   /** Whether the session of an upload outlives the process. */
   readonly resumable?: boolean
 }
@@ -86,6 +88,6 @@ export interface Adapter<Raw = unknown> extends AdapterOperations {
   /** The provider's own client, for what this package does not cover. */
   readonly raw: Raw
   readonly traits: AdapterTraits
-  /** @throws FilesError `InvalidKey` if the provider cannot store the key. */
+  /** @throws FilesError `InvalidKey` if the provider cannot store the key, `NotSupported` for such a body. */
   driver(intent: UploadIntent): Driver
 }

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startBox } from '@pawl/emulators/box'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -10,6 +11,7 @@ import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
+import { startPawl } from '../servers/pawl.ts'
 import { startS3Emulator } from '../servers/s3-emulator.ts'
 import { hasSshd, startSshd } from '../servers/sshd.ts'
 import { startTusEmulator } from '../servers/tus-emulator.ts'
@@ -73,6 +75,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     },
   ],
   [
+    'box',
+    async () => {
+      const { endpoint, tokens, close } = await startBox()
+      return { options: { endpoint, token: tokens.current }, close }
+    },
+  ],
+  [
     'onedrive',
     async () => {
       const { endpoint, tokens, close } = await startOneDrive()
@@ -84,6 +93,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startOneDrive({ drive: 'sites/team/drive' })
       return { options: { endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' }, close }
+    },
+  ],
+  [
+    'wix',
+    async () => {
+      const { endpoint, serviceKey, close } = await startPawl()
+      return { options: { endpoint: new URL(endpoint).origin, token: serviceKey }, close }
     },
   ],
 ]

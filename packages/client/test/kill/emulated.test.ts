@@ -1,5 +1,6 @@
 /** Kills against emulators. */
 import { createHash } from 'node:crypto'
+import { startBox } from '@pawl/emulators/box'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -68,6 +69,20 @@ killTests(
       adapter: { name: 'dropbox', endpoint, token: tokens.current },
       partSize: MIB,
       digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'box',
+  async () => {
+    const { endpoint, tokens, file, close } = await startBox({ partSize: MIB, minSession: MIB })
+    return {
+      adapter: { name: 'box', endpoint, token: tokens.current, sessionFrom: MIB },
+      partSize: MIB,
+      digest: async (key) => sha256(file(key)?.bytes),
       close,
     }
   },

@@ -7,6 +7,8 @@
  *   after the process was killed.
  * - Where a writer has `flush`, what it was not called for since does not count, and may be gone after a kill.
  * - After `sync` resolved with n, the first n bytes survive a power cut.
+ * - After `sync` or `seal` rejected with `unsynced`, nothing may be believed of bytes that no earlier sync covered,
+ *   although they can still be read, and a later `sync` may resolve: they have to be cut off and written again.
  * - After `seal` resolved, the segment is durable, has exactly the given length and never changes.
  */
 import { randomBytes } from 'node:crypto'
@@ -132,7 +134,7 @@ export interface StoreStart {
   readonly trusted: boolean
 }
 
-export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unavailable'
+export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unsynced' | 'unavailable'
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode

@@ -82,6 +82,7 @@ test(`in memory: no schedule of clients, faults and crashes loses, mixes up or r
       catalog: openMemoryCatalog(),
       blobs: new MemoryStore({ now: Date.now }),
       durable: new Map(),
+      unsynced: new Map(),
       trusted: true,
     }))
   }
@@ -99,6 +100,7 @@ test(`on disk and SQLite: the same`, async () => {
         catalog: await openSqliteCatalog({ path: join(folder, 'catalog.sqlite'), lockTimeout: 0 }),
         blobs: new DiskStore({ folder: join(folder, 'blobs'), reserve: 0 }),
         durable: new Map(),
+        unsynced: new Map(),
         trusted: true,
       }))
     } finally {
@@ -129,7 +131,7 @@ test(`in S3: the same`, async () => {
           patience: 2_000_000_000,
           parts: catalog,
         })
-        return { catalog, blobs, durable: new Map(), trusted: true }
+        return { catalog, blobs, durable: new Map(), unsynced: new Map(), trusted: true }
       })
     }
   } finally {

@@ -77,8 +77,12 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
-  const durability = new Durability(blobs, catalog, (error) =>
-    log.error({ err: error }, 'a background sync failed'),
+  const local = new Leases(idleTimeout)
+  const durability = new Durability(
+    blobs,
+    catalog,
+    (error) => log.error({ err: error }, 'a background sync failed'),
+    (id) => local.holder(id)?.end('unsynced'),
   )
   const digester = new Digester({
     catalog,
@@ -108,7 +112,6 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
     if (hooks.has('beforeFinish')) void finisher.finishLeft()
   }
-  const local = new Leases(idleTimeout)
   const leases =
     options.shared === undefined
       ? local

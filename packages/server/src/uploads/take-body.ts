@@ -93,7 +93,10 @@ export async function takeChecksummed(
         `the body does not have the ${algorithm} that it names: send it again`,
       )
     }
-    await reach(() => engine.catalog.setRollback(upload.id, undefined, lease.hold))
+    await reach(async () => {
+      engine.durability.refuseSetBack(upload.id)
+      await engine.catalog.setRollback(upload.id, undefined, lease.hold)
+    })
     kept = true
     accept(engine, upload, lease, writer.length)
     await reach(async () => writer.flush?.(true))
@@ -132,7 +135,7 @@ function accept(engine: Engine, upload: UploadRecord, lease: Lease, length: numb
   engine.progress.note(upload, length)
 }
 
-/** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
+/** Undoes what a request wrote, and what was set back: nothing of it may be durable or hashed any more. */
 export async function takeBack(
   engine: Engine,
   upload: UploadRecord,
@@ -141,15 +144,17 @@ export async function takeBack(
   hold: Hold | undefined,
 ): Promise<void> {
   await reach(async () => {
+    const to = engine.durability.counted(upload.id, begin)
     const forget = async (): Promise<void> => {
       await engine.durability.forget(upload.id)
-      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, to))
     }
     engine.digests.forget(upload.id)
     await forget()
-    await writer.truncate(begin)
+    await writer.truncate(to)
     // A look at the upload may have begun meanwhile to make durable what was still there.
     await forget()
     await engine.catalog.setRollback(upload.id, undefined, hold)
+    engine.durability.recovered(upload.id)
   })
 }

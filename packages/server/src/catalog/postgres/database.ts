@@ -56,15 +56,15 @@ const UNIQUE = '23505'
 export function inTransaction<T>(
   client: pg.ClientBase,
   work: () => Promise<T>,
-  counted: () => void,
+  counted: (text: string) => void,
   isCollision: (error: unknown) => boolean = isLost,
 ): Promise<T> {
   return again(async () => {
-    counted()
+    counted('BEGIN')
     await client.query('BEGIN')
     try {
       const result = await work()
-      counted()
+      counted('COMMIT')
       await client.query('COMMIT')
       return result
     } catch (error) {

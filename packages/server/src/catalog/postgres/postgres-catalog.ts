@@ -36,7 +36,7 @@ export interface PostgresCatalogOptions extends PostgresOptions {
   /** Told of a connection that was lost while nobody used it. */
   readonly onError?: (error: Error) => void
   /** Told of every statement. */
-  readonly onStatement?: () => void
+  readonly onStatement?: (text: string) => void
   /** Told of each transaction: how many operations wrote in it, and the seconds it took. */
   readonly onCommit?: (operations: number, seconds: number) => void
 }

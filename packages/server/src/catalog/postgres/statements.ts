@@ -27,9 +27,9 @@ export const TYPES: pg.CustomTypesConfig = {
 }
 
 /** @param counted - told of every statement */
-export function statementsOn(client: pg.ClientBase, counted: () => void): Statements {
+export function statementsOn(client: pg.ClientBase, counted: (text: string) => void): Statements {
   const query = (text: string, values: readonly PgValue[]): Promise<pg.QueryResult<Row>> => {
-    counted()
+    counted(text)
     return client.query({ name: nameOf(text), text, values: values.map(withoutNul) })
   }
   return {
