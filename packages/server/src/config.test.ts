@@ -29,6 +29,28 @@ const SETTINGS: readonly [
   ['host', 'PAWL_HOST', 'host', 'localhost', 'localhost', ['']],
   ['port', 'PAWL_PORT', 'port', '0', 0, ['65536', '-1', '80.5', '0x50', '', 'http', '1e3']],
   ['data', 'PAWL_DATA', 'data', '/srv/pawl', '/srv/pawl', ['']],
+  [
+    'blobs-url',
+    'PAWL_BLOBS_URL',
+    'blobsUrl',
+    's3://bytes/live?endpoint=http://10.0.0.1:9000&forcePathStyle=true',
+    {
+      bucket: 'bytes',
+      prefix: 'live/',
+      endpoint: 'http://10.0.0.1:9000',
+      region: undefined,
+      forcePathStyle: true,
+    },
+    ['https://bytes', 's3://key:secret@bytes/', 's3://bytes/?style=path', ''],
+  ],
+  [
+    'redirect-downloads',
+    'PAWL_REDIRECT_DOWNLOADS',
+    'redirectDownloads',
+    '5m',
+    300,
+    ['8d', '100ms', 'on', ''],
+  ],
   ['jwt-secret', 'PAWL_JWT_SECRET', 'jwtSecret', 's'.repeat(32), 's'.repeat(32), ['s'.repeat(31), '']],
   [
     'jwks-url',

@@ -47,6 +47,8 @@ export interface ListedSession {
 
 export interface BucketOptions extends S3Address {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Milliseconds that one call may take. */
+  readonly patience?: number
   /** After each call, whether the server was reached. */
   readonly onCall?: (call: string, reached: boolean) => void
 }
@@ -318,6 +320,7 @@ function clientConfig({
   region,
   forcePathStyle,
   credentials,
+  patience = CALL_MS,
 }: Omit<BucketOptions, 'bucket' | 'prefix' | 'onCall'>): S3ClientConfig {
   return {
     ...(endpoint !== undefined && { endpoint }),
@@ -332,9 +335,9 @@ function clientConfig({
     expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_MS,
-      requestTimeout: CALL_MS,
+      requestTimeout: patience,
       throwOnRequestTimeout: true,
-      socketTimeout: CALL_MS,
+      socketTimeout: patience,
       httpAgent: { maxSockets: SOCKETS },
       httpsAgent: { maxSockets: SOCKETS },
     }),

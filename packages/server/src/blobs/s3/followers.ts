@@ -28,6 +28,11 @@ export class Followers {
     void this.#thread.add(jobs, bytes)
   }
 
+  /** Bytes that passed do not count after all: what follows them is of no use any more. */
+  lose(segment: SegmentId): void {
+    for (const follower of this.#of.get(segment) ?? []) follower.at = Number.NaN
+  }
+
   follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
     const follower: Follower = { job: this.#thread.begin(algorithms), at: start }
     const followers = this.#of.get(segment) ?? new Set()

@@ -21,7 +21,7 @@ export class Gathered {
     let rest = bytes
     while (rest.byteLength > 0) {
       let last = this.#pieces.at(-1)
-      if (last === undefined || last.length >= target) {
+      if (last === undefined || last.isFull) {
         last = new Piece(target)
         this.#pieces.push(last)
       }
@@ -31,9 +31,9 @@ export class Gathered {
   }
 
   /** The next part, once there is enough behind it; undefined before. */
-  next({ least, target }: PartSizes): Uint8Array | undefined {
+  next({ least }: PartSizes): Uint8Array | undefined {
     const [first] = this.#pieces
-    if (first === undefined || first.length < target || this.#length - first.length < least) return undefined
+    if (first === undefined || !first.isFull || this.#length - first.length < least) return undefined
     this.#pieces.shift()
     this.#length -= first.length
     return first.bytes
@@ -63,7 +63,12 @@ class Piece {
     this.#buffer = Buffer.allocUnsafeSlow(0)
   }
 
-  /** Resolves to how many of them fit. */
+  /** As large as parts were to be when it was begun. */
+  get isFull(): boolean {
+    return this.length === this.#most
+  }
+
+  /** Returns how many of them fit. */
   add(bytes: Uint8Array): number {
     const fitting = Math.min(bytes.byteLength, this.#most - this.length)
     if (this.length + fitting > this.#buffer.byteLength) this.#grow(this.length + fitting)

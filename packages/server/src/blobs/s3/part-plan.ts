@@ -14,8 +14,10 @@ const USUAL_NUMBERS = 5000
 /** So many more, and parts are twice as large. */
 const STEP_NUMBERS = 500
 const USUAL_PART = 8 * MIB
-/** Larger ones would need too much memory. */
-const LARGEST_PART = 64 * MIB
+/** S3 copies up to 5 GiB into a part. */
+const LARGEST_PART = 4096 * MIB
+/** Larger parts are made of pieces. */
+const LARGEST_IN_MEMORY = 16 * MIB
 
 export interface PartSizes {
   /** Fewer bytes are kept beside the parts until there are more. */
@@ -24,9 +26,20 @@ export interface PartSizes {
   readonly target: number
 }
 
-/** @param number - of the next part */
-export function partSizes(number: number): PartSizes {
+/** The sizes of a part, by its number. */
+export type PartPlan = (number: number) => PartSizes
+
+export const partSizes: PartPlan = (number) => {
   const doublings = number <= USUAL_NUMBERS ? 0 : Math.ceil((number - USUAL_NUMBERS) / STEP_NUMBERS)
   const target = Math.min(LARGEST_PART, USUAL_PART * 2 ** doublings)
   return { least: doublings === 0 ? LEAST_PART : target, target }
+}
+
+export function fitsInMemory({ target }: PartSizes): boolean {
+  return target <= LARGEST_IN_MEMORY
+}
+
+/** Of what is gathered in memory for a part of any size. */
+export function pieceSizes(sizes: PartSizes): PartSizes {
+  return fitsInMemory(sizes) ? sizes : { least: LEAST_PART, target: LARGEST_IN_MEMORY }
 }

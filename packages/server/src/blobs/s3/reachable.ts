@@ -2,8 +2,6 @@
  * Whether S3 can be reached, without a call for each time that someone asks: each call that is made for its own
  * sake tells, and only when none was made lately is one made for this.
  */
-import { StoreError } from '../blob-store.ts'
-
 /** A call as recent as this tells how it is now. */
 const FRESH_MS = 1000
 
@@ -25,10 +23,7 @@ export class Reachable {
 
   /** @throws StoreError `unavailable` */
   async check(): Promise<void> {
-    if (performance.now() - this.#toldAt < FRESH_MS) {
-      if (this.#reached) return
-      throw new StoreError('unavailable', 'the blob store cannot be reached')
-    }
+    if (this.#reached && performance.now() - this.#toldAt < FRESH_MS) return
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined
     })

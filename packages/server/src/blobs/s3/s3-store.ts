@@ -20,7 +20,7 @@ import { Bucket, type BucketOptions } from './bucket.ts'
 import { Followers } from './followers.ts'
 import { HashThread } from './hash-thread.ts'
 import { Memory } from './memory.ts'
-import { LAST_NUMBER } from './part-plan.ts'
+import { LAST_NUMBER, type PartPlan, partSizes } from './part-plan.ts'
 import { Reachable } from './reachable.ts'
 import { readObject } from './read-object.ts'
 import { lengthOf, S3Writer } from './s3-writer.ts'
@@ -31,6 +31,8 @@ export interface S3StoreOptions extends BucketOptions {
   readonly parts: SegmentParts
   /** Bytes that may wait in memory for S3. */
   readonly memory?: number
+  /** How large parts are. */
+  readonly plan?: PartPlan
   readonly now?: () => number
   /** Something could not be cleaned up: it is tried again by `tidy`. */
   readonly onError?: (error: unknown) => void
@@ -53,6 +55,7 @@ export class S3Store implements BlobStore {
   readonly #parts: SegmentParts
   readonly #tails: Tails
   readonly #memory: Memory
+  readonly #plan: PartPlan
   readonly #now: () => number
   readonly #onError: (error: unknown) => void
   readonly #thread = new HashThread()
@@ -63,7 +66,14 @@ export class S3Store implements BlobStore {
   readonly #cleaning = new Set<Promise<void>>()
   #tidiedAt: number | undefined
 
-  constructor({ parts, memory = MEMORY, now = Date.now, onError = () => {}, ...options }: S3StoreOptions) {
+  constructor({
+    parts,
+    memory = MEMORY,
+    plan = partSizes,
+    now = Date.now,
+    onError = () => {},
+    ...options
+  }: S3StoreOptions) {
     this.#reachable = new Reachable(() => this.#bucket.reach())
     this.#bucket = new Bucket({
       ...options,
@@ -75,8 +85,14 @@ export class S3Store implements BlobStore {
     this.#parts = parts
     this.#tails = new Tails(this.#bucket)
     this.#memory = new Memory(memory)
+    this.#plan = plan
     this.#now = now
     this.#onError = onError
+  }
+
+  /** Bytes that are in memory and do not count yet. */
+  get waitingBytes(): number {
+    return this.#memory.used
   }
 
   async open(): Promise<StoreStart> {
@@ -109,7 +125,10 @@ export class S3Store implements BlobStore {
       parts: this.#parts,
       tails: this.#tails,
       memory: this.#memory,
+      plan: this.#plan,
       now: this.#now,
+      onLost: (id) => this.#followers.lose(id),
+      onAbandoned: (large) => this.#clean(large.abandon()),
       onRecorded: (id, start, bytes) => this.#followers.pass(id, start, bytes),
       onReplaced: (name) => this.#clean(this.#tails.remove(name)),
       onClosed: () => {
@@ -154,7 +173,9 @@ export class S3Store implements BlobStore {
   /** Also what no row names: tails, and multipart uploads of before. */
   async remove(segment: SegmentId): Promise<void> {
     const key = objectKey(segment)
-    for await (const { session } of this.#bucket.sessions(key)) await this.#bucket.abort(key, session)
+    for (const prefix of [key, tailPrefix(segment)]) {
+      for await (const each of this.#bucket.sessions(prefix)) await this.#bucket.abort(each.key, each.session)
+    }
     for await (const tail of this.#bucket.list(tailPrefix(segment))) await this.#tails.remove(tail.key)
     await this.#bucket.remove(key)
   }
@@ -223,16 +244,25 @@ export class S3Store implements BlobStore {
       await this.#bucket.abort(key, session)
       tidied += 1
     }
+    for await (const { key, session, begunAt } of this.#bucket.sessions(TAILS)) {
+      if (begunAt > now - ABANDONED_MS || !(await this.#hasEnded(key))) continue
+      await this.#bucket.abort(key, session)
+      tidied += 1
+    }
     for await (const { key, modifiedAt } of this.#bucket.list(TAILS)) {
-      const segment = key.slice(TAILS.length).split('.', 1)[0] ?? ''
-      if (modifiedAt > now - ABANDONED_MS || !isSegmentId(segment)) continue
-      const stored = await this.#parts.storedSegment(segment)
-      // The tails of an open one may still be returned to.
-      if (stored !== undefined && !stored.sealed) continue
+      if (modifiedAt > now - ABANDONED_MS || !(await this.#hasEnded(key))) continue
       await this.#tails.remove(key)
       tidied += 1
     }
     return tidied
+  }
+
+  /** Of a tail's segment: the tails of one that grows may still be returned to. */
+  async #hasEnded(key: string): Promise<boolean> {
+    const segment = key.slice(TAILS.length).split('.', 1)[0] ?? ''
+    if (!isSegmentId(segment)) return false
+    const stored = await this.#parts.storedSegment(segment)
+    return stored === undefined || stored.sealed
   }
 
   async close(): Promise<void> {

@@ -14,8 +14,9 @@ import type {
 import { type SegmentId, type SegmentWriter, StoreError } from '../blob-store.ts'
 import type { Bucket } from './bucket.ts'
 import { Gathered } from './gathered.ts'
+import { LargePart } from './large-part.ts'
 import type { Memory } from './memory.ts'
-import { LAST_NUMBER, type PartSizes, partSizes } from './part-plan.ts'
+import { fitsInMemory, LAST_NUMBER, type PartPlan, type PartSizes, pieceSizes } from './part-plan.ts'
 import type { Tails } from './tails.ts'
 
 /** Parts of one upload on their way at a time. */
@@ -35,11 +36,16 @@ export interface WriterParts {
   readonly parts: SegmentParts
   readonly tails: Tails
   readonly memory: Memory
+  readonly plan: PartPlan
   readonly now: () => number
   /** Bytes that count now, from `start` on. They may be kept and changed by whoever takes them. */
   readonly onRecorded: (segment: SegmentId, start: number, bytes: Uint8Array) => void
+  /** Bytes that were given on before they counted never will. */
+  readonly onLost: (segment: SegmentId) => void
   /** Nothing names this tail any more. */
   readonly onReplaced: (name: string) => void
+  /** A part that was begun will not be finished. */
+  readonly onAbandoned: (large: LargePart) => void
   readonly onClosed: () => void
 }
 
@@ -52,7 +58,9 @@ interface Ending {
 
 interface SentPart {
   readonly number: number
-  readonly bytes: Uint8Array
+  readonly length: number
+  /** Undefined where they passed before. */
+  readonly bytes: Uint8Array | undefined
   etag: string | undefined
 }
 
@@ -75,6 +83,10 @@ export class S3Writer implements SegmentWriter {
   /** The recorded tail is not in a part yet: it comes before what is gathered. */
   #tail: StoredTail | undefined
   readonly #replaced: string[] = []
+  /** The part that comes next, where it is made of pieces; a tail in front of it is in it. */
+  #large: LargePart | undefined
+  /** Pieces are passed on in their order. */
+  #passing: Promise<void> = Promise.resolve()
   #recording: Promise<void> | undefined
   #recordedAt: number
   #failure: unknown
@@ -105,7 +117,7 @@ export class S3Writer implements SegmentWriter {
   }
 
   get taken(): number {
-    return this.#partsEnd + (this.#tail?.length ?? 0) + this.#gathered.length
+    return this.#partsEnd + (this.#large?.length ?? this.#tail?.length ?? 0) + this.#gathered.length
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
@@ -114,7 +126,7 @@ export class S3Writer implements SegmentWriter {
         if (chunk.byteLength === 0) continue
         await this.#begin()
         await this.#room()
-        const sizes = this.#sizes
+        const sizes = pieceSizes(this.#sizes)
         this.#gathered.add(chunk, sizes)
         this.#with.memory.take(chunk.byteLength)
         for (let part = this.#gathered.next(sizes); part !== undefined; part = this.#gathered.next(sizes)) {
@@ -124,9 +136,16 @@ export class S3Writer implements SegmentWriter {
     })
   }
 
-  async flush(last: boolean): Promise<void> {
+  flush(last: boolean): Promise<void> {
+    // Most objects are small: those never become multipart uploads.
+    const inParts = this.#session !== undefined || this.#sent.length > 0
+    return this.#flush(last, inParts ? this.#sizes.least : LONGEST_TAIL)
+  }
+
+  /** @param least - bytes that are worth a part */
+  async #flush(last: boolean, least: number): Promise<void> {
     await this.#failing(async () => {
-      const end = await this.#sendRest()
+      const end = await this.#sendRest(least)
       await this.#settle()
       this.#refuseFailed()
       const same = this.#sent.length === 0 && end.tail?.name === this.#stored.tail?.name
@@ -175,7 +194,7 @@ export class S3Writer implements SegmentWriter {
   }
 
   get #partsEnd(): number {
-    return this.#sent.reduce((end, { bytes }) => end + bytes.byteLength, this.#stored.inParts)
+    return this.#sent.reduce((end, { length }) => end + length, this.#stored.inParts)
   }
 
   async #holding(): Promise<Hold> {
@@ -197,7 +216,7 @@ export class S3Writer implements SegmentWriter {
   }
 
   get #sizes(): PartSizes {
-    return partSizes(this.#unusedFrom())
+    return this.#with.plan(this.#unusedFrom())
   }
 
   /** Runs what may fail. Parts that are stored count before the failure is told. */
@@ -215,12 +234,12 @@ export class S3Writer implements SegmentWriter {
   }
 
   /** What is gathered becomes a part, or a tail where it is too short for one. Resolves to the tail from now on. */
-  async #sendRest(): Promise<Ending> {
+  async #sendRest(least: number): Promise<Ending> {
+    const waiting = this.#large?.length ?? this.#tail?.length ?? 0
+    if (this.#large !== undefined || (this.#isLarge && waiting + this.#gathered.length > LONGEST_TAIL))
+      return this.#endLarge()
     if (this.#gathered.length === 0) return { tail: this.#tail, bytes: undefined }
-    const rest = (this.#tail?.length ?? 0) + this.#gathered.length
-    const inParts = this.#session !== undefined || this.#sent.length > 0
-    // Most objects are small: those never become multipart uploads.
-    if (rest >= (inParts ? this.#sizes.least : LONGEST_TAIL)) {
+    if (waiting + this.#gathered.length >= least) {
       await this.#send(this.#takeAll())
       return { tail: undefined, bytes: undefined }
     }
@@ -241,36 +260,94 @@ export class S3Writer implements SegmentWriter {
       this.#refuseFailed()
       if (this.#underWay.size > 0) await Promise.race(this.#underWay)
       // Stored behind the parts, what is gathered needs no memory any more.
-      else await this.flush(false)
+      else await this.#flush(false, this.#sizes.least)
     }
+  }
+
+  get #isLarge(): boolean {
+    return !fitsInMemory(this.#sizes)
   }
 
   /** Sends a part; what is left of a tail goes in front. */
   async #send(bytes: Uint8Array): Promise<void> {
     while (this.#underWay.size >= IN_FLIGHT) await Promise.race(this.#underWay)
     this.#refuseFailed()
-    const part: SentPart = {
-      number: await this.#nextNumber(),
-      bytes: await this.#merged(bytes),
-      etag: undefined,
-    }
+    if (this.#large !== undefined || this.#isLarge) return this.#sendPiece(bytes)
+    const number = await this.#nextNumber()
+    const whole = await this.#merged(bytes)
+    const part: SentPart = { number, length: whole.byteLength, bytes: whole, etag: undefined }
     this.#sent.push(part)
     this.#tail = undefined
-    const sending = this.#put(part).then(
-      () => this.#recordSome(),
-      (error: unknown) => {
-        this.#failure ??= error
-      },
-    )
-    this.#underWay.add(sending)
-    void sending.finally(() => this.#underWay.delete(sending))
+    this.#start(async () => {
+      part.etag = await this.#with.bucket.putPart(this.#key, await this.#began(), number, whole)
+      this.#recordSome()
+    })
   }
 
-  async #put(part: SentPart): Promise<void> {
+  /** What is under way is waited for before anything is told. */
+  #start(work: () => Promise<void>): void {
+    const running = work().catch((error: unknown) => {
+      this.#failure ??= error
+    })
+    this.#underWay.add(running)
+    void running.finally(() => this.#underWay.delete(running))
+  }
+
+  async #began(): Promise<string> {
     const { bucket } = this.#with
     this.#beginning ??= this.#session === undefined ? bucket.begin(this.#key) : Promise.resolve(this.#session)
     this.#session = await this.#beginning
-    part.etag = await bucket.putPart(this.#key, this.#session, part.number, part.bytes)
+    return this.#session
+  }
+
+  async #sendPiece(bytes: Uint8Array): Promise<void> {
+    const { bucket, tails, memory } = this.#with
+    let piece = bytes
+    if (this.#large === undefined) {
+      const { large, first } = await LargePart.begin(bucket, tails, await this.#holding(), this.#tail)
+      this.#large = large
+      if (first !== undefined) {
+        piece = Buffer.concat([first, bytes])
+        memory.take(first.byteLength)
+      }
+    }
+    const large = this.#large
+    const at = this.#partsEnd + large.length
+    const { length } = piece
+    const sending = large.add(piece)
+    this.#start(() => sending)
+    this.#passing = Promise.allSettled([sending, this.#passing]).then(([sent]) => {
+      if (sent.status === 'fulfilled') this.#with.onRecorded(this.#segment, at, piece)
+      memory.give(length)
+    })
+    if (large.length >= this.#sizes.target) await this.#promote(large)
+  }
+
+  /** The object that the pieces made becomes a part: S3 copies it. */
+  async #promote(large: LargePart): Promise<void> {
+    const { name, length } = await this.#finished(large)
+    const number = await this.#nextNumber()
+    const etag = await this.#with.bucket.copyPart(this.#key, await this.#began(), number, name)
+    this.#sent.push({ number, length, bytes: undefined, etag })
+    this.#replaced.push(name)
+    this.#recordSome()
+  }
+
+  /** What is left of a part becomes a tail that the next request goes on with. */
+  async #endLarge(): Promise<Ending> {
+    if (this.#gathered.length > 0) await this.#sendPiece(this.#takeAll())
+    const tail = this.#large && (await this.#finished(this.#large))
+    return { tail, bytes: undefined }
+  }
+
+  async #finished(large: LargePart): Promise<StoredTail> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    await this.#passing
+    this.#refuseFailed()
+    const tail = await large.finish()
+    this.#large = undefined
+    this.#tail = undefined
+    return tail
   }
 
   async #merged(bytes: Uint8Array): Promise<Uint8Array> {
@@ -312,7 +389,7 @@ export class S3Writer implements SegmentWriter {
   /** On its way, a long request records now and then: what is recorded survives it. */
   #recordSome(): void {
     if (this.#recording !== undefined) return
-    const bytes = this.#ready().reduce((sum, part) => sum + part.bytes.byteLength, 0)
+    const bytes = this.#ready().reduce((sum, { length }) => sum + length, 0)
     if (bytes === 0) return
     if (bytes < RECORD_BYTES && performance.now() - this.#recordedAt < RECORD_MS) return
     this.#recording = this.#record(undefined, false)
@@ -352,10 +429,12 @@ export class S3Writer implements SegmentWriter {
     if (before !== undefined && before.name !== tail?.name) this.#replaced.push(before.name)
     this.#sent = this.#sent.slice(ready.length)
     let at = start
-    for (const { bytes } of ready) {
-      this.#with.onRecorded(this.#segment, at, bytes)
-      this.#with.memory.give(bytes.byteLength)
-      at += bytes.byteLength
+    for (const { bytes, length } of ready) {
+      if (bytes !== undefined) {
+        this.#with.onRecorded(this.#segment, at, bytes)
+        this.#with.memory.give(length)
+      }
+      at += length
     }
     if (end?.bytes === undefined) return
     // The cache keeps these bytes: whoever takes them gets their own.
@@ -378,7 +457,11 @@ export class S3Writer implements SegmentWriter {
   }
 
   #forgetUncounted(): void {
-    for (const { bytes } of this.#sent) this.#with.memory.give(bytes.byteLength)
+    for (const { bytes, length } of this.#sent) if (bytes !== undefined) this.#with.memory.give(length)
+    const passed = this.#large !== undefined || this.#sent.some(({ bytes }) => bytes === undefined)
+    if (passed) this.#with.onLost(this.#segment)
+    if (this.#large !== undefined) this.#with.onAbandoned(this.#large)
+    this.#large = undefined
     this.#sent = []
     this.#with.memory.give(this.#gathered.length)
     this.#gathered.clear()
@@ -386,6 +469,7 @@ export class S3Writer implements SegmentWriter {
 
   async #settle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    await this.#passing
     await this.#recording
   }
 
@@ -403,6 +487,6 @@ export function lengthOf({ inParts, tail }: StoredSegment): number {
   return inParts + (tail?.length ?? 0)
 }
 
-function storedPart({ number, etag = '', bytes }: SentPart): StoredPart {
-  return { number, etag, length: bytes.byteLength }
+function storedPart({ number, etag = '', length }: SentPart): StoredPart {
+  return { number, etag, length }
 }

@@ -22,13 +22,18 @@ export class Tails {
   }
 
   /** Stores a new one. @throws StoreError */
-  async store({ segment, fence }: Hold, bytes: Uint8Array): Promise<StoredTail> {
-    // The count tells the tails of one hold apart, which live in one process.
-    this.#last += 1
-    const name = `${tailPrefix(segment)}${fence}.${this.#last}`
+  async store(hold: Hold, bytes: Uint8Array): Promise<StoredTail> {
+    const name = this.newName(hold)
     await this.#bucket.put(name, bytes)
     this.#remember(name, bytes)
     return { name, length: bytes.byteLength }
+  }
+
+  /** One that nobody else uses. */
+  newName({ segment, fence }: Hold): string {
+    // The count tells the tails of one hold apart, which live in one process.
+    this.#last += 1
+    return `${tailPrefix(segment)}${fence}.${this.#last}`
   }
 
   /** @throws StoreError */
