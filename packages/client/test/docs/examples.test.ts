@@ -9,6 +9,7 @@ import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
+import { startVercelBlob } from '@pawl/emulators/vercel-blob'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
 import { startPawl } from '../servers/pawl.ts'
@@ -79,6 +80,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startBox()
       return { options: { endpoint, token: tokens.current }, close }
+    },
+  ],
+  [
+    'vercel-blob',
+    async () => {
+      const { endpoint, token, close } = await startVercelBlob()
+      return { options: { endpoint, token: token() }, close }
     },
   ],
   [
