@@ -61,6 +61,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'upload session in parts that Box sizes, SHA-1 of each and of the whole',
     testedAgainst: 'an emulator that `box-node-sdk` accepts; Box itself: never',
   },
+  'vercel-blob': {
+    acrossProcesses: true,
+    primitive: 'multipart upload whose parts stand in the token; client tokens minted again',
+    testedAgainst: 'an emulator that `@vercel/blob` accepts; Vercel itself: never',
+  },
   onedrive: {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',

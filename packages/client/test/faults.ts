@@ -21,6 +21,8 @@ export interface Wire {
   readonly adapter: Adapter
   /** Every call, in order, as `name` or `send start+size`. */
   readonly calls: string[]
+  /** Whether the provider can be asked what is there. One that cannot is sent again what may have arrived. */
+  asks: boolean
   /** Pieces that the provider acknowledged, in order. */
   readonly acknowledged: { readonly start: number; readonly size: number }[]
   /** Decides the fault of a call, by name and by how many of that name went before. */
@@ -36,6 +38,7 @@ export function wireOf(adapter: Adapter): Wire {
   const wire: Wire = {
     adapter: { ...adapter, driver: (intent) => faulty(adapter.driver(intent)) },
     calls: [],
+    asks: true,
     acknowledged: [],
     fault: () => undefined,
     before: () => {},
@@ -62,6 +65,7 @@ export function wireOf(adapter: Adapter): Wire {
   }
 
   function faulty(driver: Driver): Driver {
+    wire.asks = driver.probe !== undefined
     const refresh = wire.refresh ?? driver.refresh?.bind(driver)
     const shared = {
       ...(refresh && { refresh }),

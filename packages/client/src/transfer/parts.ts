@@ -35,6 +35,8 @@ export async function sendParts(
         await transfer.desk.ready(stop)
         try {
           held.set(part.number, await sendPart(transfer, driver, session, part, stop))
+          // Nobody but the token will know: it is written before the part counts.
+          if (driver.probe === undefined) await transfer.persist?.().catch(() => {})
         } catch (error) {
           await recover(transfer, stop, patience, error)
           if (!isUnknown(error)) continue

@@ -17,6 +17,8 @@ export interface Transfer extends Road {
   readonly concurrency: number
   readonly verify: Verify
   readonly onRetry: (retry: Retry) => void
+  /** Keeps the token. */
+  readonly persist: (() => Promise<void>) | undefined
 }
 
 /** One refresh for all who were refused at the same time. */

@@ -14,6 +14,7 @@ import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { startPocketBase } from '@pawl/emulators/pocketbase'
+import { startVercelBlob } from '@pawl/emulators/vercel-blob'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
 import { hasNetlify, startNetlify } from '../servers/netlify.ts'
@@ -85,6 +86,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startBox()
       return { options: { endpoint, token: tokens.current }, close }
+    },
+  ],
+  [
+    'vercel-blob',
+    async () => {
+      const { endpoint, token, close } = await startVercelBlob()
+      return { options: { endpoint, token: token() }, close }
     },
   ],
   [

@@ -8,6 +8,7 @@ import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
+import { startVercelBlob } from '@pawl/emulators/vercel-blob'
 import { FEW, killTests } from './kill-tests.ts'
 
 const MIB = 2 ** 20
@@ -85,6 +86,21 @@ killTests(
       adapter: { name: 'box', endpoint, token: tokens.current, sessionFrom: MIB },
       partSize: MIB,
       digest: async (key) => sha256(file(key)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'vercel-blob',
+  async () => {
+    const { endpoint, token, blobs, close } = await startVercelBlob(MIB)
+    return {
+      adapter: { name: 'vercel-blob', endpoint, token: token(), access: 'private', minPartSize: MIB },
+      partSize: MIB,
+      cannotBeAsked: true,
+      digest: async (key) => sha256(blobs.get(key)?.bytes),
       close,
     }
   },

@@ -14,6 +14,7 @@ import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
+import type { VercelBlobOptions } from '../../src/adapters/vercel-blob/vercel-blob.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
 import type { WixOptions } from '../../src/adapters/wix/options.ts'
 
@@ -36,6 +37,7 @@ export type AdapterDescription =
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
   | ({ readonly name: 'box' } & BoxOptions)
+  | ({ readonly name: 'vercel-blob' } & VercelBlobOptions)
   | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
@@ -87,6 +89,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
     case 'dropbox':
       return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'vercel-blob':
+      return (await import('../../src/adapters/vercel-blob/vercel-blob.ts')).vercelBlob(description)
     case 'box':
       return (await import('../../src/adapters/box/box.ts')).box(description)
     case 'google-drive':
