@@ -21,6 +21,7 @@ it.each([
   'firebase/firebase',
   'google-drive/google-drive',
   'dropbox/dropbox',
+  'box/box',
   'ftp/ftp',
   'sftp/sftp',
   'webdav/webdav',
@@ -32,6 +33,10 @@ it.each([
   'bunny-stream/bunny-stream',
   'cloudinary/cloudinary',
   'appwrite/appwrite',
+  'netlify-blobs/netlify-blobs',
+  'pocketbase/pocketbase',
+  'bunny-storage/bunny-storage',
+  'convex/convex',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
@@ -57,12 +62,17 @@ it.each([
   'adapters/firebase/firebase',
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
+  'adapters/box/box',
   'adapters/wix/wix',
   'adapters/cloudflare-stream/cloudflare-stream',
   'adapters/vimeo/vimeo',
   'adapters/bunny-stream/bunny-stream',
   'adapters/cloudinary/cloudinary',
   'adapters/appwrite/appwrite',
+  'adapters/netlify-blobs/netlify-blobs',
+  'adapters/pocketbase/pocketbase',
+  'adapters/bunny-storage/bunny-storage',
+  'adapters/convex/convex',
   'adapters/memory/memory',
   'browser',
 ])(

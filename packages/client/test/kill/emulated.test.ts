@@ -1,6 +1,7 @@
 /** Kills against emulators. */
 import { createHash } from 'node:crypto'
 import { startAppwrite } from '@pawl/emulators/appwrite'
+import { startBox } from '@pawl/emulators/box'
 import { startCloudinary } from '@pawl/emulators/cloudinary'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
@@ -70,6 +71,20 @@ killTests(
       adapter: { name: 'dropbox', endpoint, token: tokens.current },
       partSize: MIB,
       digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'box',
+  async () => {
+    const { endpoint, tokens, file, close } = await startBox({ partSize: MIB, minSession: MIB })
+    return {
+      adapter: { name: 'box', endpoint, token: tokens.current, sessionFrom: MIB },
+      partSize: MIB,
+      digest: async (key) => sha256(file(key)?.bytes),
       close,
     }
   },

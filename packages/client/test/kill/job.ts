@@ -2,6 +2,7 @@
 import type { Adapter } from '../../src/adapter.ts'
 import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { BoxOptions } from '../../src/adapters/box/box.ts'
 import type { BunnyStreamOptions } from '../../src/adapters/bunny-stream/bunny-stream.ts'
 import type { CloudflareStreamOptions } from '../../src/adapters/cloudflare-stream/cloudflare-stream.ts'
 import type { CloudinaryOptions } from '../../src/adapters/cloudinary/options.ts'
@@ -40,6 +41,7 @@ export type AdapterDescription =
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
+  | ({ readonly name: 'box' } & BoxOptions)
   | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
@@ -99,6 +101,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
     case 'dropbox':
       return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'box':
+      return (await import('../../src/adapters/box/box.ts')).box(description)
     case 'google-drive':
       return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }
