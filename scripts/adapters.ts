@@ -92,6 +92,21 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
       'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
     testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
   },
+  'cloudflare-stream': {
+    acrossProcesses: true,
+    primitive: 'preset of tus: chunks of 5 to 200 MiB, a multiple of 256 KiB; `stream-media-id`',
+    testedAgainst: "Pawl behind Stream's rules; Cloudflare itself: never",
+  },
+  vimeo: {
+    acrossProcesses: true,
+    primitive: "preset of tus: the upload link of a video that is made over Vimeo's API",
+    testedAgainst: "Pawl behind Vimeo's rules; Vimeo itself: never",
+  },
+  'bunny-stream': {
+    acrossProcesses: true,
+    primitive: 'preset of tus: requests signed until a moment, for a video that is made first',
+    testedAgainst: "Pawl behind Bunny's rules; Bunny itself: never",
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',

@@ -21,6 +21,7 @@ import { hasNetlify, startNetlify } from '../servers/netlify.ts'
 import { startPawl } from '../servers/pawl.ts'
 import { startS3Emulator } from '../servers/s3-emulator.ts'
 import { hasSshd, startSshd } from '../servers/sshd.ts'
+import { LIBRARY_KEY, startBunnyStream, startCloudflareStream, startVimeo } from '../servers/streams.ts'
 import { startTusEmulator } from '../servers/tus-emulator.ts'
 import { hasWebdav, startWebdav } from '../servers/webdav.ts'
 
@@ -121,6 +122,27 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startCloudinary()
       return { options: { endpoint, apiKey: 'key', apiSecret: tokens.current }, close }
+    },
+  ],
+  [
+    'cloudflare-stream',
+    async () => {
+      const { endpoint, tokens, close } = await startCloudflareStream()
+      return { options: { endpoint: `${endpoint}/client/v4`, token: tokens.current }, close }
+    },
+  ],
+  [
+    'vimeo',
+    async () => {
+      const { endpoint, tokens, close } = await startVimeo()
+      return { options: { endpoint, token: tokens.current }, close }
+    },
+  ],
+  [
+    'bunny-stream',
+    async () => {
+      const { endpoint, close } = await startBunnyStream()
+      return { options: { endpoint, library: 'lib', apiKey: LIBRARY_KEY }, close }
     },
   ],
   [

@@ -2,7 +2,14 @@
 import { createHash } from 'node:crypto'
 import { Files } from '../../src/files.ts'
 import { startPawl } from '../servers/pawl.ts'
-import { adapterOf } from './job.ts'
+import {
+  LIBRARY_KEY,
+  type StreamService,
+  startBunnyStream,
+  startCloudflareStream,
+  startVimeo,
+} from '../servers/streams.ts'
+import { type AdapterDescription, adapterOf } from './job.ts'
 import { FEW, killTests } from './kill-tests.ts'
 
 const MIB = 2 ** 20
@@ -30,3 +37,42 @@ killTests(
   },
   FEW,
 )
+
+const services: [string, () => Promise<StreamService>, (service: StreamService) => AdapterDescription][] = [
+  [
+    'cloudflare-stream',
+    () => startCloudflareStream({ minChunk: MIB, multiple: MIB / 4 }),
+    ({ endpoint, tokens }) => ({
+      name: 'cloudflare-stream',
+      endpoint: `${endpoint}/client/v4`,
+      account: 'account',
+      token: tokens.current,
+      chunk: { min: MIB, multiple: MIB / 4 },
+    }),
+  ],
+  ['vimeo', startVimeo, ({ endpoint, tokens }) => ({ name: 'vimeo', endpoint, token: tokens.current })],
+  [
+    'bunny-stream',
+    startBunnyStream,
+    ({ endpoint }) => ({ name: 'bunny-stream', endpoint, library: 'lib', apiKey: LIBRARY_KEY }),
+  ],
+]
+
+for (const [name, start, describe] of services) {
+  killTests(
+    `${name}, on Pawl behind its rules`,
+    async () => {
+      const service = await start()
+      return {
+        adapter: describe(service),
+        partSize: MIB,
+        digest: async (key) =>
+          createHash('sha256')
+            .update((await service.read(key)) ?? '')
+            .digest('hex'),
+        close: service.close,
+      }
+    },
+    FEW,
+  )
+}

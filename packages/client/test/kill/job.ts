@@ -3,6 +3,8 @@ import type { Adapter } from '../../src/adapter.ts'
 import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { BoxOptions } from '../../src/adapters/box/box.ts'
+import type { BunnyStreamOptions } from '../../src/adapters/bunny-stream/bunny-stream.ts'
+import type { CloudflareStreamOptions } from '../../src/adapters/cloudflare-stream/cloudflare-stream.ts'
 import type { CloudinaryOptions } from '../../src/adapters/cloudinary/options.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
@@ -15,6 +17,7 @@ import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 import type { VercelBlobOptions } from '../../src/adapters/vercel-blob/vercel-blob.ts'
+import type { VimeoOptions } from '../../src/adapters/vimeo/vimeo.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
 import type { WixOptions } from '../../src/adapters/wix/options.ts'
 
@@ -32,6 +35,9 @@ export type AdapterDescription =
   | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'appwrite' } & AppwriteOptions)
   | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
+  | ({ readonly name: 'cloudflare-stream' } & CloudflareStreamOptions)
+  | ({ readonly name: 'vimeo' } & VimeoOptions)
+  | ({ readonly name: 'bunny-stream' } & BunnyStreamOptions)
   | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
@@ -81,6 +87,14 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
     case 'cloudinary':
       return (await import('../../src/adapters/cloudinary/cloudinary.ts')).cloudinary(description)
+    case 'cloudflare-stream': {
+      const { cloudflareStream } = await import('../../src/adapters/cloudflare-stream/cloudflare-stream.ts')
+      return cloudflareStream(description)
+    }
+    case 'vimeo':
+      return (await import('../../src/adapters/vimeo/vimeo.ts')).vimeo(description)
+    case 'bunny-stream':
+      return (await import('../../src/adapters/bunny-stream/bunny-stream.ts')).bunnyStream(description)
     case 'wix':
       return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':

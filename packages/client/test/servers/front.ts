@@ -29,6 +29,7 @@ interface Onward {
   readonly path: string
   readonly method?: string
   readonly headers?: Readonly<Record<string, string | undefined>>
+  readonly body?: Buffer
 }
 
 export interface Front extends Emulator {
@@ -103,7 +104,7 @@ function pass(behind: string, { method, headers, body, whole }: Asked, onward: O
     })
   })
   outgoing.on('error', whole ? reject : () => resolve({}))
-  if (whole) outgoing.end(body)
+  if (whole) outgoing.end(onward.body ?? body)
   else outgoing.write(body, () => outgoing.destroy())
   return promise
 }
