@@ -14,9 +14,12 @@ const results = join(import.meta.dirname, 'results')
 /** Resolves to whether every verification passed. */
 export async function bench(asked: Options): Promise<boolean> {
   const say = (line: string): void => console.error(line)
-  const servers: Contestant[] = []
-  for (const server of asked.servers) if (await server.prepare(say)) servers.push(server)
-  const options = { ...asked, servers }
+  const options = {
+    ...asked,
+    servers: await prepared(asked.servers, say),
+    uploaders: await prepared(asked.uploaders, say),
+  }
+  const everybody = [...options.servers, ...options.uploaders]
   // Inside the checkout rather than in the system's folder for temporary files, which may be memory.
   const folders = await DataFolders.open(join(import.meta.dirname, '../.cache/bench'))
   try {
@@ -32,12 +35,12 @@ export async function bench(asked: Options): Promise<boolean> {
       profiled: options.profile,
       bulkMiB: scale.bulkBytes / 2 ** 20,
       machine: before,
-      servers: options.servers.map(({ name, guarantee, version }) => ({
+      servers: everybody.map(({ name, guarantee, version }) => ({
         name,
         version: version(),
         guarantee,
       })),
-      table: tableOf(options.workloads, options.servers, rounds.runs, rounds.failures),
+      table: tableOf(options.workloads, everybody, rounds.runs, rounds.failures),
       clientShare: clientShareOf(rounds.runs),
       ...rounds,
     }
@@ -47,6 +50,15 @@ export async function bench(asked: Options): Promise<boolean> {
   } finally {
     await folders.close()
   }
+}
+
+async function prepared<T extends Pick<Contestant, 'prepare'>>(
+  all: readonly T[],
+  say: (line: string) => void,
+): Promise<T[]> {
+  const able: T[] = []
+  for (const one of all) if (await one.prepare(say)) able.push(one)
+  return able
 }
 
 async function save(found: Results): Promise<void> {
@@ -61,7 +73,7 @@ function commandOf(options: Options): string {
   const flags = [
     ...(options.quick ? ['--quick'] : []),
     `--only ${names}`,
-    `--servers ${options.servers.map(({ name }) => name).join(',')}`,
+    `--servers ${[...options.servers, ...options.uploaders].map(({ name }) => name).join(',')}`,
     `--runs ${options.runs}`,
     `--seed ${options.seed}`,
   ]

@@ -1,13 +1,19 @@
 /** The arguments of `npm run bench`. */
 import { parseArgs } from 'node:util'
-import type { Contestant } from './servers/contestant.ts'
+import { type Contestant, isUploader, type Uploader } from './servers/contestant.ts'
 import { servers } from './servers/servers.ts'
-import type { Workload } from './workloads/workload.ts'
-import { workloads } from './workloads/workloads.ts'
+import { uploaders } from './uploaders/uploaders.ts'
+import type { UploadWorkload, Workload } from './workloads/workload.ts'
+import { uploadWorkloads, workloads } from './workloads/workloads.ts'
+
+const allWorkloads: readonly (Workload | UploadWorkload)[] = [...workloads, ...uploadWorkloads]
+const everybody: readonly (Contestant | Uploader)[] = [...servers, ...uploaders]
 
 export interface Options {
-  readonly workloads: readonly Workload[]
+  readonly workloads: readonly (Workload | UploadWorkload)[]
   readonly servers: readonly Contestant[]
+  /** Clients. */
+  readonly uploaders: readonly Uploader[]
   readonly quick: boolean
   /** Rounds; each measures every server once with every workload. */
   readonly runs: number
@@ -23,8 +29,8 @@ export const usage = `npm run bench -- [options]
 
   --quick            less work, fewer workloads and servers, as many rounds as fit into 90 s; for a first look
   --only a,b         only these workloads, or those whose names begin so:
-                     ${workloads.map(({ name }) => name).join(', ')}
-  --servers a,b      only these servers: ${servers.map(({ name }) => name).join(', ')}
+                     ${allWorkloads.map(({ name }) => name).join(', ')}
+  --servers a,b      only these servers and clients: ${everybody.map(({ name }) => name).join(', ')}
   --runs N           rounds (5)
   --seed N           repeats the order of an earlier run
   --json             prints the results as JSON and nothing else
@@ -33,8 +39,8 @@ export const usage = `npm run bench -- [options]
 
 /** What fits into 90 s, unless something else is asked for. */
 const QUICK = {
-  only: 'patch-one,patch-6m,small-1,small-16,small-64,creation-64,head,memory-200,handover',
-  servers: 'pawl,tus-server',
+  only: 'patch-one,patch-6m,small-1,small-16,small-64,creation-64,head,memory-200,handover,upload-1,upload-s3',
+  servers: 'pawl,tus-server,client,curl,tus-js-client',
 }
 
 /** @throws Error for people */
@@ -52,9 +58,11 @@ export function parseOptions(argv: readonly string[]): Options {
     },
   })
   const quick = values.quick ? QUICK : undefined
+  const chosen = select('server or client', everybody, values.servers ?? quick?.servers)
   return {
-    workloads: select('workload', workloads, values.only ?? quick?.only),
-    servers: select('server', servers, values.servers ?? quick?.servers),
+    workloads: select('workload', allWorkloads, values.only ?? quick?.only),
+    servers: chosen.filter((contestant): contestant is Contestant => !isUploader(contestant)),
+    uploaders: chosen.filter(isUploader),
     quick: values.quick,
     runs: number('--runs', values.runs ?? (values.profile ? '1' : '5'), 1),
     seed: number('--seed', values.seed ?? String(Date.now() % 2 ** 31), 0),

@@ -1,9 +1,9 @@
 /** Results for people (a table on the terminal, Markdown) and for programs (JSON). */
 import type { Machine } from './machine.ts'
 import { type Failure, isMeasured, type Run } from './rounds.ts'
-import type { Contestant } from './servers/contestant.ts'
+import { type Contestant, isUploader, type Uploader } from './servers/contestant.ts'
 import { ratio, type Summary, summary } from './statistics.ts'
-import type { Workload } from './workloads/workload.ts'
+import type { UploadWorkload, Workload } from './workloads/workload.ts'
 
 export interface Results {
   readonly date: string
@@ -25,6 +25,8 @@ export interface Results {
 
 export interface Row {
   readonly workload: string
+  /** Which side is measured. */
+  readonly side: 'server' | 'client'
   readonly title: string
   readonly unit: string
   readonly better: 'higher' | 'lower'
@@ -43,8 +45,8 @@ interface Cell {
 }
 
 export function tableOf(
-  workloads: readonly Workload[],
-  servers: readonly Contestant[],
+  workloads: readonly (Workload | UploadWorkload)[],
+  everybody: readonly (Contestant | Uploader)[],
   runs: readonly Run[],
   failures: readonly Failure[],
 ): Row[] {
@@ -55,6 +57,7 @@ export function tableOf(
         .toSorted((a, b) => a.round - b.round)
     const failed = (server: string): boolean =>
       failures.some((failure) => failure.workload === workload.name && failure.server === server)
+    const servers = everybody.filter((contestant) => isUploader(contestant) === 'upload' in workload)
     const [ours] = servers
     const cells = servers.map((contestant): Cell => {
       const { name: server } = contestant
@@ -80,23 +83,23 @@ export function tableOf(
       }
     })
     const { name, title, unit, better } = workload
-    return { workload: name, title, unit, better, cells }
+    return { workload: name, side: 'upload' in workload ? 'client' : 'server', title, unit, better, cells }
   })
 }
 
 export function clientShareOf(runs: readonly Run[]): number {
   const shares = runs.map(({ costs }) =>
-    costs?.serverCpu === undefined ? 0 : costs.clientCpu / (costs.clientCpu + costs.serverCpu || 1),
+    costs?.cpu === undefined ? 0 : costs.loadCpu / (costs.loadCpu + costs.cpu || 1),
   )
   return Math.max(0, ...shares)
 }
 
-function cpuOf({ cpuPer }: Workload, runs: readonly Run[]): Cell['cpu'] {
+function cpuOf({ cpuPer }: Workload | UploadWorkload, runs: readonly Run[]): Cell['cpu'] {
   if (cpuPer === undefined) return undefined
   const scale = cpuPer === 'GiB' ? 2 ** 30 : 1000
   const per = (seconds: (run: Run) => number | undefined): number =>
     summary(runs.map((run) => ((seconds(run) ?? Number.NaN) / (run.amount ?? Number.NaN)) * scale)).median
-  const [answer, after] = [per((run) => run.costs?.serverCpu), per((run) => run.costs?.serverCpuAfter)]
+  const [answer, after] = [per((run) => run.costs?.cpu), per((run) => run.costs?.cpuAfter)]
   if (Number.isNaN(answer) || Number.isNaN(after)) return undefined
   return { answer, after, unit: cpuPer === 'GiB' ? 's/GiB' : `ms/${cpuPer}` }
 }
@@ -105,7 +108,7 @@ export function markdown(results: Results): string {
   const lines = [
     ...(results.profiled ? ['**Measured under a profiler: these numbers do not count.**', ''] : []),
     ...(results.quick ? ['**Measured with `--quick`: a first look, not a result.**', ''] : []),
-    ...markdownTable(results.table),
+    ...tablesOf(results.table).flatMap(markdownTable).slice(1),
     '',
     ...results.servers.map(({ name, version, guarantee }) => `- **${name}** (${version}): ${guarantee}.`),
     '',
@@ -120,28 +123,33 @@ export function markdown(results: Results): string {
   return `${lines.join('\n')}\n`
 }
 
-function markdownTable(table: readonly Row[]): string[] {
-  const names = table[0]?.cells.map(({ server }) => server) ?? []
-  const head = ['', ...names, ...names.slice(1).map((name) => `ratio to ${name}`), 'server CPU']
+/** Head and rows of each side that was measured. */
+function tablesOf(table: readonly Row[]): string[][][] {
+  return (['server', 'client'] as const).flatMap((side) => {
+    const rows = table.filter((row) => row.side === side)
+    if (rows.length === 0) return []
+    const names = rows[0]?.cells.map(({ server }) => server) ?? []
+    const head = ['', ...names, ...names.slice(1).map((name) => `ratio to ${name}`), `${side} CPU`]
+    return [[head, ...rows.map(texts)]]
+  })
+}
+
+function markdownTable([head = [], ...rows]: string[][]): string[] {
   return [
+    '',
     `| ${head.join(' | ')} |`,
     `|${'---|'.repeat(head.length)}`,
-    ...table.map((row) => `| ${texts(row).join(' | ')} |`),
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
   ]
 }
 
 /** For the terminal: the same columns, aligned. */
 export function text(results: Results): string {
-  const names = results.table[0]?.cells.map(({ server }) => server) ?? []
-  const head = ['', ...names, ...names.slice(1).map((name) => `ratio to ${name}`), 'server CPU']
-  const rows = [head, ...results.table.map(texts)]
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('   ')
-      .trimEnd(),
-  )
+  const lines = tablesOf(results.table).flatMap((rows) => {
+    const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+    const aligned = rows.map((row) => row.map((cell, i) => cell.padEnd(widths?.[i] ?? 0)).join('   '))
+    return ['', ...aligned.map((line) => line.trimEnd())]
+  })
   return `${[...lines, '', machineLine(results)].join('\n')}\n`
 }
 

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { ClientProcess } from './client-process.ts'
 import type { DataFolders } from './data-folders.ts'
 import type { Options } from './options.ts'
-import type { Contestant } from './servers/contestant.ts'
+import { type Contestant, isUploader, type Uploader } from './servers/contestant.ts'
 import { startServer } from './servers/server-process.ts'
 import { seededRandom, shuffled } from './statistics.ts'
-import type { Measurement, Scale, Workload } from './workloads/workload.ts'
+import type { Measurement, Scale, UploadWorkload, Workload } from './workloads/workload.ts'
 
 export interface Run extends Measurement {
   readonly workload: string
@@ -54,11 +54,14 @@ export async function runRounds(
       if (options.quick && round > 0 && passed + passed / round > QUICK_MS) break
       round += 1
       for (const workload of shuffled(options.workloads, random)) {
-        for (const server of shuffled(options.servers, random)) {
+        for (const server of shuffled([...options.servers, ...options.uploaders], random)) {
           if (!isMeasured(workload, server)) continue
           const who = { workload: workload.name, server: server.name, round }
           try {
-            const measurement = await measure({ workload, server, scale, folders, profiles, client })
+            const measurement =
+              'upload' in workload
+                ? await measureUploader(workload, server, scale, folders, round)
+                : await measure({ workload, server, scale, folders, profiles, client })
             runs.push({ ...who, ...measurement })
             say(
               `round ${round}  ${workload.name}  ${server.name}  ${measurement.value.toPrecision(4)} ${workload.unit}`,
@@ -77,20 +80,39 @@ export async function runRounds(
   return { runs, failures, rounds: round }
 }
 
-/** The delay of an event loop can be told by those who have one. */
-export function isMeasured(workload: Workload, { can, program }: Contestant): boolean {
+/** Clients are measured with the workloads of clients. The delay of an event loop can be told by those who have one. */
+export function isMeasured(workload: Workload | UploadWorkload, contestant: Contestant | Uploader): boolean {
+  const { can, program } = contestant
+  if (isUploader(contestant) !== 'upload' in workload) return false
   return (can?.(workload.name) ?? true) && !(workload.watchesLoop === true && program !== undefined)
+}
+
+async function measureUploader(
+  { name: workload, upload }: UploadWorkload,
+  uploader: Contestant | Uploader,
+  scale: Scale,
+  folders: DataFolders,
+  round: number,
+): Promise<Measurement> {
+  if (!isUploader(uploader)) throw new Error(`${uploader.name} is no client`)
+  const folder = await folders.fresh()
+  try {
+    return await upload(uploader, { workload, round, folder, shared: folders.root }, scale)
+  } finally {
+    await folders.putAway(folder, false)
+  }
 }
 
 async function measure(options: {
   workload: Workload
-  server: Contestant
+  server: Contestant | Uploader
   scale: Scale
   folders: DataFolders
   profiles: string | undefined
   client: ClientProcess
 }): Promise<Measurement> {
   const { workload, server, scale, folders, profiles, client } = options
+  if (isUploader(server)) throw new Error(`${server.name} is no server`)
   const folder = await folders.fresh()
   const profileDir = profiles === undefined ? undefined : join(profiles, `${workload.name}-${server.name}`)
   try {

@@ -56,6 +56,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
+  box: {
+    acrossProcesses: true,
+    primitive: 'upload session in parts that Box sizes, SHA-1 of each and of the whole',
+    testedAgainst: 'an emulator that `box-node-sdk` accepts; Box itself: never',
+  },
   onedrive: {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',
@@ -65,6 +70,22 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',
     testedAgainst: "OneDrive's emulator under a site; SharePoint itself: never",
+  },
+  wix: {
+    acrossProcesses: true,
+    primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
+    testedAgainst: "Pawl's media face; Wix itself: never",
+  },
+  appwrite: {
+    acrossProcesses: true,
+    primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
+    testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
+  },
+  cloudinary: {
+    acrossProcesses: true,
+    primitive:
+      'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
+    testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
   },
   ftp: {
     acrossProcesses: true,

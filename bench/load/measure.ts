@@ -8,11 +8,12 @@ export interface Timed<T> {
 }
 
 export interface Costs {
-  /** CPU seconds of the server until the last answer; undefined where the system does not tell. */
-  readonly serverCpu: number | undefined
-  /** The same until the server was quiet: digests and syncs behind the answers included. */
-  readonly serverCpuAfter: number | undefined
-  readonly clientCpu: number
+  /** CPU seconds of what is measured until the last answer; undefined where the system does not tell. */
+  readonly cpu: number | undefined
+  /** The same until it was quiet: digests and syncs behind the answers included. */
+  readonly cpuAfter: number | undefined
+  /** Of the other side, where that is known. */
+  readonly loadCpu: number
 }
 
 export async function timed<T>(pid: number, work: () => Promise<T>): Promise<Timed<T>> {
@@ -28,9 +29,9 @@ export async function timed<T>(pid: number, work: () => Promise<T>): Promise<Tim
     result,
     seconds,
     costs: {
-      serverCpu: difference(serverBefore, serverAtEnd),
-      serverCpuAfter: difference(serverBefore, cpuSeconds(pid)),
-      clientCpu: (client.user + client.system) / 1e6,
+      cpu: difference(serverBefore, serverAtEnd),
+      cpuAfter: difference(serverBefore, cpuSeconds(pid)),
+      loadCpu: (client.user + client.system) / 1e6,
     },
   }
 }

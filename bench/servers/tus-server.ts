@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { install } from '../../scripts/install.mjs'
 import type { Contestant } from './contestant.ts'
-
-const peers = join(import.meta.dirname, '../peers')
+import { installPeers, peers, versionOf } from './peers.ts'
 
 export const tusServer: Contestant = {
   name: 'tus-server',
@@ -15,16 +12,7 @@ export const tusServer: Contestant = {
   // On Node 24 a GET ends this version's process (`ReadableStream is already closed`, thrown where nobody can
   // catch it), so what it stored is compared on the disk.
   filesIn: (dataDir) => dataDir,
-  version() {
-    const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
-      readFileSync(join(peers, 'package.json'), 'utf8'),
-    )
-    return ['@tus/server', '@tus/file-store'].map((name) => `${name} ${dependencies[name]}`).join(', ')
-  },
-  // A lock file of their own: what only the benchmark needs stays out of everybody's `npm ci`.
-  can: (workload) => workload !== 'growth',
-  async prepare(say) {
-    await install(peers, { dev: false, say: (line) => say(`Peers: ${line}`) })
-    return true
-  },
+  version: () => versionOf('@tus/server', '@tus/file-store'),
+  can: (workload) => !['growth', 'waiters', 'memory-huge'].includes(workload),
+  prepare: installPeers,
 }

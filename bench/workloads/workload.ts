@@ -1,5 +1,6 @@
 /** What is measured: a title, a number with its unit, and a verification that has to pass for it to count. */
 import type { Costs } from '../load/measure.ts'
+import type { Uploader } from '../servers/contestant.ts'
 
 /** The server under test, as the load generator sees it. */
 export interface Target {
@@ -24,6 +25,10 @@ export interface Scale {
   readonly deletedFiles: number
   /** How long the slow uploads go on. */
   readonly slowSeconds: number
+  /** The file that clients upload; over a slow line; and the one of which only the size counts. */
+  readonly uploadBytes: number
+  readonly linkBytes: number
+  readonly hugeBytes: number
 }
 
 export interface Measurement {
@@ -36,7 +41,7 @@ export interface Measurement {
   readonly details?: Readonly<Record<string, number>>
 }
 
-export interface Workload {
+interface Row {
   /** As it is named on the command line. */
   readonly name: string
   readonly title: string
@@ -48,6 +53,24 @@ export interface Workload {
   readonly manyFiles?: boolean
   /** Wants to know how late the server's event loop is. */
   readonly watchesLoop?: boolean
+}
+
+/** Of servers. */
+export interface Workload extends Row {
   /** Warms the server up, measures, verifies. @throws Error when an answer or a byte is not as it must be */
   readonly run: (target: Target, scale: Scale) => Promise<Measurement>
+}
+
+/** Of clients. */
+export interface UploadWorkload extends Row {
+  readonly upload: (uploader: Uploader, place: UploadPlace, scale: Scale) => Promise<Measurement>
+}
+
+export interface UploadPlace {
+  readonly workload: string
+  readonly round: number
+  /** Of this measurement. */
+  readonly folder: string
+  /** Of all of them: for files that are made once. */
+  readonly shared: string
 }

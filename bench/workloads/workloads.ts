@@ -6,7 +6,9 @@ import { head } from './head.ts'
 import { loopDelay } from './loop-delay.ts'
 import { memory } from './memory.ts'
 import { smallUploads } from './small.ts'
-import type { Scale, Workload } from './workload.ts'
+import { uploads } from './uploads.ts'
+import { waiters } from './waiters.ts'
+import type { Scale, UploadWorkload, Workload } from './workload.ts'
 
 export const workloads: readonly Workload[] = [
   ...bulk,
@@ -15,8 +17,12 @@ export const workloads: readonly Workload[] = [
   ...memory,
   loopDelay,
   handover,
+  waiters,
   growth,
 ]
+
+/** Those of clients, which stand in a table of their own. */
+export const uploadWorkloads: readonly UploadWorkload[] = uploads
 
 const MIB = 1024 * 1024
 
@@ -29,6 +35,9 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     openUploads: 100_000,
     deletedFiles: 20_000,
     slowSeconds: 5,
+    uploadBytes: 1024 * MIB,
+    linkBytes: 240 * MIB,
+    hugeBytes: 10_240 * MIB,
   },
   quick: {
     bulkBytes: 256 * MIB,
@@ -38,5 +47,8 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     openUploads: 3000,
     deletedFiles: 2000,
     slowSeconds: 1.5,
+    uploadBytes: 256 * MIB,
+    linkBytes: 64 * MIB,
+    hugeBytes: 2048 * MIB,
   },
 }

@@ -76,6 +76,8 @@ export interface AdapterTraits {
   readonly signedUrls?: boolean
   /** Longest life of a signed URL in seconds, where there is a limit. */
   readonly maxExpiresIn?: number
+  /** Fewest bytes of a body, where the provider keeps no empty files: `driver` refuses what is less. */
+  readonly minSize?: number
   /** `upload` takes a `control`. Default true; false for an adapter with {@link Adapter.checkUpload}. */
   readonly multipart?: boolean
   /** Whether the session of an upload outlives the process. */
@@ -91,6 +93,6 @@ export interface Adapter<Raw = unknown> extends AdapterOperations {
   readonly traits: AdapterTraits
   /** Looks at the options of an upload before anything else happens. @throws FilesError `NotSupported` */
   checkUpload?(options: UploadOptions): void
-  /** @throws FilesError `InvalidKey` if the provider cannot store the key. */
+  /** @throws FilesError `InvalidKey` if the provider cannot store the key, `NotSupported` for such a body. */
   driver(intent: UploadIntent): Driver
 }

@@ -22,6 +22,8 @@ export interface Capabilities {
   /** A token can be taken up by another process. */
   readonly resumable: boolean
   readonly serverSideCopy: boolean
+  /** Fewest bytes of a file: 1 where the provider keeps no empty ones. */
+  readonly minSize: number
   readonly signedUrl: { readonly supported: boolean; readonly maxExpiresIn?: number }
   /** Uploads that overwrite nothing, or only one version. */
   readonly conditional: { readonly create: boolean; readonly replace: boolean }
@@ -49,6 +51,7 @@ export function capabilitiesOf({ traits, ...adapter }: Adapter): Capabilities {
     multipart: traits.multipart ?? true,
     resumable: traits.resumable ?? true,
     serverSideCopy: is('serverSideCopy'),
+    minSize: traits.minSize ?? 0,
     signedUrl: {
       supported: traits.signedUrls ?? false,
       ...(maxExpiresIn === undefined ? {} : { maxExpiresIn }),

@@ -67,13 +67,18 @@ async function sendChunk(
   const began = Date.now()
   const { idleTimeout, desk } = transfer
   return attempt({ idleTimeout, stop, cut: desk.cut }, async (call) => {
-    const { payload, land } = payloadFor(transfer, offset, chunk.next(offset, lane.end), call)
+    const size = chunk.next(offset, lane.end)
+    // Of several lanes each holds one piece: together they would hold twice what they may.
+    const ahead = transfer.concurrency > 1 && driver.maxLanes === 1 ? chunk.next(offset + size, lane.end) : 0
+    const { payload, land } = payloadFor(transfer, offset, size, call, ahead)
+    let done = false
     try {
       const at = await driver.send(session, lane, payload, call)
       chunk.sent(Date.now() - began)
+      done = at === offset + size
       return at
     } finally {
-      land(false)
+      land(done)
     }
   })
 }

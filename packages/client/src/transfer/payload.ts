@@ -8,7 +8,6 @@ import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
 export const BLOCK = 1024 * 1024
-const SLICE = 256 * 1024
 /** Pieces up to this size may be held whole; larger ones are read in blocks as they go. */
 export const WHOLE = 16 * BLOCK
 
@@ -25,12 +24,14 @@ export interface Road {
 /**
  * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
  * provider took all of them.
+ * @param ahead Size of the piece that will follow it, where one may be held beside this one.
  */
 export function payloadFor(
   road: Road,
   start: number,
   size: number,
   call: Call,
+  ahead = 0,
 ): { payload: Payload; land: (done: boolean) => void } {
   let flying = 0
   let held = 0
@@ -41,11 +42,13 @@ export function payloadFor(
     road.progress.flying(bytes)
     call.touch()
   }
-  const whole = async () =>
+  const whole = async () => {
     // Loaded late: a page has no such source.
-    road.source.readInto
-      ? (await import('./lend.ts')).readLent(road, start, size, backs)
-      : road.source.read(start, start + size)
+    if (road.source.readInto) return (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
+    const bytes = await road.source.read(start, start + size)
+    road.grid?.add(start, bytes)
+    return bytes
+  }
   const payload: Payload = {
     start,
     size,
@@ -57,7 +60,6 @@ export function payloadFor(
       await road.memory?.take(size, call)
       held += size
       const bytes = await whole()
-      road.grid?.add(start, bytes)
       await road.pace.take(size, call.signal, call.touch)
       counted = !told
       if (counted) fly(size)
@@ -92,8 +94,8 @@ export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payl
       return bytes
     },
     blocks: async function* () {
-      for (let at = 0; at < bytes.length; at += SLICE) {
-        const slice = bytes.subarray(at, at + SLICE)
+      for (let at = 0; at < bytes.length; at += BLOCK) {
+        const slice = bytes.subarray(at, at + BLOCK)
         yield slice
         payload.left(slice.length)
       }

@@ -110,7 +110,7 @@ async function acquire(
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
     const upload = await findPermitted(engine, id, permit)
-    const offset = error.offset ?? (await offsetOf(engine, upload))
+    const offset = engine.durability.counted(id, error.offset ?? (await offsetOf(engine, upload)))
     await beforeTelling(engine, upload, offset)
     throw new UploadError('busy', error.message, { offset })
   }
@@ -146,14 +146,27 @@ async function appendHolding(
         engine.progress.forget(found.id)
         return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
       case 'unpacked':
-        return await writing(engine, found, async (writer) => {
-          const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
-          return conclude(engine, found, permit, request, lease, writer, end)
-        })
+        return await unpack(engine, found, permit, request, lease, body.bytes, taken.end)
     }
   } finally {
     small.giveBack(body)
   }
+}
+
+/** A small body that did not get into a pack goes on as if it had come into the upload's own segment. */
+export function unpack(
+  engine: Engine,
+  upload: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  bytes: Uint8Array,
+  end: TransferEnd,
+): Promise<AppendOutcome> {
+  return writing(engine, upload, async (writer) => {
+    const taken = await takeGathered(engine, upload, lease, writer, bytes, end)
+    return conclude(engine, upload, permit, request, lease, writer, taken)
+  })
 }
 
 async function writing<T>(
@@ -178,8 +191,9 @@ async function take(
   lease: Lease,
   writer: SegmentWriter,
 ): Promise<{ upload: UploadRecord; end: TransferEnd }> {
-  // What an earlier checksummed request left and could not take back.
-  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
+  // What an earlier checksummed request left and could not take back, and what a failed sync left in doubt.
+  const back = found.rollback ?? engine.durability.cutTo(found.id)
+  if (back !== undefined) await takeBack(engine, found, writer, back)
   const begin = writer.length
   lease.offset = begin
   if (request.offset !== begin) {

@@ -7,7 +7,7 @@ import { StoreError } from '../blobs/blob-store.ts'
 import { type Digests, digestOf } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
-import type { Durability } from './durability.ts'
+import { type Durability, isUnsynced } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
@@ -95,10 +95,16 @@ export class Finisher {
    * An open upload whose bytes are all in memory, and few: puts them into a pack and publishes the object, in one
    * step of the catalog. Its lease is held until then. Undefined, and nothing has happened, when it comes out
    * another way: then the bytes go where all others do, and `finish` finds out the same once more.
+   * @param insert - makes the upload, where it is not there yet, in the same commit
    */
-  async finishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished | undefined> {
+  async finishPacked(
+    upload: UploadRecord,
+    bytes: Uint8Array,
+    packer: Packer,
+    insert?: () => Promise<void>,
+  ): Promise<Finished | undefined> {
     const since = performance.now()
-    const work = this.#publishPacked(upload, bytes, packer)
+    const work = this.#publishPacked(upload, bytes, packer, insert)
     this.#running.set(upload.id, work)
     const finished = await work.catch(() => undefined).finally(() => this.#running.delete(upload.id))
     if (finished !== undefined)
@@ -107,13 +113,21 @@ export class Finisher {
   }
 
   /** @throws StoreError, CatalogError, UploadError `unavailable` and `finishing`: it is not decided yet */
-  async #publishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished> {
+  async #publishPacked(
+    upload: UploadRecord,
+    bytes: Uint8Array,
+    packer: Packer,
+    insert?: () => Promise<void>,
+  ): Promise<Finished> {
     const { catalog, judge, now, onPublished } = this.#options
     const may = await judge(upload, bytes.byteLength)
     const digests = digestOf([bytes], algorithmsOf(upload))
     const segments = [await packer.add(bytes)]
     const object = objectFrom(upload, { size: bytes.byteLength, at: now(), digests, segments })
-    const result = await catalog.publish(upload.id, object, { may, packed: true })
+    // Asked for in one turn: a catalog that commits in groups takes both into one. One that does them the other way
+    // round finds no upload to publish.
+    const inserting = insert?.()
+    const [result] = await Promise.all([catalog.publish(upload.id, object, { may, packed: true }), inserting])
     if (result.kind !== 'published') {
       throw new UploadError('finishing', 'the upload is being finished: try again in a moment')
     }
@@ -179,6 +193,7 @@ export class Finisher {
   async #makeDurable(upload: UploadRecord, length: number): Promise<string | undefined> {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
+    durability.refuseSetBack(upload.id)
     try {
       // The segments of a final upload were sealed as partial ones.
       if (upload.concat.kind === 'final') return undefined
@@ -190,8 +205,18 @@ export class Finisher {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
         return error.message
       }
+      if (isUnsynced(error)) await this.#setBack(upload, error)
       throw error
     }
+  }
+
+  /** Bytes did not get to the disk: an open upload goes on from those that did. */
+  async #setBack(upload: UploadRecord, error: unknown): Promise<void> {
+    const { catalog, durability } = this.#options
+    const { state, durable } = (await catalog.findUpload(upload.id).catch(() => undefined)) ?? upload
+    if (state.kind === 'open') await durability.setBack(upload.id, durable)
+    // All that an earlier attempt brought to the disk is there: it is tried again.
+    else throw new StoreError('unavailable', `the bytes could not be synced once more: ${error}`, error)
   }
 
   async #sealEmpty(segment: SegmentId): Promise<void> {
@@ -315,8 +340,9 @@ export function finishedOf(upload: UploadRecord): Finished {
   }
 }
 
-/** Whether nothing was decided, and trying again may help. */
+/** Whether nothing was decided, and trying again may help. Where bytes have to come again it does not. */
 function isPassing(error: unknown): boolean {
+  if (isUnsynced(error)) return false
   return !(error instanceof UploadError) || error.code === 'unavailable'
 }
 

@@ -128,7 +128,11 @@ export function tusDriver(
               ? headers
               : {
                   ...headers,
-                  'upload-checksum': await (await import('./checksum.ts')).checksumHeader(checksum, bytes),
+                  'upload-checksum': await (await import('./checksum.ts')).checksumHeader(
+                    checksum,
+                    bytes,
+                    (await payload.sums()).noted(),
+                  ),
                 },
           body: bytes === undefined ? payload : inSlices(payload, bytes),
         },
