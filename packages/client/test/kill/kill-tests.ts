@@ -1,6 +1,6 @@
 /** Uploads whose process is killed again and again, and finished by the next one. */
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,8 +12,8 @@ import type { AdapterDescription, KillJob } from './job.ts'
 const MIB = 2 ** 20
 const FULL = process.env.PAWL_FULL === '1'
 
-/** Moments of the kills: the same ones each time in `npm test`, others with `PAWL_FULL=1`. */
-const random = FULL ? Math.random : seeded(7)
+/** Decides the moments of the kills: the same ones each time in `npm test`, others with `PAWL_FULL=1`. */
+const SEED = Number(process.env.PAWL_TEST_SEED ?? (FULL ? randomInt(2 ** 31) : 7))
 
 export interface KillOptions {
   readonly kills: number
@@ -66,6 +66,10 @@ export function killTests(
           }
           // Slow enough that the kills fall all over the upload, wherever the machine stands.
           const slow = { ...job, maxBytesPerSecond: Math.floor((size * 2.5) / wanted) }
+          // Each upload has moments of its own, whichever tests run beside it.
+          const seed = seedOf(`${SEED} ${name} ${size}`)
+          console.log(`${name}: killed at moments of PAWL_TEST_SEED=${SEED}`)
+          const random = seeded(seed)
           let kills = 0
           for (; kills < wanted; kills++) {
             const ended = await run(slow, 150 + random() * 500, signal)
@@ -96,6 +100,10 @@ export function killTests(
       },
     )
   })
+}
+
+function seedOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE() % 2 ** 31
 }
 
 /** Runs the upload; killed after `milliseconds`, or to its end. */

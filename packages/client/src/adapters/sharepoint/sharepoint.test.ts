@@ -1,18 +1,21 @@
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { expect, it } from 'vitest'
 import { operations } from '../../../test/operations.ts'
-import { scenarios, type World } from '../../../test/scenarios.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
+import { scenarios } from '../../../test/scenarios.ts'
 import { Files } from '../../files.ts'
 import { pathOf } from '../onedrive/names.ts'
 import { sharepoint } from './sharepoint.ts'
 
 const site = 'contoso.sharepoint.com,1,2'
 
-async function emulated(): Promise<World> {
-  const { endpoint, tokens, items, openSessions, close } = await startOneDrive({
-    drive: `sites/${site}/drive`,
-  })
+async function emulated(): Promise<EmulatedWorld> {
+  const emulator = await startOneDrive({ drive: `sites/${site}/drive` })
+  const { endpoint, tokens, items, openSessions, expireSessions, close } = emulator
   return {
+    emulator,
+    expireCredential: () => tokens.expire(),
+    expireSessions,
     adapter: () => sharepoint({ endpoint: `${endpoint}/v1.0`, token: () => tokens.current, site }),
     read: async (key) => items.get(`/${pathOf(key)}`)?.bytes,
     openSessions: async () => openSessions(),
@@ -22,6 +25,7 @@ async function emulated(): Promise<World> {
 }
 
 scenarios('sharepoint', emulated)
+providerFaults('sharepoint', emulated)
 operations('sharepoint', emulated)
 
 it('reaches a library by its id', async () => {
