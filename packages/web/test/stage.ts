@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { buildPage } from '../../../scripts/page.ts'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
 import { startProxy } from './proxy.ts'
 
@@ -67,6 +68,8 @@ export function setStage(): Stage {
   beforeAll(async () => {
     if (!hasChromium) return
     folder = await mkdtemp(join(tmpdir(), 'pawl-page-'))
+    // Here, so that no server is late because it builds the page first.
+    await buildPage()
     browser = await chromium.launch({
       executablePath: chromiumPath,
       // In the C locale it cannot open files whose names are not ASCII.
@@ -82,7 +85,7 @@ export function setStage(): Stage {
         '--disable-sync',
       ],
     })
-  }, 60_000)
+  }, 240_000)
 
   afterAll(async () => {
     await browser?.close()
