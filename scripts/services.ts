@@ -1,7 +1,8 @@
 // System packages that tests run against. A test learns where one is from an environment variable, and skips
 // itself when the variable is not set.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 interface Service {
   /** Where a test finds the path of `binary`. */
@@ -10,6 +11,8 @@ interface Service {
   readonly binary: string
   readonly packages: readonly string[]
   readonly why: string
+  /** Written before the packages are installed: the file, and what is in it. */
+  readonly before?: readonly [file: string, contents: string]
 }
 
 const services: readonly Service[] = [
@@ -40,6 +43,14 @@ const services: readonly Service[] = [
   },
   { binary: 'rsync', packages: ['rsync', 'curl'], why: 'tests of what the documentation does' },
   {
+    variable: 'PAWL_TEST_POSTGRES',
+    binary: '/usr/lib/postgresql/15/bin/postgres',
+    packages: ['postgresql-15'],
+    why: 'tests of the catalog in Postgres',
+    // Tests start servers of their own: the package need not make and start one.
+    before: ['/etc/postgresql-common/createcluster.d/pawl-tests.conf', 'create_main_cluster = false\n'],
+  },
+  {
     binary: 'radosgw',
     packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],
     why: 'tests of the client on an S3 server (Ceph)',
@@ -60,6 +71,11 @@ export function provideServices(say: (line: string) => void): string[] {
     for (const service of missing)
       say(`Installing the system packages ${service.packages.join(', ')}, for ${service.why} …`)
     const options = { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
+    for (const { before } of missing) {
+      if (before === undefined) continue
+      mkdirSync(dirname(before[0]), { recursive: true })
+      writeFileSync(...before)
+    }
     spawnSync('apt-get', ['update', '-qq'], options)
     spawnSync('apt-get', command.split(' ').slice(1), options)
     missing = missing.filter((service) => !provided(service))

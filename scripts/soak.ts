@@ -13,6 +13,8 @@ const HELP = `npm run test:soak -- [options]
   --schedules N   simulated schedules of clients, faults and crashes, in all (default 10000)
   --minutes N     stop after the round in which this time is over, done or not
   --rounds N      stop after so many rounds
+  --cluster       also a cluster of three nodes, once: 200 uploads of 16 to 512 MiB while nodes are killed,
+                  Postgres is restarted and S3 is away (Debian's Postgres, Ceph and nginx)
   --abuse         also the clients that mean harm, once, in the sizes of docs/limits.md
   --seed N        of the first round; the next ones count on from it
 
@@ -39,6 +41,7 @@ function options() {
       minutes: { type: 'string' },
       rounds: { type: 'string' },
       abuse: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
       seed: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -55,6 +58,7 @@ function options() {
     rounds: number('rounds', values.rounds, Number.POSITIVE_INFINITY),
     seed: number('seed', values.seed, randomInt(2 ** 31)),
     abuse: values.abuse,
+    cluster: values.cluster,
     help: values.help,
   }
 }
@@ -66,6 +70,7 @@ async function soak({
   rounds,
   seed,
   abuse,
+  cluster,
 }: ReturnType<typeof options>): Promise<boolean> {
   const works: Work[] = [
     {
@@ -91,6 +96,11 @@ async function soak({
   if (abuse) {
     say('clients that mean harm …')
     good = await runTest('packages/server/test/abuse.test.ts', { PAWL_TEST_ABUSE: '1' })
+  }
+  if (cluster) {
+    say('a cluster …')
+    const env = { PAWL_TEST_CLUSTER: 'large', PAWL_TEST_SEED: String(seed) }
+    good = (await runTest('packages/cli/test/cluster/cluster.test.ts', env)) && good
   }
   // Schedules take a seed each: rounds do not overlap.
   for (let next = seed; done.rounds < rounds && passed() < minutes; next += SCHEDULES_PER_ROUND) {

@@ -1,7 +1,7 @@
+import type { S3Server } from '@pawl/emulators/s3-server'
+import { hasSwift, startSwift } from '@pawl/emulators/swift'
 import { afterAll, beforeAll, expect, test as plainTest } from 'vitest'
 import { s3 } from '../../client/src/adapters/s3/s3.ts'
-import type { S3Server } from '../../client/test/servers/s3-server.ts'
-import { hasSwift, startSwift } from '../../client/test/servers/swift.ts'
 import { linesOf, setDesk } from './pawl.ts'
 
 const desk = setDesk()

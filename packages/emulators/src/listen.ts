@@ -40,6 +40,8 @@ export interface Emulator {
   readonly requests: (Omit<Asked, 'body'> & { readonly call: Call; readonly size: number })[]
   /** Decides whether something goes wrong with a request. `index` counts the requests of its kind from 0. */
   inject: (call: Call, index: number) => Fault | undefined
+  /** Holds a request back, its body read, until this resolves. */
+  hold: (call: Call, index: number) => Promise<void> | undefined
   /** Bytes a second that bodies are read at. */
   bytesPerSecond: number | undefined
   close(): Promise<void>
@@ -77,6 +79,7 @@ export async function listen(provider: Provider): Promise<Emulator> {
     const fault = emulator.inject(call, index)
     const cutAt = fault === 'partial write' ? Number(request.headers['content-length'] ?? 0) / 2 : undefined
     const { body, whole } = await readBody(request, cutAt, emulator.bytesPerSecond)
+    await emulator.hold(call, index)
     emulator.requests.push({ ...head, call, size: body.length, whole })
     if (fault === 'damage' && body.length > 0) body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
     const reply =
@@ -107,6 +110,7 @@ export async function listen(provider: Provider): Promise<Emulator> {
     endpoint: `http://127.0.0.1:${port}`,
     requests: [],
     inject: () => undefined,
+    hold: () => undefined,
     bytesPerSecond: undefined,
     close: async () => {
       server.closeAllConnections()

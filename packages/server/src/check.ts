@@ -10,13 +10,14 @@ import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
+import { blobsUrl } from './config-values.ts'
 import { redactId } from './log.ts'
 import { type Finding, findings } from './uploads/repair.ts'
 import { openPaired } from './uploads/start.ts'
 
 const HELP = `pawl check: compares records and bytes, changes nothing
 
-  --data <folder>   the data folder (default ./data, or PAWL_DATA)
+  --data <folder>   the data folder (default ./data, or PAWL_DATA); bytes are in S3 where PAWL_BLOBS_URL says so
   --digests         also read every object and compare it with its sha-256
   --help
 
@@ -38,7 +39,7 @@ export async function check(argv: readonly string[], env: NodeJS.ProcessEnv): Pr
   const path = join(data, 'catalog.sqlite')
   if (!existsSync(path)) throw new Error(`there is no catalog in ${data}`)
   const catalog = await openSqliteCatalog({ path, lockTimeout: 1000, migrate: false })
-  const blobs = new DiskStore({ folder: join(data, 'blobs'), reserve: 0 })
+  const blobs = await blobsFor(data, env.PAWL_BLOBS_URL, catalog)
   try {
     const { trusted } = await openPaired(catalog, blobs)
     let found = 0
@@ -56,6 +57,12 @@ export async function check(argv: readonly string[], env: NodeJS.ProcessEnv): Pr
     await blobs.close()
     await catalog.close()
   }
+}
+
+async function blobsFor(data: string, url: string | undefined, catalog: Catalog): Promise<BlobStore> {
+  if (url === undefined) return new DiskStore({ folder: join(data, 'blobs'), reserve: 0 })
+  const { S3Store } = await import('./blobs/s3/s3-store.ts')
+  return new S3Store({ ...blobsUrl(url, 'PAWL_BLOBS_URL'), parts: catalog })
 }
 
 function describe(finding: Finding): string {

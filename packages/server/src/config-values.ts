@@ -1,6 +1,7 @@
 /** What a setting's value may be: each reader takes text, or the value itself from a config file. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { type Policies, PolicyRules } from './access/policies.ts'
+import { parseS3Address, type S3Address } from './blobs/s3-address.ts'
 import { ConfigError } from './config-error.ts'
 import { parseWebhookSecret } from './events/webhook/secret.ts'
 
@@ -166,6 +167,29 @@ export const flag: Reader<boolean> = (given, source) => {
 export const endpoint: Reader<string> = (given, source) => {
   httpUrl(given, source)
   return String(given)
+}
+
+/** Of Postgres, as its tools take it. */
+export const databaseUrl: Reader<string> = (given, source) => {
+  const valid =
+    typeof given === 'string' && URL.canParse(given) && /^postgres(ql)?:$/.test(new URL(given).protocol)
+  // It has a password in it: that is never shown.
+  return valid ? given : wrong(source, '…', 'a URL such as postgres://user:password@host:5432/database')
+}
+
+/** Where bytes are, other than on the disk. */
+export const blobsUrl: Reader<S3Address> = (given, source) => {
+  const address = parseS3Address(String(given))
+  return 'mustBe' in address ? wrong(source, given, address.mustBe) : address
+}
+
+/** A time span as S3 lets a signature live, in seconds; undefined for `off`. */
+export const signatureLife: Reader<number | undefined> = (given, source) => {
+  if (given === 'off') return undefined
+  const seconds = Math.round(duration(given, source) / 1000)
+  return seconds >= 1 && seconds <= 7 * 86_400
+    ? seconds
+    : wrong(source, given, 'a time span from 1s to 7d, or off')
 }
 
 export const webhookSecret: Reader<Uint8Array> = (given, source) =>

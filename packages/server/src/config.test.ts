@@ -29,6 +29,28 @@ const SETTINGS: readonly [
   ['host', 'PAWL_HOST', 'host', 'localhost', 'localhost', ['']],
   ['port', 'PAWL_PORT', 'port', '0', 0, ['65536', '-1', '80.5', '0x50', '', 'http', '1e3']],
   ['data', 'PAWL_DATA', 'data', '/srv/pawl', '/srv/pawl', ['']],
+  [
+    'blobs-url',
+    'PAWL_BLOBS_URL',
+    'blobsUrl',
+    's3://bytes/live?endpoint=http://10.0.0.1:9000&forcePathStyle=true',
+    {
+      bucket: 'bytes',
+      prefix: 'live/',
+      endpoint: 'http://10.0.0.1:9000',
+      region: undefined,
+      forcePathStyle: true,
+    },
+    ['https://bytes', 's3://key:secret@bytes/', 's3://bytes/?style=path', ''],
+  ],
+  [
+    'redirect-downloads',
+    'PAWL_REDIRECT_DOWNLOADS',
+    'redirectDownloads',
+    '5m',
+    300,
+    ['8d', '100ms', 'on', ''],
+  ],
   ['jwt-secret', 'PAWL_JWT_SECRET', 'jwtSecret', 's'.repeat(32), 's'.repeat(32), ['s'.repeat(31), '']],
   [
     'jwks-url',
@@ -316,7 +338,7 @@ describe('The environment', () => {
   })
 })
 
-describe('A setting that is named in the contract and not there yet', () => {
+describe('A setting of the contract', () => {
   test.each([
     'databaseUrl',
     'blobsUrl',
@@ -329,17 +351,34 @@ describe('A setting that is named in the contract and not there yet', () => {
     'rate',
     'interim',
     'metricsPort',
-  ])('is refused rather than ignored, or is there: %s', (key) => {
+  ])('is there, and refuses what makes no sense: %s', (key) => {
     const words = key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).split(' ')
     const sources: Sources[] = [
       { argv: [`--${words.join('-')}=\u0000`] },
       { env: { [`PAWL_${words.join('_').toUpperCase()}`]: '\u0000' } },
       { file: { [key]: '\u0000' } },
     ]
-    for (const source of sources) {
-      if (key in read({}).config) expect(() => read(source)).toThrow(/must be/)
-      else expect(() => read(source)).toThrow(/is not available in this version yet$/)
-    }
+    for (const source of sources) expect(() => read(source)).toThrow(/must be/)
+  })
+})
+
+describe('Records in Postgres', () => {
+  const env = {
+    PAWL_DATABASE_URL: 'postgres://pawl:hidden-word@db.example/pawl',
+    PAWL_BLOBS_URL: 's3://bucket/prefix',
+    PAWL_JWT_SECRET: 'x'.repeat(32),
+  }
+
+  test('take a URL, a secret that all nodes have, and bytes that all nodes reach', () => {
+    expect(read({ env }).config).toMatchObject({ databaseUrl: env.PAWL_DATABASE_URL })
+    expect(() => read({ env: { ...env, PAWL_JWT_SECRET: undefined } })).toThrow(/needs PAWL_JWT_SECRET/)
+    expect(() => read({ env: { ...env, PAWL_BLOBS_URL: undefined } })).toThrow(/needs PAWL_BLOBS_URL/)
+  })
+
+  test('show no password when the URL is wrong', () => {
+    const wrong = { ...env, PAWL_DATABASE_URL: 'mysql://pawl:hidden-word@db.example/pawl' }
+    expect(() => read({ env: wrong })).toThrow(/PAWL_DATABASE_URL must be/)
+    expect(() => read({ env: wrong })).not.toThrow(/hidden-word/)
   })
 })
 

@@ -16,6 +16,22 @@ export const SETTING_HELP: Readonly<
   host: { value: 'address', default: '127.0.0.1', meaning: 'where to listen' },
   port: { value: 'number', default: '8080', meaning: '0 picks a free one' },
   data: { value: 'folder', default: './data', meaning: 'bytes, catalog and the generated secret' },
+  databaseUrl: {
+    value: 'url',
+    default: 'SQLite in the data folder',
+    meaning:
+      'postgres://… keeps records in Postgres, which several nodes can share; needs blobsUrl and jwtSecret',
+  },
+  blobsUrl: {
+    value: 'url',
+    default: 'disk in the data folder',
+    meaning: 's3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true keeps bytes in S3',
+  },
+  redirectDownloads: {
+    value: 'time | off',
+    default: 'off',
+    meaning: 'how long a signed S3 URL lives that downloads of objects of one segment are redirected to',
+  },
   jwtSecret: {
     value: 'text',
     default: 'generated once into the data folder',

@@ -15,6 +15,7 @@ import type { Tokens } from './access/tokens.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { DiskStore } from './blobs/disk/disk-store.ts'
 import { type Catalog, CatalogError } from './catalog/catalog.ts'
+import type { LeaseRows } from './catalog/lease-rows.ts'
 import { rememberUploads } from './catalog/remembered.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
@@ -56,6 +57,8 @@ export interface ServerParts {
   readonly blobs?: BlobStore
   /** Instead of SQLite in the data folder; already open. The server closes it. */
   readonly catalog?: Catalog
+  /** Leases of that catalog, where other nodes share it. */
+  readonly leases?: LeaseRows
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
@@ -92,6 +95,9 @@ export interface PawlServer {
 const CLOSE_GRACE_MS = 8000
 /** How often connections that fell idle meanwhile are closed: each answer leaves one. */
 const CLOSE_IDLE_MS = 50
+/** How long the facts of a bucket count that were read from Postgres, and of how many at a time. */
+const BUCKET_MS = 1000
+const BUCKETS_KNOWN = 1000
 /** How long another server may take to let go of the data folder. */
 const LOCK_TIMEOUT_MS = 15_000
 
@@ -104,17 +110,12 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const history = createHistory(now)
   const observer = observedBy(metrics, history)
   const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
-  const path = join(config.data, 'catalog.sqlite')
-  const catalog =
-    parts.catalog ??
-    // The file is locked: nobody else changes it, so what was read of it stays true.
-    rememberUploads(
-      await openSqliteCatalog(
-        { path, lockTimeout: LOCK_TIMEOUT_MS, quotas, keepEvents: config.webhookUrl !== undefined },
-        metrics.committed,
-      ),
-    )
-  const blobs = parts.blobs ?? new DiskStore({ folder: join(config.data, 'blobs'), reserve: config.reserve })
+  const keepEvents = config.webhookUrl !== undefined
+  const { catalog, shared } =
+    parts.catalog === undefined
+      ? await catalogFor(config, { quotas, keepEvents }, metrics.committed, log)
+      : { catalog: parts.catalog, shared: parts.leases }
+  const blobs = parts.blobs ?? (await blobsFor(config, catalog, log))
   try {
     const allows = allowsBy(config.policies ?? (config.dev ? DEV_POLICIES : []))
     const events: Listeners = new Listeners(log, () => catalog.listen((told) => events.tell(told)))
@@ -124,7 +125,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       blobs,
       log,
       now,
-      judge: storageJudge(allows, (id) => catalog.findBucket(id)),
+      judge: storageJudge(allows, bucketsFor(catalog, shared)),
+      shared,
       idleTimeout: config.idleTimeout,
       allowance: {
         ownerBytes: config.quotaOwner,
@@ -135,6 +137,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
       observer,
       hooks: config.hooks,
+      redirectSeconds: config.redirectDownloads,
       listeners: events,
       ...(parts.freeBuffers && { freeBuffers: parts.freeBuffers }),
       limits: { maxSize: config.maxSize, ttl: config.uploadTtl, everyAck: config.durability === 'every-ack' },
@@ -319,6 +322,63 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     await catalog.close().catch(() => {})
     throw error
   }
+}
+
+interface CatalogParts {
+  readonly catalog: Catalog
+  /** Leases that other nodes see. */
+  readonly shared?: LeaseRows | undefined
+}
+
+async function catalogFor(
+  { data, databaseUrl }: Config,
+  kept: { readonly quotas: boolean; readonly keepEvents: boolean },
+  onCommit: (operations: number, seconds: number) => void,
+  log: Logger,
+): Promise<CatalogParts> {
+  if (databaseUrl === undefined) {
+    const path = join(data, 'catalog.sqlite')
+    const sqlite = await openSqliteCatalog({ path, lockTimeout: LOCK_TIMEOUT_MS, ...kept }, onCommit)
+    // The file is locked: nobody else changes it, so what was read of it stays true.
+    return { catalog: rememberUploads(sqlite) }
+  }
+  // Loaded by those only who use it.
+  const { openPostgresCatalog } = await import('./catalog/postgres/postgres-catalog.ts')
+  const onError = (error: Error): void => log.warn({ err: error }, 'a connection to Postgres was lost')
+  const catalog = await openPostgresCatalog({ url: databaseUrl, ...kept, onCommit, onError })
+  return { catalog, shared: catalog.leases }
+}
+
+/** How policies learn of a bucket at each append; where that is a trip, once a second is enough. */
+function bucketsFor(catalog: Catalog, shared: LeaseRows | undefined): Catalog['findBucket'] {
+  if (shared === undefined) return (id) => catalog.findBucket(id)
+  const known = new Map<
+    string,
+    { readonly until: number; readonly bucket: ReturnType<Catalog['findBucket']> }
+  >()
+  return (id) => {
+    const now = performance.now()
+    const found = known.get(id)
+    if (found !== undefined && found.until > now) return found.bucket
+    if (known.size >= BUCKETS_KNOWN) known.clear()
+    const bucket = catalog.findBucket(id)
+    known.set(id, { until: now + BUCKET_MS, bucket })
+    bucket.catch(() => known.delete(id))
+    return bucket
+  }
+}
+
+async function blobsFor(
+  { blobsUrl, data, reserve }: Config,
+  catalog: Catalog,
+  log: Logger,
+): Promise<BlobStore> {
+  if (blobsUrl === undefined) return new DiskStore({ folder: join(data, 'blobs'), reserve })
+  // Loaded by those only who use it: it takes half as long as everything else together.
+  const { S3Store } = await import('./blobs/s3/s3-store.ts')
+  const onError = (error: unknown): void =>
+    log.warn({ err: error }, 'bytes in S3 that nothing names are left')
+  return new S3Store({ ...blobsUrl, parts: catalog, onError })
 }
 
 /** @throws Error with `code` EADDRINUSE and the like */

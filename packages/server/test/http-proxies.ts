@@ -22,7 +22,7 @@ interface ProxyKind {
   /** The program; empty when it is not installed. */
   readonly program: string
   readonly args: (folder: string) => string[]
-  readonly config: (folder: string, port: number, upstream: number) => string
+  readonly config: (folder: string, port: number, upstreams: readonly number[]) => string
 }
 
 export const PROXIES: readonly ProxyKind[] = [
@@ -30,7 +30,7 @@ export const PROXIES: readonly ProxyKind[] = [
     name: 'nginx',
     program: process.env.PAWL_TEST_NGINX ?? '',
     args: (folder) => ['-p', folder, '-c', join(folder, 'proxy.conf'), '-e', join(folder, 'error.log')],
-    config: (folder, port, upstream) => `
+    config: (folder, port, upstreams) => `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
@@ -43,7 +43,7 @@ http {
   fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
-  upstream pawl { server 127.0.0.1:${upstream}; keepalive 4; }
+  upstream pawl { ${upstreams.map((upstream) => `server 127.0.0.1:${upstream} fail_timeout=1s;`).join(' ')} keepalive 4; }
   server {
     listen 127.0.0.1:${port};
     client_max_body_size 0;
@@ -55,6 +55,13 @@ http {
       proxy_buffering off;
       proxy_set_header Host $http_host;
       proxy_set_header Connection "";
+      # A client that is refused a HEAD takes its upload for lost: it is told to wait.
+      error_page 502 503 504 = @away;
+    }
+    location @away {
+      if ($request_method = HEAD) { return 423; }
+      add_header Retry-After 1 always;
+      return 503;
     }
   }
 }
@@ -64,7 +71,7 @@ http {
     name: 'HAProxy',
     program: process.env.PAWL_TEST_HAPROXY ?? '',
     args: (folder) => ['-db', '-f', join(folder, 'proxy.conf')],
-    config: (_folder, port, upstream) => `
+    config: (_folder, port, upstreams) => `
 global
   maxconn 256
 defaults
@@ -76,18 +83,22 @@ defaults
 frontend front
   bind 127.0.0.1:${port}
   http-request deny if { query -m sub ${FORBIDDEN} }
+  # A client that is refused a HEAD takes its upload for lost: it is told to wait.
+  http-request set-var(txn.method) method
+  http-after-response set-status 423 if { var(txn.method) -m str HEAD } { status 502:504 }
   default_backend pawl
 backend pawl
-  server pawl 127.0.0.1:${upstream}
+  balance roundrobin
+${upstreams.map((upstream, i) => `  server pawl${i} 127.0.0.1:${upstream}${upstreams.length > 1 ? ' check inter 250ms' : ''}`).join('\n')}
 `,
   },
 ]
 
-export async function startProxy(kind: ProxyKind, upstream: number): Promise<HttpProxy> {
+export async function startProxy(kind: ProxyKind, ...upstreams: readonly number[]): Promise<HttpProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'pawl-proxy-'))
   await mkdir(folder, { recursive: true })
   const port = await freePort()
-  await writeFile(join(folder, 'proxy.conf'), kind.config(folder, port, upstream))
+  await writeFile(join(folder, 'proxy.conf'), kind.config(folder, port, upstreams))
   let output = ''
   const child = spawn(kind.program, kind.args(folder), { stdio: ['ignore', 'pipe', 'pipe'] })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))

@@ -11,6 +11,10 @@ export interface TcpProxy {
   rate: number
   /** Answers are thrown away instead of passed back. */
   swallowAnswers: boolean
+  /** Answers wait, in the proxy, until this resolves. */
+  holdAnswers: Promise<void> | undefined
+  /** New connections are ended at once. */
+  refuses: boolean
   /** Ends every connection at once. */
   cut(): void
   close(): Promise<void>
@@ -30,6 +34,12 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
   }
   const passDown = (server: Socket, client: Socket): void => {
     server.on('data', (chunk: Buffer) => {
+      if (proxy.holdAnswers !== undefined) {
+        server.pause()
+        server.unshift(chunk)
+        void proxy.holdAnswers.then(() => server.resume())
+        return
+      }
       if (proxy.swallowAnswers || client.destroyed || client.write(chunk)) return
       server.pause()
       client.once('drain', () => server.resume())
@@ -54,6 +64,7 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     socket.on('close', () => sockets.delete(socket))
   }
   const listener = createServer((client) => {
+    if (proxy.refuses) return void client.destroy()
     const server = connect(port, '127.0.0.1')
     keep(client)
     keep(server)
@@ -72,6 +83,8 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     },
     rate,
     swallowAnswers: false,
+    holdAnswers: undefined,
+    refuses: false,
     cut() {
       for (const socket of sockets) socket.destroy()
     },

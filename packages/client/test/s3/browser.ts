@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { S3Server } from '@pawl/emulators/s3-server'
 import { type Browser, chromium } from 'playwright-core'
 import { build } from 'rolldown'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -14,7 +15,6 @@ import { signer } from '../../src/adapters/s3/sigv4.ts'
 import { Files } from '../../src/files.ts'
 import { randomBytes } from '../bodies.ts'
 import { chromiumPath, hasChromium } from '../react/stage.ts'
-import type { S3Server } from '../servers/s3-server.ts'
 
 const MIB = 2 ** 20
 const quiet = { signal: new AbortController().signal, touch: () => {} }

@@ -1,9 +1,10 @@
 /** Conditions of uploads in parts: not every service that honours those of one request honours these. */
+
+import type { S3Server } from '@pawl/emulators/s3-server'
 import { beforeAll, expect, it } from 'vitest'
 import { s3 } from '../../src/adapters/s3/s3.ts'
 import { Files } from '../../src/files.ts'
 import { randomBytes, same } from '../bodies.ts'
-import type { S3Server } from '../servers/s3-server.ts'
 
 const MIB = 2 ** 20
 const quiet = { signal: new AbortController().signal, touch: () => {} }

@@ -1,4 +1,6 @@
 /** Copies in parts, with small limits: nothing else in them differs from those above 5 GiB. */
+
+import type { S3Server } from '@pawl/emulators/s3-server'
 import { afterEach, expect, it } from 'vitest'
 import { copyObject } from '../../src/adapters/s3/copy.ts'
 import { s3 } from '../../src/adapters/s3/s3.ts'
@@ -6,7 +8,6 @@ import type { S3Wire } from '../../src/adapters/s3/wire.ts'
 import { elements } from '../../src/adapters/s3/xml.ts'
 import { Files } from '../../src/files.ts'
 import { randomBytes, same } from '../bodies.ts'
-import type { S3Server } from '../servers/s3-server.ts'
 
 const MIB = 2 ** 20
 const limits = { single: 8 * MIB, partSize: 5 * MIB, concurrency: 3, retries: 3 }

@@ -1,9 +1,10 @@
 /** Signed forms: the server itself refuses what their policy does not allow. */
+
+import type { S3Server } from '@pawl/emulators/s3-server'
 import { beforeAll, expect, it } from 'vitest'
 import { s3 } from '../../src/adapters/s3/s3.ts'
 import { Files } from '../../src/files.ts'
 import type { SignUploadOptions } from '../../src/options.ts'
-import type { S3Server } from '../servers/s3-server.ts'
 
 const quiet = { signal: new AbortController().signal, touch: () => {} }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end, freePort, start, until } from './processes.ts'
+import { end, freePort, start, until } from '@pawl/emulators/processes'
 
 const program = join(import.meta.dirname, '../vendor/node_modules/azurite/dist/src/blob/main.js')
 const ACCOUNT = 'devstoreaccount1'

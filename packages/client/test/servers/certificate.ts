@@ -1,7 +1,7 @@
 /** A certificate for 127.0.0.1 and localhost, signed by itself. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from './processes.ts'
+import { run } from '@pawl/emulators/processes'
 
 export interface Certificate {
   readonly certificate: string

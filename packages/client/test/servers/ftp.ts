@@ -2,9 +2,9 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { end, freePort, greets, run, start, until } from '@pawl/emulators/processes'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
-import { end, freePort, greets, run, start, until } from './processes.ts'
 import { isUnpacked, LIBRARIES, unpacked } from './unpacked.ts'
 
 export type FtpServerName = 'vsftpd' | 'proftpd' | 'pure-ftpd'

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end } from './processes.ts'
+import { end } from '@pawl/emulators/processes'
 
 export interface PawlServer {
   readonly endpoint: string

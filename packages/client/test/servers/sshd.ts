@@ -2,8 +2,8 @@
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { end, freePort, greets, run, start, until } from '@pawl/emulators/processes'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
-import { end, freePort, greets, run, start, until } from './processes.ts'
 import { isUnpacked, LIBRARIES, unpacked } from './unpacked.ts'
 
 export interface SshServer {

@@ -2,7 +2,7 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end, freePort, installed, run, start, until } from './processes.ts'
+import { end, freePort, installed, run, start, until } from '@pawl/emulators/processes'
 import { isUnpacked, LIBRARIES, unpacked } from './unpacked.ts'
 
 export type WebdavServerName = 'apache' | 'nginx' | 'rclone'

@@ -5,6 +5,7 @@
  * Contract (blob-store.contract.ts runs it against every implementation):
  * - Bytes of a segment are a prefix of what was written, in order and without holes, at any moment, also
  *   after the process was killed.
+ * - Where a writer has `flush`, what it was not called for since does not count, and may be gone after a kill.
  * - After `sync` resolved with n, the first n bytes survive a power cut.
  * - After `sync` or `seal` rejected with `unsynced`, nothing may be believed of bytes that no earlier sync covered,
  *   although they can still be read, and a later `sync` may resolve: they have to be cut off and written again.
@@ -12,6 +13,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import type { Hold, StoredSegment } from '../catalog/segment-parts.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from './digests.ts'
 
 declare const segmentId: unique symbol
@@ -46,6 +48,8 @@ export interface SegmentState {
 export interface SegmentWriter {
   /** Bytes in the segment now. Exact also after `write` failed. */
   readonly length: number
+  /** Where fewer count than were taken (see `flush`): those that were taken. */
+  readonly taken?: number
   /**
    * Appends the chunks in order. One call at a time. On failure what was written before the fault stays,
    * in order, and `length` tells how much.
@@ -54,20 +58,36 @@ export interface SegmentWriter {
   write(chunks: readonly Uint8Array[]): Promise<void>
   /** Takes bytes back. @throws StoreError */
   truncate(length: number): Promise<void>
+  /**
+   * For stores in which bytes count only once they are recorded: records those that were written, after which
+   * `length` counts them. With `last`, none follow under this hold, which ends in the same step.
+   * @throws StoreError, CatalogError
+   */
+  flush?(last: boolean): Promise<void>
   close(): Promise<void>
 }
 
 export interface BlobStore {
   /** Adding a few bytes to an open segment, and making them durable, costs little: small bodies may share one. */
   readonly packs: boolean
+  /** Bytes can be read while their segment grows; otherwise all of them only once it is sealed. */
+  readonly readsOpen: boolean
+  /** Bytes that count are durable: there is nothing to sync. */
+  readonly durable: boolean
   /** Makes ready to serve; must be called once, before anything else. */
   open(): Promise<StoreStart>
   /** Records that everything unsure after the last start was dealt with (`StoreStart.trusted` is true next time). */
   trust(): Promise<void>
-  /** What is there of it; undefined when there is no such segment. */
-  inspect(segment: SegmentId): Promise<SegmentState | undefined>
-  /** Opens for appending at its end. The first one makes the segment: until then there is only its row. */
-  openWriter(segment: SegmentId): Promise<SegmentWriter>
+  /**
+   * What is there of it; undefined when there is no such segment.
+   * @param stored - what the catalog has recorded of it, where that was read just now
+   */
+  inspect(segment: SegmentId, stored?: StoredSegment): Promise<SegmentState | undefined>
+  /**
+   * Opens for appending at its end. The first one makes the segment: until then there is only its row.
+   * @param hold - the right to write, where several processes share the store
+   */
+  openWriter(segment: SegmentId, hold?: Hold): Promise<SegmentWriter>
   /** Makes what is there now durable; resolves to how many bytes that were. */
   sync(segment: SegmentId): Promise<number>
   /** Ends its growth: durable, `length` bytes. @throws StoreError `damaged` when it holds another number of bytes */
@@ -90,7 +110,19 @@ export interface BlobStore {
   ): Promise<Digests>
   /** Begins a digest of a growing segment, from byte `start` on. */
   follow(segment: SegmentId, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest
+  /** Takes away what no row names and no process will name any more; resolves to how much there was. */
+  tidy?(): Promise<number>
+  /** A URL from which whoever has it can fetch a sealed segment, for so many seconds. */
+  redirect?(segment: SegmentId, seconds: number, headers: RedirectHeaders): Promise<string>
   close(): Promise<void>
+}
+
+/** What who follows a redirect is told besides the bytes. */
+export interface RedirectHeaders {
+  readonly contentType: string
+  readonly contentEncoding: string | undefined
+  readonly contentDisposition: string
+  readonly cacheControl: string
 }
 
 export interface StoreStart {

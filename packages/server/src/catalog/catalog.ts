@@ -7,6 +7,8 @@
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`, `open → complete` of small bodies,
  *   `open | sealed → cancelled | expired`.
+ * - What a request that writes changes of an upload's record names its `hold`, where there is one: once that has
+ *   ended it throws `fenced`. A catalog of one process, whose leases are never lost, need not look.
  * - The methods that create, publish and end uploads, and those that change objects, tell events (events/event.ts). With `keepsEvents` they are
  *   written to the outbox in the same transaction.
  */
@@ -23,9 +25,17 @@ import type { MediaRecords } from './media-records.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Packs } from './packs.ts'
+import type { Hold, SegmentParts } from './segment-parts.ts'
 import type { Allowance, Exceeded } from './usage.ts'
 
-export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, MediaRecords, Packs {
+export interface Catalog
+  extends Outbox,
+    BucketRecords,
+    ObjectChanges,
+    Listing,
+    MediaRecords,
+    Packs,
+    SegmentParts {
   /** Events are kept for delivery: decided when the catalog is opened, so that no outbox grows without a reader. */
   readonly keepsEvents: boolean
   /**
@@ -43,9 +53,9 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, 
   describeUpload(id: UploadId, details: UploadDetails): Promise<void>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>
   /** Sets the length where none is known yet; resolves to the length that holds now, undefined when it is not open. */
-  setLength(id: UploadId, length: number): Promise<number | undefined>
+  setLength(id: UploadId, length: number, hold?: Hold): Promise<number | undefined>
   /** Sets how an open upload that ends by word comes to its end. */
-  setEnding(id: UploadId, ending: Ending): Promise<void>
+  setEnding(id: UploadId, ending: Ending, hold?: Hold): Promise<void>
   /**
    * Sets bytes aside for an open upload whose length is not known, in place of those set aside before:
    * `wanted`, or fewer where the allowance ends. When not even `least` fit, nothing changes. Resolves to the
@@ -57,7 +67,7 @@ export interface Catalog extends Outbox, BucketRecords, ObjectChanges, Listing, 
   /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
   resetDurable(id: UploadId, durable: number): Promise<void>
   /** Records, before a checksummed request's first write, where it began; undefined once its bytes are accepted. */
-  setRollback(id: UploadId, rollback: number | undefined): Promise<void>
+  setRollback(id: UploadId, rollback: number | undefined, hold?: Hold): Promise<void>
   /**
    * `open → finishing`; true when it is finishing now, also if it was before. Refused while bytes are there
    * that a checksummed request may still take back.
@@ -163,9 +173,9 @@ export interface CatalogCounts {
   readonly objects: number
 }
 
-/** The catalog could not be reached or written; nothing of the call happened. */
+/** The catalog could not be reached or written, or the caller's right to write has ended; nothing of the call happened. */
 export class CatalogError extends Error {
-  readonly code: 'unavailable' | 'no-space' | 'newer' | 'older' | 'locked' | 'damaged'
+  readonly code: 'unavailable' | 'no-space' | 'newer' | 'older' | 'locked' | 'damaged' | 'fenced'
 
   constructor(code: CatalogError['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

@@ -86,9 +86,16 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
     ...catalog,
     findUpload: find,
     async insertUpload(upload, allowance) {
-      const exceeded = await catalog.insertUpload(upload, allowance)
-      if (exceeded === undefined) remember(upload)
-      return exceeded
+      // As with a look: a change that began meanwhile knows better.
+      const look = {}
+      looking.set(upload.id, look)
+      try {
+        const exceeded = await catalog.insertUpload(upload, allowance)
+        if (exceeded === undefined && looking.get(upload.id) === look) remember(upload)
+        return exceeded
+      } finally {
+        if (looking.get(upload.id) === look) looking.delete(upload.id)
+      }
     },
     describeUpload: (id, details) =>
       change(
@@ -96,16 +103,16 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
         () => catalog.describeUpload(id, details),
         () => undefined,
       ),
-    setEnding: (id, ending) =>
+    setEnding: (id, ending, hold) =>
       change(
         id,
-        () => catalog.setEnding(id, ending),
+        () => catalog.setEnding(id, ending, hold),
         () => undefined,
       ),
-    setLength: (id, length) =>
+    setLength: (id, length, hold) =>
       change(
         id,
-        () => catalog.setLength(id, length),
+        () => catalog.setLength(id, length, hold),
         (before, holds) => (holds === undefined ? undefined : { ...before, length: holds }),
       ),
     advance: (id, progress) =>
@@ -127,10 +134,10 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
         () => catalog.resetDurable(id, durable),
         (before) => (opened(before) ? { ...before, durable } : before),
       ),
-    setRollback: (id, rollback) =>
+    setRollback: (id, rollback, hold) =>
       change(
         id,
-        () => catalog.setRollback(id, rollback),
+        () => catalog.setRollback(id, rollback, hold),
         (before) => (opened(before) ? { ...before, rollback } : before),
       ),
     beginFinish: (id, length) =>

@@ -66,6 +66,7 @@ async function download(face: FilesFace, exchange: Exchange): Promise<void> {
       return await sendObject(exchange, {
         object,
         read: (start, end) => face.objects.read(object, start, end),
+        redirect: (headers) => face.objects.redirect(object, headers),
       })
     }
     if (id === undefined) return exchange.refuse(404, 'there is no such object')

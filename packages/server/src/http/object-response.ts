@@ -15,6 +15,7 @@ import {
 } from '@pawl/protocol'
 import { create as contentDisposition } from 'content-disposition'
 import { parse as parseMediaType } from 'content-type'
+import type { RedirectHeaders } from '../blobs/blob-store.ts'
 import type { ObjectRecord } from '../objects/object.ts'
 import type { Exchange } from './exchange.ts'
 import { reprDigest } from './repr-digest.ts'
@@ -23,6 +24,8 @@ export interface ObjectSource {
   readonly object: ObjectRecord
   /** Bytes `start` to `end`, exclusive. */
   read(start: number, end: number): Readable
+  /** Where else its bytes can be fetched. */
+  readonly redirect?: (headers: RedirectHeaders) => Promise<string | undefined>
   /** Offered for saving, under this name, whatever it is. */
   readonly saveAs?: string | undefined
   /** How this face says no. */
@@ -72,6 +75,8 @@ export async function sendObject(exchange: Exchange, source: ObjectSource): Prom
       })
     case 'proceed':
   }
+  const elsewhere = exchange.method === 'GET' ? await redirect(source, headers) : undefined
+  if (elsewhere !== undefined) return exchange.answer(307, elsewhere)
   const wanted =
     exchange.method === 'GET' && rangeApplies(conditions, current)
       ? parseRange(req.headers.range, object.size)
@@ -100,6 +105,22 @@ export async function sendObject(exchange: Exchange, source: ObjectSource): Prom
       return send(exchange, 206, several, parts.open)
     }
   }
+}
+
+/** Where to go for the bytes: whoever goes there is told of them what would be told here. */
+async function redirect(
+  { object, redirect }: ObjectSource,
+  headers: OutgoingHttpHeaders,
+): Promise<OutgoingHttpHeaders | undefined> {
+  const { cacheControl, contentEncoding, contentType } = object.headers
+  const location = await redirect?.({
+    contentType,
+    contentEncoding,
+    contentDisposition: String(headers['Content-Disposition']),
+    cacheControl: cacheControl ?? 'no-cache',
+  })
+  // The place is good for a while and for whoever may read the object: nobody shall keep it.
+  return location === undefined ? undefined : { ...HARMLESS, Location: location, 'Cache-Control': 'no-store' }
 }
 
 async function send(

@@ -1,6 +1,6 @@
 /** Objects as the faces see them. */
 import type { Readable } from 'node:stream'
-import type { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobStore, RedirectHeaders } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ListPage, ListRequest } from '../catalog/listing.ts'
 import type { CopyResult, MoveResult } from '../catalog/object-changes.ts'
@@ -17,6 +17,8 @@ export interface Objects {
   list(request: ListRequest): Promise<ListPage>
   /** Bytes `start` to `end`, exclusive; the object stays whole for this reader whatever happens to it. */
   read(object: ObjectRecord, start: number, end: number): Readable
+  /** Where its bytes can be fetched without this server; undefined where that is not wanted, or not possible. */
+  redirect(object: ObjectRecord, headers: RedirectHeaders): Promise<string | undefined>
   /** Resolves to those that were removed; one that was replaced since it was found is not. */
   remove(objects: readonly ObjectRecord[]): Promise<ObjectRecord[]>
   /** A new object of the same bytes, none of which is copied. */
@@ -32,11 +34,18 @@ export function objectsOver(
   readers: Readers,
   now: () => number,
   allowance: Allowance = {},
+  redirectSeconds?: number,
 ): Objects {
   return {
     find: (bucket, key) => reach(() => catalog.findObject(bucket, key)),
     list: (request) => reach(() => catalog.listObjects(request)),
     read: (object, start, end) => readObject(blobs, readers, object, start, end),
+    async redirect({ segments, size }, headers) {
+      const [only, ...others] = segments
+      if (redirectSeconds === undefined || only === undefined || others.length > 0) return undefined
+      if (only.length !== size || (only.start ?? 0) > 0) return undefined
+      return reach(async () => blobs.redirect?.(only.segment, redirectSeconds, headers))
+    },
     async remove(objects) {
       const versions = objects.map(({ version }) => version)
       const gone = new Set(await reach(() => catalog.removeObjects(versions, now())))

@@ -1,8 +1,18 @@
 /** Takes the body of one request: the lease, the offset, the bytes, and the end when they are all there. */
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
+import { CatalogError } from '../catalog/catalog.ts'
+import type { Hold } from '../catalog/segment-parts.ts'
 import { brings } from './brings.ts'
-import { asUploadError, beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
+import {
+  asUploadError,
+  beforeTelling,
+  type Engine,
+  findPermitted,
+  type Permit,
+  permitted,
+  reach,
+} from './engine.ts'
 import { UploadError } from './errors.ts'
 import { refuseExpired, slide, standingExpiry } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
@@ -82,7 +92,8 @@ export async function append(
   })
   waited(true)
   try {
-    const found = await findPermitted(engine, id, permit)
+    const found =
+      lease.found === undefined ? await findPermitted(engine, id, permit) : permitted(lease.found, permit)
     if (found.concat.kind === 'final') {
       throw new UploadError('final', 'a final upload is made of others and takes no bytes itself')
     }
@@ -106,7 +117,8 @@ async function acquire(
   { manner = 'patient', signal }: AppendRequest,
 ): Promise<Lease> {
   try {
-    return await engine.leases.acquire(id, manner, signal)
+    // Only who may touch the upload may displace a holder, on another node neither.
+    return await engine.leases.acquire(id, manner, signal, (found) => void permitted(found, permit))
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
     const upload = await findPermitted(engine, id, permit)
@@ -117,7 +129,7 @@ async function acquire(
 }
 
 async function offsetOf({ blobs }: Engine, upload: UploadRecord): Promise<number> {
-  const segment = await reach(() => blobs.inspect(upload.segment))
+  const segment = await reach(() => blobs.inspect(upload.segment, upload.stored))
   return acceptedLength(upload, segment?.length ?? 0)
 }
 
@@ -131,7 +143,7 @@ async function appendHolding(
   const { small } = engine
   const body = small?.admit(engine, found, request)
   if (small === undefined || body === undefined) {
-    return writing(engine, found, async (writer) => {
+    return writing(engine, found, lease, async (writer) => {
       const { upload, end } = await take(engine, found, request, lease, writer)
       return conclude(engine, upload, permit, request, lease, writer, end)
     })
@@ -146,23 +158,37 @@ async function appendHolding(
         engine.progress.forget(found.id)
         return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
       case 'unpacked':
-        return await writing(engine, found, async (writer) => {
-          const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
-          return conclude(engine, found, permit, request, lease, writer, end)
-        })
+        return await unpack(engine, found, permit, request, lease, body.bytes, taken.end)
     }
   } finally {
     small.giveBack(body)
   }
 }
 
+/** A small body that did not get into a pack goes on as if it had come into the upload's own segment. */
+export function unpack(
+  engine: Engine,
+  upload: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  bytes: Uint8Array,
+  end: TransferEnd,
+): Promise<AppendOutcome> {
+  return writing(engine, upload, lease, async (writer) => {
+    const taken = await takeGathered(engine, upload, lease, writer, bytes, end)
+    return conclude(engine, upload, permit, request, lease, writer, taken)
+  })
+}
+
 async function writing<T>(
   { blobs, small }: Engine,
   { id, segment }: UploadRecord,
+  { hold }: Lease,
   work: (writer: SegmentWriter) => Promise<T>,
 ): Promise<T> {
   small?.touched(id)
-  const writer = await reach(() => blobs.openWriter(segment))
+  const writer = await reach(() => blobs.openWriter(segment, hold))
   try {
     return await work(writer)
   } finally {
@@ -180,7 +206,7 @@ async function take(
 ): Promise<{ upload: UploadRecord; end: TransferEnd }> {
   // What an earlier checksummed request left and could not take back, and what a failed sync left in doubt.
   const back = found.rollback ?? engine.durability.cutTo(found.id)
-  if (back !== undefined) await takeBack(engine, found, writer, back)
+  if (back !== undefined) await takeBack(engine, found, writer, back, lease.hold)
   const begin = writer.length
   lease.offset = begin
   if (request.offset !== begin) {
@@ -190,7 +216,8 @@ async function take(
   refuseConflict(found, request, begin)
   refusePastEnd(found, request)
   engine.transfers.refuseWhenFull()
-  const upload = await withEnding(engine, await withLength(engine, found, request, begin), request)
+  const lengthy = await withLength(engine, found, request, begin, lease.hold)
+  const upload = await withEnding(engine, lengthy, request, lease.hold)
   const end = await limited(engine, upload, request.declared, lease, writer, (growth) =>
     request.checksum === undefined
       ? takePlain(engine, upload, request, lease, writer, growth)
@@ -224,6 +251,8 @@ async function conclude(
     lease.release()
     return { kind: 'finished', upload, offset, finished: await finishing }
   }
+  // It lost its lease while it slept: whoever has it now has the answer.
+  if (end.kind === 'failed' && isFenced(end.error)) return { kind: 'cut' }
   if (end.kind === 'failed') throw asUploadError(end.error)
   if (end.kind === 'stopped' && end.why === 'over-quota') {
     await beforeTelling(engine, upload, offset)
@@ -246,10 +275,11 @@ async function withEnding(
   engine: Engine,
   upload: UploadRecord,
   { ends }: AppendRequest,
+  hold: Hold | undefined,
 ): Promise<UploadRecord> {
   if (upload.ending === undefined || ends === 'at-length' || upload.length === undefined) return upload
   const ending = ends === 'here' ? 'said' : 'word'
-  if (ending !== upload.ending) await reach(() => engine.catalog.setEnding(upload.id, ending))
+  if (ending !== upload.ending) await reach(() => engine.catalog.setEnding(upload.id, ending, hold))
   return { ...upload, ending }
 }
 
@@ -279,6 +309,10 @@ async function atTheEnd(
       ? await reach(() => engine.finisher.finish(upload, length))
       : finishedOf(upload)
   return { kind: 'finished', upload, offset: length, finished }
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'fenced'
 }
 
 function mismatch(offset: number, actual: number): UploadError {

@@ -80,7 +80,7 @@ export class Durability {
 
   /** Bytes of `upload` are in its segment up to `length`. */
   note(upload: UploadRecord, length: number): void {
-    if (this.#cutTo.has(upload.id)) return
+    if (this.#blobs.durable || this.#cutTo.has(upload.id)) return
     const dirty = this.#entry(upload, length)
     dirty.written = Math.max(dirty.written, length)
     if (dirty.running !== undefined) return

@@ -6,9 +6,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as realSleep, setImmediate as realTurn } from 'node:timers/promises'
+import { startS3 } from '@pawl/emulators/s3'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DiskStore } from '../blobs/disk/disk-store.ts'
 import { MemoryStore } from '../blobs/memory/memory-store.ts'
+import { S3Store } from '../blobs/s3/s3-store.ts'
 import { openMemoryCatalog } from '../catalog/sqlite/memory-catalog.ts'
 import { openSqliteCatalog } from '../catalog/sqlite/sqlite-catalog.ts'
 import type { Machine } from './mortal.ts'
@@ -104,6 +106,36 @@ test(`on disk and SQLite: the same`, async () => {
     } finally {
       await rm(folder, { recursive: true })
     }
+  }
+  expect.assertions(0)
+}, 3_600_000)
+
+test(`in S3: the same`, async () => {
+  const schedules = Math.max(1, Math.floor(SCHEDULES / 60))
+  const s3 = await startS3()
+  try {
+    for (let n = 0; n < schedules; n += 1) {
+      vi.setSystemTime(1_700_000_000_000)
+      s3.objects.clear()
+      s3.sessions.clear()
+      await runSchedule(SEED + n, { turns: 40, sleep: 2 }, async () => {
+        const catalog = openMemoryCatalog()
+        const blobs = new S3Store({
+          bucket: 'bucket',
+          prefix: '',
+          endpoint: s3.endpoint,
+          region: undefined,
+          forcePathStyle: true,
+          credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+          // Hours pass here while a call is under way.
+          patience: 2_000_000_000,
+          parts: catalog,
+        })
+        return { catalog, blobs, durable: new Map(), unsynced: new Map(), trusted: true }
+      })
+    }
+  } finally {
+    await s3.close()
   }
   expect.assertions(0)
 }, 3_600_000)

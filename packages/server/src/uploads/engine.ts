@@ -2,6 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { LeaseRows } from '../catalog/lease-rows.ts'
 import type { Progress } from '../events/progress.ts'
 import type { Durability } from './durability.ts'
 import { UploadError } from './errors.ts'
@@ -9,7 +10,7 @@ import type { Finisher } from './finish.ts'
 import type { GatherBudget } from './gather-budget.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
-import type { Leases } from './lease.ts'
+import type { UploadLeases } from './lease.ts'
 import type { Observer } from './observer.ts'
 import type { Quota } from './quota.ts'
 import type { SmallBodies } from './small-bodies.ts'
@@ -29,7 +30,9 @@ export interface UploadLimits {
 export interface Engine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
-  readonly leases: Leases
+  readonly leases: UploadLeases
+  /** Where nodes share the catalog: what a node that is gone did not finish. */
+  readonly stranded?: Pick<LeaseRows, 'stranded'> | undefined
   readonly transfers: Transfers
   readonly quota: Quota
   readonly observer: Observer
@@ -51,11 +54,20 @@ export type Permit = (upload: UploadRecord) => boolean
 
 /** @throws UploadError `not-found`, `unavailable` */
 export async function findPermitted(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
-  const upload = await reach(() => engine.catalog.findUpload(id))
+  return permitted(await reach(() => engine.catalog.findUpload(id)), permit)
+}
+
+/** @throws UploadError `not-found` */
+export function permitted(upload: UploadRecord | undefined, permit: Permit): UploadRecord {
   if (upload === undefined || upload.state.kind === 'cancelled' || !permit(upload)) {
     throw new UploadError('not-found', 'there is no such upload')
   }
   return upload
+}
+
+/** Whether a request writes to it, here or, by what was just read, on another node. */
+export function isHeld({ leases }: Engine, { id, stored }: UploadRecord): boolean {
+  return leases.holder(id) !== undefined || stored?.holder !== undefined
 }
 
 /** Whether a power cut must not take what an answer named: with every-ack durability, and of what ends by word. */
@@ -65,8 +77,8 @@ export function tellsDurable({ limits }: Engine, upload: UploadRecord): boolean 
 
 /** Before an offset is told: makes durable what must not be taken back. */
 export async function beforeTelling(engine: Engine, upload: UploadRecord, offset: number): Promise<void> {
-  const { durability } = engine
-  if (!tellsDurable(engine, upload) || offset <= upload.durable) return
+  const { durability, blobs } = engine
+  if (blobs.durable || !tellsDurable(engine, upload) || offset <= upload.durable) return
   // Also what an earlier process wrote, of which this one noted nothing.
   durability.note(upload, offset)
   await reach(() => durability.settle(upload))
@@ -82,6 +94,11 @@ export async function reach<T>(work: () => Promise<T>): Promise<T> {
 }
 
 export function asUploadError(error: unknown): unknown {
+  if (error instanceof CatalogError && error.code === 'fenced') {
+    return new UploadError('busy', 'another request writes to this upload now: look where it stands', {
+      cause: error,
+    })
+  }
   if (error instanceof StoreError || error instanceof CatalogError) {
     return error.code === 'no-space'
       ? new UploadError(

@@ -10,7 +10,7 @@ export function expiryOf(upload: UploadRecord, modifiedAt: number, ttl: number):
 
 /** When an upload that did not grow expires. */
 export async function standingExpiry({ blobs, limits }: Engine, upload: UploadRecord): Promise<number> {
-  const segment = await reach(() => blobs.inspect(upload.segment))
+  const segment = await reach(() => blobs.inspect(upload.segment, upload.stored))
   return expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
 }
 

@@ -1,9 +1,9 @@
 /** Where an upload stands, as HEAD shows it. */
-import { beforeTelling, type Engine, findPermitted, type Permit, reach } from './engine.ts'
+import { beforeTelling, type Engine, findPermitted, isHeld, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { expiryOf } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
-import type { Lease, Manner } from './lease.ts'
+import type { Holder, Manner } from './lease.ts'
 import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
 
 /** How long a look at an upload that is being finished waits for the outcome. */
@@ -68,12 +68,12 @@ async function look(
   signal: AbortSignal | undefined,
 ): Promise<Inspection | FailedInspection> {
   let upload = await findPermitted(engine, id, permit)
-  let holder: Lease | undefined
+  let holder: Holder | undefined
   if (upload.state.kind === 'open') {
     const { length } = upload
     if (length !== undefined && engine.finisher.isRunning(id)) return finishing(engine, upload, length)
-    const held = engine.leases.holder(id) !== undefined
-    holder = await engine.leases.settle(id, signal, manner)
+    const held = isHeld(engine, upload)
+    holder = await engine.leases.settle(id, signal, manner, upload)
     // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
     // beside a new file would show an offset that never was.
     if (held) upload = await findPermitted(engine, id, permit)
@@ -97,11 +97,11 @@ async function look(
 async function open(
   engine: Engine,
   upload: UploadRecord,
-  holder: Lease | undefined,
+  holder: Holder | undefined,
   byWord: boolean,
 ): Promise<Inspection | FailedInspection> {
   const { blobs, limits } = engine
-  const segment = await reach(() => blobs.inspect(upload.segment))
+  const segment = await reach(() => blobs.inspect(upload.segment, upload.stored))
   // The writer's own count is what it has accepted; the file may be a write ahead of it.
   const offset = engine.durability.counted(
     upload.id,

@@ -9,8 +9,9 @@
  * Time is the monotonic clock's: a step of the wall clock is nobody's silence. Nothing polls: newcomers wait
  * on the holder's events, and all of them share one timer.
  */
+import type { Hold } from '../catalog/segment-parts.ts'
 import { UploadError } from './errors.ts'
-import type { UploadId } from './upload.ts'
+import type { UploadId, UploadRecord } from './upload.ts'
 
 export const SILENCE_MS = 500
 export const PROTECTED_MS = 5000
@@ -31,7 +32,7 @@ export class Lease {
   readonly fence: number
   readonly #end = new AbortController()
   readonly #released = Promise.withResolvers<void>()
-  readonly #protectedUntil: number
+  #protectedUntil: number
   readonly #onRelease: () => void
   readonly #watchers = new Set<(verdict: Verdict) => void>()
   #silentSince: number | undefined
@@ -42,12 +43,16 @@ export class Lease {
   offset: number | undefined
   /** A newcomer waits for this holder to let go. */
   succeeded = false
+  /** What nodes share: the right to write to the upload's segment, and the record as it was read with it. */
+  hold: Hold | undefined
+  found: UploadRecord | undefined
 
   constructor(upload: UploadId, fence: number, tookOver: boolean, onRelease: () => void) {
     this.upload = upload
     this.fence = fence
-    this.#protectedUntil = tookOver ? performance.now() + PROTECTED_MS : 0
+    this.#protectedUntil = 0
     this.#onRelease = onRelease
+    if (tookOver) this.protect()
   }
 
   /** Aborted, with a LeaseEnd as its reason, when this holder has to stop. */
@@ -92,6 +97,11 @@ export class Lease {
     this.#onRelease()
     this.#released.resolve()
     this.#tell('released')
+  }
+
+  /** It took over, from a holder on another node: see PROTECTED_MS. */
+  protect(): void {
+    this.#protectedUntil = performance.now() + PROTECTED_MS
   }
 
   /** Resolves as soon as it is clear whether this holder lives. */
@@ -146,7 +156,41 @@ export class Lease {
   }
 }
 
-export class Leases {
+/** A transfer under way, here or on another node, and how far it is as far as that is known. */
+export type Holder = Pick<Lease, 'offset'>
+
+/** The leases that the engine gives: those of this process, which may have to agree with those of others. */
+export interface UploadLeases {
+  /** In this process. */
+  holder(upload: UploadId): Lease | undefined
+  /**
+   * @param manner - `patient` leaves a living holder alone, `at-once` ends it, and whoever is about to follow it
+   * @param signal - the one who asks has gone
+   * @param mayMeet - throws where the one who asks must not meet a holder in another process
+   * @throws UploadError `busy` with the holder's offset, `unavailable` while closing
+   */
+  acquire(
+    upload: UploadId,
+    manner: Manner,
+    signal?: AbortSignal,
+    mayMeet?: (found: UploadRecord) => void,
+  ): Promise<Lease>
+  /**
+   * For those who only look: ends a silent holder, or with `at-once` whoever holds; resolves to the one that lives,
+   * if there is one.
+   * @param found - the record, which tells of a holder in another process
+   */
+  settle(
+    upload: UploadId,
+    signal?: AbortSignal,
+    manner?: Manner,
+    found?: UploadRecord,
+  ): Promise<Holder | undefined>
+  /** Ends every holder and lets nobody in any more; resolves when all have let go. */
+  close(): Promise<void>
+}
+
+export class Leases implements UploadLeases {
   readonly #held = new Map<UploadId, Lease>()
   readonly #idleTimeout: number
   readonly #idleCheck: NodeJS.Timeout
@@ -168,11 +212,6 @@ export class Leases {
     return this.#held.get(upload)
   }
 
-  /**
-   * @param manner - `patient` leaves a living holder alone, `at-once` ends it, and whoever is about to follow it
-   * @param signal - the one who asks has gone
-   * @throws UploadError `busy` with the holder's offset, `unavailable` while closing
-   */
   async acquire(upload: UploadId, manner: Manner, signal?: AbortSignal): Promise<Lease> {
     for (;;) {
       if (this.#closing) throw closing()
@@ -190,10 +229,6 @@ export class Leases {
     }
   }
 
-  /**
-   * For those who only look: ends a silent holder, or with `at-once` whoever holds; resolves to the one that lives,
-   * if there is one.
-   */
   async settle(
     upload: UploadId,
     signal?: AbortSignal,
@@ -217,7 +252,6 @@ export class Leases {
     return undefined
   }
 
-  /** Ends every holder and lets nobody in any more; resolves when all have let go. */
   async close(): Promise<void> {
     this.#closing = true
     clearInterval(this.#idleCheck)
@@ -261,11 +295,11 @@ export class Leases {
   }
 }
 
-function closing(): UploadError {
+export function closing(): UploadError {
   return new UploadError('unavailable', 'the server is closing: try again in a moment')
 }
 
-function busy(holder: Lease): UploadError {
+export function busy(holder: Holder): UploadError {
   const details = holder.offset === undefined ? {} : { offset: holder.offset }
   return new UploadError('busy', 'another request is writing to this upload: try again in a moment', details)
 }

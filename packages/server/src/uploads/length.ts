@@ -1,4 +1,5 @@
 /** An upload's length: told once, never passed. */
+import type { Hold } from '../catalog/segment-parts.ts'
 import type { AppendRequest } from './append.ts'
 import { maxSizeOf, refuseTooLarge } from './create.ts'
 import { type Engine, reach } from './engine.ts'
@@ -35,6 +36,7 @@ export async function withLength(
   upload: UploadRecord,
   request: AppendRequest,
   begin: number,
+  hold: Hold | undefined,
 ): Promise<UploadRecord> {
   const { length } = request
   if (length === undefined) {
@@ -45,7 +47,7 @@ export async function withLength(
   refuseTooLarge(length, maxSizeOf(upload, engine.limits))
   if (upload.length === undefined) {
     await engine.quota.declare(upload, length)
-    await reach(() => engine.catalog.setLength(upload.id, length))
+    await reach(() => engine.catalog.setLength(upload.id, length, hold))
   }
   return { ...upload, length }
 }

@@ -150,6 +150,11 @@ export function startProcess(machine: Machine, fate: Fate): Process {
           return inner.length
         },
         write: (chunks) => write(inner, chunks),
+        ...(inner.flush !== undefined && {
+          flush: async (last: boolean) => {
+            await onDisk('flush', async () => inner.flush?.(last))
+          },
+        }),
         truncate: async (length) => {
           await onDisk('writer.truncate', async () => {
             await inner.truncate(length)
@@ -214,6 +219,8 @@ export function startProcess(machine: Machine, fate: Fate): Process {
  * @param part - how many of so many unsure bytes turn into zeros
  */
 export async function cutPower(machine: Machine, part: (bytes: number) => number): Promise<void> {
+  // Bytes on other machines do not mind.
+  if (machine.blobs.durable) return
   machine.trusted = false
   machine.unsynced.clear()
   const segments: SegmentId[] = []

@@ -37,7 +37,8 @@ export async function* findings(
   const fileless = new Set<SegmentId>()
   for await (const upload of unfinished(catalog)) {
     // A final upload's bytes are those of sealed ones; a missing one shows among the segments.
-    const segment = upload.concat.kind === 'final' ? undefined : await blobs.inspect(upload.segment)
+    const segment =
+      upload.concat.kind === 'final' ? undefined : await blobs.inspect(upload.segment, upload.stored)
     if (segment === undefined) fileless.add(upload.segment)
     const finding = look(upload, segment, trusted)
     if (finding !== undefined) yield finding

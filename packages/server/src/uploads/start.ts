@@ -2,6 +2,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { LeaseRows } from '../catalog/lease-rows.ts'
 import type { Allowance } from '../catalog/usage.ts'
 import { Listeners } from '../events/listeners.ts'
 import { Progress } from '../events/progress.ts'
@@ -20,6 +21,7 @@ import { type Observer, UNOBSERVED } from './observer.ts'
 import { Packer } from './packer.ts'
 import { Quota } from './quota.ts'
 import { type Finding, findings, mend } from './repair.ts'
+import { SharedLeases } from './shared-leases.ts'
 import { endSlowTransfers, type SlowTransferOptions } from './slow-transfers.ts'
 import { SmallBodies } from './small-bodies.ts'
 import { sweepRegularly } from './sweep.ts'
@@ -48,6 +50,10 @@ export interface EngineOptions {
   readonly hooks?: Hooks
   /** Told how far uploads are. */
   readonly listeners?: Listeners
+  /** Present where other nodes write to the same uploads. */
+  readonly shared?: LeaseRows | undefined
+  /** Downloads are redirected to the store, where it can: so long does its answer hold. */
+  readonly redirectSeconds?: number | undefined
   /** Called each time some MiB of bodies have passed through memory. */
   readonly freeBuffers?: () => void
 }
@@ -71,12 +77,12 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
-  const leases = new Leases(idleTimeout)
+  const local = new Leases(idleTimeout)
   const durability = new Durability(
     blobs,
     catalog,
     (error) => log.error({ err: error }, 'a background sync failed'),
-    (id) => leases.holder(id)?.end('unsynced'),
+    (id) => local.holder(id)?.end('unsynced'),
   )
   const digester = new Digester({
     catalog,
@@ -99,11 +105,19 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     onLateError: (upload, error) =>
       log.warn({ err: error, upload: redactId(upload.id) }, 'an upload could not be finished'),
   })
-  // What an earlier process had under its hands; its last bytes may be anything.
-  for (const pack of await catalog.heldPacks()) await catalog.endPack(pack, now())
-  await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
-
-  if (hooks.has('beforeFinish')) void finisher.finishLeft()
+  // Where there are other nodes, what looks left over may be under their hands: the sweep takes it in time.
+  if (options.shared === undefined) {
+    // What an earlier process had under its hands; its last bytes may be anything.
+    for (const pack of await catalog.heldPacks()) await catalog.endPack(pack, now())
+    await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
+    if (hooks.has('beforeFinish')) void finisher.finishLeft()
+  }
+  const leases =
+    options.shared === undefined
+      ? local
+      : new SharedLeases(local, options.shared, (error) =>
+          log.warn({ err: error }, 'leases could not be told to other nodes'),
+        )
   const packer = new Packer({
     catalog,
     blobs,
@@ -117,6 +131,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     blobs,
     leases,
     transfers,
+    stranded: options.shared,
     quota: new Quota(catalog, options.allowance ?? {}),
     observer,
     budget: new GatherBudget(GATHER_CAP, options.freeBuffers),
@@ -142,7 +157,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers, now, options.allowance),
+    objects: objectsOver(catalog, blobs, readers, now, options.allowance, options.redirectSeconds),
     transfers,
     closeTransfers() {
       slow?.stop()

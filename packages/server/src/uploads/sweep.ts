@@ -5,7 +5,7 @@
 import { type SegmentId, StoreError } from '../blobs/blob-store.ts'
 import type { Readers } from '../objects/readers.ts'
 import { compactOne } from './compact.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, isHeld } from './engine.ts'
 import { expiryOf } from './expiry.ts'
 import { acceptedLength, endsAtLength, type UploadRecord } from './upload.ts'
 
@@ -13,6 +13,8 @@ const BATCH = 100
 /** An object's bytes outlive it by this: for readers that began before. */
 export const RELEASE_GRACE_MS = 60 * 60 * 1000
 const EVERY_MS = 60_000
+/** A node that lives has finished by then what it began, or tries again by itself. */
+const STRANDED_MS = 60_000
 
 export interface Swept {
   readonly finished: number
@@ -34,7 +36,7 @@ export async function sweep(engine: Engine, readers: Readers, signal?: AbortSign
     faults.push(fault)
   }
   const swept = {
-    finished: await engine.finisher.finishLeft(),
+    finished: (await finishStranded(engine)) + (await engine.finisher.finishLeft()),
     expired: await expire(engine, pass, signal),
     forgotten: await forget(engine, signal),
     moved: await compactOne(engine, signal).catch((fault: unknown) => {
@@ -43,9 +45,23 @@ export async function sweep(engine: Engine, readers: Readers, signal?: AbortSign
     }),
     segments: await removeReleased(engine, readers, pass, signal),
   }
+  await engine.blobs.tidy?.().catch(pass)
   const [fault] = faults
   if (fault !== undefined) throw fault
   return swept
+}
+
+/** Uploads whose bytes are all there, and whose node has gone: their clients may never ask again. */
+async function finishStranded({ stranded, finisher, now }: Engine): Promise<number> {
+  const found = (await stranded?.stranded(now() - STRANDED_MS, BATCH)) ?? []
+  let count = 0
+  for (const upload of found) {
+    if (!endsAtLength(upload) && upload.state.kind === 'open') continue
+    // An outcome that is an error is one as well; a fault is tried again by the next sweep of any node.
+    const done = await finisher.finish(upload, upload.length ?? 0).catch(() => undefined)
+    if (done !== undefined) count += 1
+  }
+  return count
 }
 
 async function expire(engine: Engine, pass: (fault: unknown) => void, signal?: AbortSignal): Promise<number> {
@@ -70,14 +86,14 @@ async function expire(engine: Engine, pass: (fault: unknown) => void, signal?: A
 
 async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired' | 'slid' | 'left'> {
   const { catalog, blobs, leases, durability, digests, finisher, limits, now } = engine
-  const segment = await blobs.inspect(upload.segment)
+  const segment = await blobs.inspect(upload.segment, upload.stored)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)
   if (expiresAt > now()) {
     await catalog.advance(upload.id, { expiresAt })
     return 'slid'
   }
   // A running transfer is never cut: it holds the lease.
-  if (leases.holder(upload.id) !== undefined) return 'left'
+  if (isHeld(engine, upload)) return 'left'
   const whole =
     durability.counted(upload.id, acceptedLength(upload, segment?.length ?? 0)) === upload.length &&
     endsAtLength(upload)

@@ -1,6 +1,7 @@
 /** The two ways in which a body becomes part of an upload: byte by byte, or all together once it is verified. */
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm } from '../blobs/digests.ts'
+import type { Hold } from '../catalog/segment-parts.ts'
 import type { AppendRequest } from './append.ts'
 import { maxSizeOf } from './create.ts'
 import { type Engine, reach, tellsDurable } from './engine.ts'
@@ -10,6 +11,9 @@ import { past } from './length.ts'
 import type { Growth } from './quota.ts'
 import { type TransferEnd, transfer } from './transfer.ts'
 import type { UploadRecord } from './upload.ts'
+
+/** Those that a request may name; it may do so behind its body. */
+const CHECKSUMS = ['sha', 'sha-256', 'sha-512', 'md5', 'crc32', 'crc32c'] as const
 
 /** What the bytes of one request must hash to. */
 export interface Checksum {
@@ -29,7 +33,8 @@ export async function takePlain(
 ): Promise<TransferEnd> {
   const begin = writer.length
   const { onAccepted } = request
-  const watch = onAccepted && tellsDurable(engine, upload) ? engine.durability.watch(upload) : undefined
+  const waits = !engine.blobs.durable && tellsDurable(engine, upload)
+  const watch = onAccepted && waits ? engine.durability.watch(upload) : undefined
   const end = await transfer({
     source: request.open(),
     writer,
@@ -37,6 +42,7 @@ export async function takePlain(
     budget: engine.budget,
     limit: (upload.length ?? maxSizeOf(upload, engine.limits)) - begin,
     holdLast: request.declared === undefined,
+    last: true,
     onWritten: (length) => {
       growth.note(length)
       accept(engine, upload, lease, length)
@@ -45,7 +51,7 @@ export async function takePlain(
     },
   }).finally(() => watch?.close())
   if (end.kind === 'overflow') {
-    await takeBack(engine, upload, writer, begin)
+    await takeBack(engine, upload, writer, begin, lease.hold)
     throw past(upload, maxSizeOf(upload, engine.limits))
   }
   return end
@@ -62,7 +68,9 @@ export async function takeChecksummed(
   checksum: () => Checksum,
 ): Promise<TransferEnd> {
   const begin = writer.length
-  await reach(() => engine.catalog.setRollback(upload.id, begin))
+  await reach(() => engine.catalog.setRollback(upload.id, begin, lease.hold))
+  // What cannot be read before it is sealed has to be hashed as it comes, when its algorithm may be unknown yet.
+  const passing = engine.blobs.readsOpen ? undefined : engine.blobs.follow(upload.segment, begin, CHECKSUMS)
   let kept = false
   try {
     const end = await transfer({
@@ -77,7 +85,7 @@ export async function takeChecksummed(
     if (end.kind === 'overflow') throw past(upload, maxSizeOf(upload, engine.limits))
     if (end.kind !== 'ended') return end
     const { algorithm, digest } = checksum()
-    const following = engine.blobs.follow(upload.segment, begin, [algorithm])
+    const following = passing ?? engine.blobs.follow(upload.segment, begin, [algorithm])
     const actual = (await reach(() => following.finish(writer.length)))[algorithm]
     if (actual !== digest) {
       throw new UploadError(
@@ -87,13 +95,15 @@ export async function takeChecksummed(
     }
     await reach(async () => {
       engine.durability.refuseSetBack(upload.id)
-      await engine.catalog.setRollback(upload.id, undefined)
+      await engine.catalog.setRollback(upload.id, undefined, lease.hold)
     })
     kept = true
     accept(engine, upload, lease, writer.length)
+    await reach(async () => writer.flush?.(true))
     return end
   } finally {
-    if (!kept) await takeBack(engine, upload, writer, begin)
+    passing?.cancel()
+    if (!kept) await takeBack(engine, upload, writer, begin, lease.hold)
   }
 }
 
@@ -108,6 +118,7 @@ export async function takeGathered(
 ): Promise<TransferEnd> {
   try {
     await writer.write([bytes])
+    await writer.flush?.(true)
     return end
   } catch (error) {
     return { kind: 'failed', error }
@@ -130,6 +141,7 @@ export async function takeBack(
   upload: UploadRecord,
   writer: SegmentWriter,
   begin: number,
+  hold: Hold | undefined,
 ): Promise<void> {
   await reach(async () => {
     const to = engine.durability.counted(upload.id, begin)
@@ -142,7 +154,7 @@ export async function takeBack(
     await writer.truncate(to)
     // A look at the upload may have begun meanwhile to make durable what was still there.
     await forget()
-    await engine.catalog.setRollback(upload.id, undefined)
+    await engine.catalog.setRollback(upload.id, undefined, hold)
     engine.durability.recovered(upload.id)
   })
 }

@@ -22,6 +22,8 @@ export interface TransferOptions {
   readonly holdLast: boolean
   /** After each write, with the segment's new length. */
   readonly onWritten: (length: number) => void
+  /** Nothing that this body brought is taken back once it came to its end within the limit. */
+  readonly last?: boolean
 }
 
 export type TransferEnd =
@@ -37,7 +39,7 @@ export type TransferEnd =
   | { readonly kind: 'failed'; readonly error: unknown }
 
 export function transfer(options: TransferOptions): Promise<TransferEnd> {
-  const { source, writer, lease, budget, limit, holdLast, onWritten } = options
+  const { source, writer, lease, budget, limit, holdLast, onWritten, last = false } = options
   return new Promise((resolve) => {
     let gathered: Uint8Array[] = []
     let gatheredBytes = 0
@@ -48,6 +50,22 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
     let end: TransferEnd | undefined
 
     const finish = (result: TransferEnd): void => {
+      const counted =
+        result.kind === 'overflow' || result.kind === 'failed' ? undefined : writer.flush?.(last)
+      if (counted === undefined) return settle(result)
+      // Nobody waits for the client now.
+      writing = true
+      lease.working()
+      counted
+        .then(() => result)
+        .catch((error: unknown): TransferEnd => ({ kind: 'failed', error }))
+        .then((how) => {
+          onWritten(writer.length)
+          settle(how)
+        })
+    }
+
+    const settle = (result: TransferEnd): void => {
       budget.give(gatheredBytes)
       gathered = []
       gatheredBytes = 0

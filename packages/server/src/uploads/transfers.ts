@@ -18,7 +18,7 @@ export class ActiveTransfer {
 
   /** Bytes written so far; none when they were taken back. */
   get moved(): number {
-    return Math.max(0, this.#writer.length - this.#begin)
+    return Math.max(0, (this.#writer.taken ?? this.#writer.length) - this.#begin)
   }
 
   /** Bytes that are there, those of earlier requests included. */

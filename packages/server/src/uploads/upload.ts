@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
 import type { SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
+import type { StoredSegment } from '../catalog/segment-parts.ts'
 import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
 import type { UploadFailure } from './errors.ts'
 
@@ -99,6 +100,8 @@ export interface UploadRecord {
   /** Milliseconds since 1970; the file's own time of last change may lie later and then counts. */
   readonly expiresAt: number
   readonly state: UploadState
+  /** What is recorded of its segment, read in the same moment, where a catalog that nodes share knows that. */
+  readonly stored?: StoredSegment | undefined
 }
 
 export function newUploadId(): UploadId {

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { blobStoreContract } from '../blob-store.contract.ts'
+import { blobStoreContract, fullStoreContract } from '../blob-store.contract.ts'
 import { newSegmentId } from '../blob-store.ts'
 import { all, collect, emptySegment, sampleBytes } from '../sample-bytes.ts'
 import { DiskStore } from './disk-store.ts'
@@ -42,10 +42,14 @@ class SmallDisk extends DiskStore {
 }
 
 describe('the store on disk', () => {
-  blobStoreContract(async (room) => {
-    const folder = await newFolder()
-    const store = room === undefined ? storeIn(folder) : new SmallDisk(folder, room)
-    if (room !== undefined) cleanups.push(() => store.close())
+  blobStoreContract(async () => {
+    const store = storeIn(await newFolder())
+    await store.open()
+    return store
+  })
+  fullStoreContract(async (room) => {
+    const store = new SmallDisk(await newFolder(), room)
+    cleanups.push(() => store.close())
     await store.open()
     return store
   })

@@ -39,6 +39,8 @@ const HEX = '0123456789abcdef'
 
 export class DiskStore implements BlobStore {
   readonly packs = true
+  readonly readsOpen = true
+  readonly durable = false
   readonly #folder: string
   readonly #segments: string
   readonly #reserve: number

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { blobStoreContract } from '../blob-store.contract.ts'
+import { blobStoreContract, fullStoreContract } from '../blob-store.contract.ts'
 import { emptySegment } from '../sample-bytes.ts'
 import { MemoryStore } from './memory-store.ts'
 
 describe('the store in memory', () => {
-  blobStoreContract(async (room) => {
+  const make = async (room?: number): Promise<MemoryStore> => {
     const store = new MemoryStore(room === undefined ? {} : { capacity: room })
     await store.open()
     return store
-  })
+  }
+  blobStoreContract(make)
+  fullStoreContract(make)
 
   test('knows no limit unless it was given one', async () => {
     expect(await new MemoryStore().freeBytes()).toBeUndefined()

@@ -26,6 +26,8 @@ export interface MemoryStoreOptions {
 
 export class MemoryStore implements BlobStore {
   readonly packs = true
+  readonly readsOpen = true
+  readonly durable = false
   readonly #segments = new Map<SegmentId, Segment>()
   readonly #identity = randomBytes(16).toString('hex')
   readonly #capacity: number | undefined

@@ -1,8 +1,9 @@
 /** Listings as walks over indexes: a folder's keys are jumped over, not read. */
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Synchronous } from '../catalog.ts'
+import type { Row, SqlValue } from '../columns.ts'
+import { behind, compare, isFolder, least, most } from '../key-ranges.ts'
 import type { ListEntry, Listing, ListRequest } from '../listing.ts'
-import type { Row, SqlValue } from './columns.ts'
 
 interface Statements {
   iterate(text: string, ...values: SqlValue[]): Iterable<Row>
@@ -98,34 +99,4 @@ export function listingOperations({ iterate, objectOf }: Statements): Synchronou
       yield { kind: 'object', key, version: String(row.version) }
     }
   }
-}
-
-function isFolder(name: string, folders: boolean): boolean {
-  return folders && name.endsWith('/')
-}
-
-/** Keys have at most 1,024 bytes, so none is as great as this. */
-const GREATEST = '\u{10ffff}'.repeat(257)
-
-/** The least text that is greater than everything that begins with `prefix`; UTF-8 orders like code points. */
-function behind(prefix: string): string {
-  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    if (last === 0x10ffff) continue
-    const next = last === 0xd7ff ? 0xe000 : last + 1
-    return String.fromCodePoint(...points, next)
-  }
-  return GREATEST
-}
-
-function compare(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
-
-function least(a: string, b: string): string {
-  return compare(a, b) <= 0 ? a : b
-}
-
-function most(a: string, b: string): string {
-  return compare(a, b) >= 0 ? a : b
 }

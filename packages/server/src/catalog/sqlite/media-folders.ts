@@ -1,10 +1,10 @@
 /** Folders of media files, as SQL. What lies below a folder is found by walking down its index. */
 import { newMediaId, ROOT_FOLDER } from '../../media/media-file.ts'
 import type { Synchronous } from '../catalog.ts'
+import type { SqlValue } from '../columns.ts'
 import type { MediaRecords } from '../media-records.ts'
-import type { SqlValue } from './columns.ts'
+import { folderFromRow } from '../media-rows.ts'
 import type { MediaStatements } from './media.ts'
-import { folderFromRow } from './media-rows.ts'
 
 type FolderRecords = Pick<
   Synchronous<MediaRecords>,

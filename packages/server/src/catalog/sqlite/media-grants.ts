@@ -3,9 +3,9 @@ import { MEDIA_BUCKET, type MediaFile, UNSEEN } from '../../media/media-file.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { MediaRecords } from '../media-records.ts'
+import { grantColumns, grantFromRow } from '../media-rows.ts'
+import { ownerColumns } from '../rows.ts'
 import type { MediaStatements } from './media.ts'
-import { grantColumns, grantFromRow } from './media-rows.ts'
-import { ownerColumns } from './rows.ts'
 
 type GrantRecords = Pick<
   Synchronous<MediaRecords>,

@@ -4,12 +4,12 @@ import { MEDIA_BUCKET, type MediaFile, thumbnailKey } from '../../media/media-fi
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { UploadRecord } from '../../uploads/upload.ts'
 import type { Synchronous } from '../catalog.ts'
+import type { Row, SqlValue } from '../columns.ts'
 import type { ListMediaRequest, MediaRecords } from '../media-records.ts'
-import type { Row, SqlValue } from './columns.ts'
+import { mediaColumns, mediaFromRow } from '../media-rows.ts'
+import { uploadFromRow } from '../rows.ts'
 import { folderOperations } from './media-folders.ts'
 import { grantOperations } from './media-grants.ts'
-import { mediaColumns, mediaFromRow } from './media-rows.ts'
-import { uploadFromRow } from './rows.ts'
 
 export interface MediaStatements {
   run(text: string, ...values: SqlValue[]): number

@@ -4,8 +4,8 @@ import type { ObjectRecord } from '../../objects/object.ts'
 import type { Verdict } from '../../uploads/judge.ts'
 import type { Catalog, Synchronous } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
-import type { Row, SqlValue } from './columns.ts'
-import { type Columns, objectColumns, objectFromRow } from './rows.ts'
+import type { Row, SqlValue } from '../columns.ts'
+import { type Columns, objectColumns, objectFromRow } from '../rows.ts'
 
 interface Statements {
   run(text: string, ...values: SqlValue[]): number

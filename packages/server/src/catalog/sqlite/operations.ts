@@ -14,13 +14,14 @@ import type {
   Synchronous,
   UploadEnd,
 } from '../catalog.ts'
-import type { Row, SqlValue } from './columns.ts'
+import type { Row, SqlValue } from '../columns.ts'
+import { type Columns, uploadColumns, uploadFromRow } from '../rows.ts'
 import { listingOperations } from './listing.ts'
 import { mediaOperations } from './media.ts'
 import { objectOperations } from './objects.ts'
 import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
-import { type Columns, uploadColumns, uploadFromRow } from './rows.ts'
+import { partOperations } from './parts.ts'
 import { storageOperations } from './storage.ts'
 import { usageSums } from './usage.ts'
 
@@ -89,6 +90,7 @@ export function sqliteOperations(
     ...media,
     ...outbox,
     ...packOperations({ run, all }),
+    ...partOperations({ run, one, all }),
 
     pairWith(storeIdentity) {
       run("INSERT INTO meta (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", storeIdentity)

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { StoredEvent } from '../../events/event.ts'
 import type { Synchronous } from '../catalog.ts'
 import { CatalogError } from '../catalog.ts'
+import type { Row, SqlValue } from '../columns.ts'
 import type { DeadEvent, Outbox, PendingEvent } from '../outbox.ts'
-import type { Row, SqlValue } from './columns.ts'
 
 /** Collects what operations tell, between their start and their commit. */
 export interface EventLog {

@@ -1,8 +1,8 @@
 /** Packs as SQL; see catalog/packs.ts. */
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import type { Synchronous } from '../catalog.ts'
+import { integer, type Row, type SqlValue, text } from '../columns.ts'
 import type { Packs } from '../packs.ts'
-import { integer, type Row, type SqlValue, text } from './columns.ts'
 
 /** A step of the schema. */
 export const PACKS_STEP = `

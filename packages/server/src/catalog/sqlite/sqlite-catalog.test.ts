@@ -8,6 +8,7 @@ import type { Catalog } from '../catalog.ts'
 import { mediaContract } from '../media.contract.ts'
 import { packsContract } from '../packs.contract.ts'
 import { sampleObject, sampleUpload } from '../sample-records.ts'
+import { segmentPartsContract } from '../segment-parts.contract.ts'
 import { storageContract } from '../storage.contract.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
 
@@ -32,6 +33,7 @@ describe('the catalog in a SQLite file', () => {
   catalogContract(async () => open(await newPath()))
   storageContract(async () => open(await newPath()))
   packsContract(async () => open(await newPath()))
+  segmentPartsContract(async () => open(await newPath()))
   mediaContract(async () => open(await newPath(), 100, true))
 
   test('keeps everything when it is closed and opened again', async () => {

@@ -1,14 +1,12 @@
 /** Buckets, and changes to objects that move no byte, as SQL. */
-import { z } from 'zod'
 import { objectCopied, objectRemoved, type StoredEvent } from '../../events/event.ts'
-import type { BucketRecord } from '../../objects/bucket.ts'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
+import type { Row, SqlValue } from '../columns.ts'
 import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
-import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from './columns.ts'
+import { bucketFromRow, ownerColumns } from '../rows.ts'
 import type { ObjectRecords } from './objects.ts'
-import { fromJson, ownerColumns, ownerFromRow } from './rows.ts'
 import type { UsageSums } from './usage.ts'
 
 interface Statements extends Pick<ObjectRecords, 'objectOf' | 'findObject' | 'removeObject' | 'place'> {
@@ -161,18 +159,5 @@ export function storageOperations(
       tell(() => objectCopied({ ...object, bucket, key }, object, at))
       return { kind: 'moved' }
     },
-  }
-}
-
-function bucketFromRow(row: Row): BucketRecord {
-  const types = optionalText(row, 'allowed_mime_types')
-  return {
-    id: text(row, 'id'),
-    public: integer(row, 'public') === 1,
-    fileSizeLimit: optionalInteger(row, 'file_size_limit'),
-    allowedMimeTypes: types === undefined ? undefined : fromJson(z.array(z.string()), types),
-    owner: ownerFromRow(row),
-    createdAt: integer(row, 'created_at'),
-    updatedAt: integer(row, 'updated_at'),
   }
 }

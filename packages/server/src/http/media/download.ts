@@ -28,6 +28,7 @@ export async function download(face: MediaFace, exchange: Exchange, id: string, 
   await sendObject(exchange, {
     object,
     read: (start, end) => face.objects.read(object, start, end),
+    redirect: (headers) => face.objects.redirect(object, headers),
     saveAs: verdict?.grant.saveAs,
     refuse: (status, message, headers) => {
       const code = status === 416 ? 'RANGE_NOT_SATISFIABLE' : 'PRECONDITION_FAILED'

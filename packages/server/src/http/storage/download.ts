@@ -17,6 +17,7 @@ export async function download(face: StorageFace, exchange: Exchange, rest: stri
   await sendObject(exchange, {
     object,
     read: (start, end) => face.objects.read(object, start, end),
+    redirect: (headers) => face.objects.redirect(object, headers),
     saveAs: name === null ? undefined : name || baseName(object.key),
     refuse: (status, message, headers) => {
       const error = new StorageError(status === 416 ? 'InvalidRange' : 'PreconditionFailed', message)

@@ -1,10 +1,11 @@
 /** Between the catalog's rows and the engine's records; a row that makes no sense is an error, not a guess. */
 import { z } from 'zod'
-import type { Principal } from '../../access/principal.ts'
-import type { SegmentId, SegmentPiece } from '../../blobs/blob-store.ts'
-import type { Digests } from '../../blobs/digests.ts'
-import type { ObjectRecord } from '../../objects/object.ts'
-import type { Concat, UploadId, UploadRecord, UploadState } from '../../uploads/upload.ts'
+import type { Principal } from '../access/principal.ts'
+import type { SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
+import type { Digests } from '../blobs/digests.ts'
+import type { BucketRecord } from '../objects/bucket.ts'
+import type { ObjectRecord } from '../objects/object.ts'
+import type { Concat, UploadId, UploadRecord, UploadState } from '../uploads/upload.ts'
 import {
   integer,
   oneOf,
@@ -190,6 +191,19 @@ export function ownerColumns(owner: Principal): { owner_role: string; owner_sub:
 export function ownerFromRow(row: Row): Principal {
   const role = oneOf(row, 'owner_role', ROLES)
   return role === 'authenticated' ? { role, sub: optionalText(row, 'owner_sub') ?? '' } : { role }
+}
+
+export function bucketFromRow(row: Row): BucketRecord {
+  const types = optionalText(row, 'allowed_mime_types')
+  return {
+    id: text(row, 'id'),
+    public: integer(row, 'public') === 1,
+    fileSizeLimit: optionalInteger(row, 'file_size_limit'),
+    allowedMimeTypes: types === undefined ? undefined : fromJson(z.array(z.string()), types),
+    owner: ownerFromRow(row),
+    createdAt: integer(row, 'created_at'),
+    updatedAt: integer(row, 'updated_at'),
+  }
 }
 
 function stateFromRow(kind: UploadState['kind'], outcome: string | undefined): UploadState {

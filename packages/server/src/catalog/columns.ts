@@ -2,7 +2,7 @@
  * Reads columns of a row with their types checked: a row is read with every look at an upload, which leaves no
  * time for a schema library. What makes no sense is an error, not a guess.
  */
-import { CatalogError } from '../catalog.ts'
+import { CatalogError } from './catalog.ts'
 
 export type SqlValue = string | number | null
 export type Row = Readonly<Record<string, unknown>>

@@ -6,8 +6,8 @@ import {
   MEDIA_TYPES,
   type MediaFile,
   type MediaFolder,
-} from '../../media/media-file.ts'
-import type { UploadId } from '../../uploads/upload.ts'
+} from '../media/media-file.ts'
+import type { UploadId } from '../uploads/upload.ts'
 import type { Row } from './columns.ts'
 import { type Columns, ownerColumns, ownerFromRow, parse } from './rows.ts'
 

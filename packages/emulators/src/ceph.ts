@@ -1,4 +1,4 @@
-/** A Ceph cluster of one monitor, one OSD in memory and one S3 gateway, all on the loopback. Takes about 15 s. */
+/** A Ceph cluster of one monitor, one OSD in memory and S3 gateways, all on the loopback. Takes about 15 s. */
 
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -16,22 +16,32 @@ export function hasCeph(): Promise<boolean> {
 const TRIES = 3
 const OSD_SECONDS = 30
 
-export async function startCeph(): Promise<S3Server> {
+export interface Ceph extends S3Server {
+  /** Of every gateway: each shows the same. */
+  readonly endpoints: readonly string[]
+  /** Ends the gateways; what they stored stays. */
+  stopGateways(): Promise<void>
+  startGateways(): Promise<void>
+}
+
+export async function startCeph(gateways = 1): Promise<Ceph> {
   for (let left = TRIES; ; left -= 1) {
     try {
-      return await startCluster()
+      return await startCluster(gateways)
     } catch (error) {
       if (left === 1) throw error
     }
   }
 }
 
-async function startCluster(): Promise<S3Server> {
+async function startCluster(count: number): Promise<Ceph> {
   const home = await mkdtemp(join(tmpdir(), 'pawl-ceph-'))
   const at = (name: string) => join(home, name)
   for (const folder of ['mon', 'osd', 'rgw', 'run', 'log']) await mkdir(at(folder))
-  const [fsid, port, monitor] = [randomUUID(), await freePort(), await freePort()]
-  await writeFile(at('ceph.conf'), configuration(home, fsid, port, monitor))
+  const [fsid, monitor] = [randomUUID(), await freePort()]
+  const ports: number[] = []
+  while (ports.length < count) ports.push(await freePort())
+  await writeFile(at('ceph.conf'), configuration(home, fsid, ports, monitor))
   const env = { CEPH_CONF: at('ceph.conf') }
   const root = ['--setuser', 'root', '--setgroup', 'root']
   const call = (program: string, ...args: string[]) => run(program, args, { env: { ...process.env, ...env } })
@@ -39,8 +49,18 @@ async function startCluster(): Promise<S3Server> {
   const serve = (program: string, ...args: string[]) => {
     children.push(start(program, args, at(`log/${program}.out`), env))
   }
+  let gateways: ChildProcess[] = []
+  const endpoints = ports.map((port) => `http://127.0.0.1:${port}`)
+  const startGateways = async () => {
+    gateways = ports.map((_, i) =>
+      start('radosgw', ['-n', `client.rgw${i}`, '-f'], at(`log/rgw${i}.out`), env),
+    )
+    for (const endpoint of endpoints)
+      await until('the gateway', async () => (await fetch(endpoint)).status > 0)
+  }
+  const stopGateways = () => end(gateways)
   const close = async () => {
-    await end([...children].reverse())
+    await end([...gateways, ...[...children].reverse()])
     await rm(home, { recursive: true, force: true })
   }
   try {
@@ -76,18 +96,17 @@ async function startCluster(): Promise<S3Server> {
       '--access-key=AKTEST',
       '--secret-key=SKTEST',
     ]
-    await call('radosgw-admin', '-n', 'client.rgw', ...user)
-    serve('radosgw', '-n', 'client.rgw', '-f')
-    const endpoint = `http://127.0.0.1:${port}`
-    await until('the gateway', async () => (await fetch(endpoint)).status > 0)
-    return { endpoint, credentials: { accessKeyId: 'AKTEST', secretAccessKey: 'SKTEST' }, close }
+    await call('radosgw-admin', '-n', 'client.rgw0', ...user)
+    await startGateways()
+    const credentials = { accessKeyId: 'AKTEST', secretAccessKey: 'SKTEST' }
+    return { endpoint: endpoints[0] ?? '', endpoints, credentials, startGateways, stopGateways, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function configuration(home: string, fsid: string, port: number, monitor: number): string {
+function configuration(home: string, fsid: string, ports: readonly number[], monitor: number): string {
   return `[global]
 fsid = ${fsid}
 mon_host = [v1:127.0.0.1:${monitor}]
@@ -119,7 +138,11 @@ osd_data = ${home}/osd
 ms_type = async+posix
 [mon.a]
 mon_initial_members = a
-[client.rgw]
+${ports.map((port, i) => gateway(home, port, i)).join('')}`
+}
+
+function gateway(home: string, port: number, i: number): string {
+  return `[client.rgw${i}]
 rgw_data = ${home}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:${port}
 rgw_dns_name = localhost

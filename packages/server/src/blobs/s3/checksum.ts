@@ -1,0 +1,9 @@
+/** The checksum that goes with bytes on their way to S3: servers that know it compare it with what arrived. */
+import { crc32 } from '@node-rs/crc32'
+
+/** Base64, as S3 writes it. Costs a tenth of what hashing does. */
+export function crc32Of(bytes: Uint8Array): string {
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32BE(crc32(bytes))
+  return sum.toString('base64')
+}

@@ -1,0 +1,28 @@
+/** Server processes that share a Postgres and an S3 server. */
+import { type Pawl, startPawl } from './process.ts'
+
+interface Shared {
+  /** Of Postgres. */
+  readonly database: string
+  readonly s3: {
+    readonly endpoint: string
+    readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  }
+  readonly bucket?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function startNode({ database, s3, bucket = 'bucket', env = {} }: Shared): Promise<Pawl> {
+  const { accessKeyId, secretAccessKey } = s3.credentials ?? { accessKeyId: 'a', secretAccessKey: 'b' }
+  return startPawl({
+    env: {
+      PAWL_DATABASE_URL: database,
+      PAWL_BLOBS_URL: `s3://${bucket}/pawl?endpoint=${encodeURIComponent(s3.endpoint)}&forcePathStyle=true`,
+      PAWL_JWT_SECRET: 'the same on every node, and long enough',
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_REGION: 'us-east-1',
+      ...env,
+    },
+  })
+}

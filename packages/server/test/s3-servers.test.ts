@@ -1,0 +1,251 @@
+/** The store in S3 on servers that speak S3 with others, and the server on top of it through kills and outages. */
+
+import { createHash } from 'node:crypto'
+import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { hasCeph, startCeph } from '@pawl/emulators/ceph'
+import type { S3Server } from '@pawl/emulators/s3-server'
+import { hasSwift, startSwift } from '@pawl/emulators/swift'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { blobStoreContract } from '../src/blobs/blob-store.contract.ts'
+import { newSegmentId } from '../src/blobs/blob-store.ts'
+import { type LooseS3Store, s3StoreAt } from '../src/blobs/s3/testing/s3-stores.ts'
+import { collect, sampleBytes } from '../src/blobs/sample-bytes.ts'
+import { POSTGRES_BIN, startPostgres } from '../src/catalog/postgres/testing/postgres-server.ts'
+import { contentOf, MIB } from './content.ts'
+import { startNode } from './nodes.ts'
+import { type Pawl, startPawl } from './process.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+import { uploadWithTus } from './tus-client.ts'
+import { until } from './until.ts'
+import { beginPatch, create, head, offsetOf, patch, post, type Reply, sha256Of } from './wire.ts'
+
+const CEPH = await hasCeph()
+const SERVERS = [
+  // Takes long to start: one is enough for the whole file.
+  { name: 'Ceph', has: CEPH, start: async () => ({ ...ceph, close: async () => {} }) },
+  { name: 'Swift', has: await hasSwift(), start: startSwift },
+]
+let ceph: S3Server
+
+beforeAll(async () => {
+  if (CEPH) ceph = await startCeph()
+}, 180_000)
+afterAll(() => ceph?.close())
+
+describe.each(SERVERS)('the store in S3, on $name', ({ has, start }) => {
+  if (!has) return test.skip('is not installed', () => {})
+  let server: S3Server
+  const stores: LooseS3Store[] = []
+  beforeAll(async () => {
+    server = await start()
+    await clientOf(server).send(new CreateBucketCommand({ Bucket: 'bucket' }))
+  }, 180_000)
+  afterAll(() => server?.close())
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close()
+  })
+  const make = async (): Promise<LooseS3Store> => {
+    const store = await s3StoreAt(server)
+    stores.push(store)
+    return store
+  }
+
+  blobStoreContract(make, 5)
+
+  test('parts and a tail become one object, whose bytes come back whole and in ranges', async () => {
+    const store = await make()
+    const bytes = sampleBytes(22 * MIB + 5)
+    const segment = newSegmentId()
+    for (const end of [18 * MIB, 20 * MIB, 22 * MIB + 5]) {
+      const writer = await store.openWriter(segment)
+      await writer.write([bytes.subarray(writer.length, end)])
+      await writer.flush?.(true)
+      await writer.close()
+    }
+    await store.seal(segment, bytes.byteLength)
+    await store.seal(segment, bytes.byteLength)
+    for (const [from, to] of [
+      [0, bytes.byteLength],
+      [18 * MIB - 1, 20 * MIB + 1],
+    ] as const) {
+      const read = await collect(store.read(segment, from, to))
+      expect(read.equals(bytes.subarray(from, to))).toBe(true)
+    }
+    const url = await store.redirect(segment, 60, {
+      contentType: 'text/plain',
+      contentEncoding: undefined,
+      contentDisposition: 'inline',
+      cacheControl: 'no-cache',
+    })
+    const answer = await fetch(url, { headers: { Range: 'bytes=5-9' } })
+    expect([answer.status, Buffer.from(await answer.arrayBuffer())]).toEqual([206, bytes.subarray(5, 10)])
+    await store.remove(segment)
+    expect(await store.tidy()).toBe(0)
+  })
+})
+
+describe('a server whose bytes are in S3', () => {
+  if (!CEPH) return test.skip('Ceph is not installed', () => {})
+  const content = contentOf('s3')
+  let line: TcpProxy
+  const pawls: Pawl[] = []
+  beforeAll(async () => {
+    await clientOf(ceph).send(new CreateBucketCommand({ Bucket: 'bytes' }))
+    line = await startTcpProxy(Number(new URL(ceph.endpoint).port))
+  })
+  afterAll(() => line?.close())
+  afterEach(async () => {
+    line.refuses = false
+    for (const pawl of pawls.splice(0)) await pawl.stop()
+  })
+
+  async function start(prefix: string, env: Record<string, string> = {}): Promise<Pawl> {
+    const { accessKeyId, secretAccessKey } = ceph.credentials
+    const pawl = await startPawl({
+      env: {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        PAWL_BLOBS_URL: `s3://bytes/${prefix}?endpoint=${line.url}&forcePathStyle=true`,
+        ...env,
+      },
+    })
+    pawls.push(pawl)
+    return pawl
+  }
+
+  test('kill -9 in mid-upload loses nothing that was told, and the object is one that other tools can read', async () => {
+    const pawl = await start('kills')
+    const size = 48 * MIB + 123
+    const url = await create(pawl.url, size)
+    let told = 0
+    for (const chunk of [2 * MIB, 20 * MIB, 6 * MIB]) {
+      expect((await patch(url, told, content.bytes(told, told + chunk))).status).toBe(204)
+      told += chunk
+      const sending = beginPatch(url, told, size - told)
+      await sending.write(content.bytes(told, told + 6 * MIB))
+      await pawl.kill()
+      await pawl.restart()
+      const offset = await offsetOf(url)
+      expect(offset).toBeGreaterThanOrEqual(told)
+      told = offset
+    }
+    expect((await patch(url, told, content.bytes(told, size))).status).toBe(204)
+    expect(await sha256Of(url)).toBe(content.sha256(size))
+    const { Contents = [] } = await clientOf(ceph).send(
+      new ListObjectsV2Command({ Bucket: 'bytes', Prefix: 'kills/segments/' }),
+    )
+    const [object] = Contents
+    expect(object?.Size).toBe(size)
+    const { Body } = await clientOf(ceph).send(new GetObjectCommand({ Bucket: 'bytes', Key: object?.Key }))
+    const bytes = await Body?.transformToByteArray()
+    expect(
+      createHash('sha256')
+        .update(bytes ?? '')
+        .digest('hex'),
+    ).toBe(content.sha256(size))
+  })
+
+  test('while S3 is away HEAD says 423 and everything else 503, and all goes on when it is back', async () => {
+    const pawl = await start('outage')
+    const size = 100_000
+    const url = await create(pawl.url, size)
+    const done = await create(pawl.url, size)
+    await patch(url, 0, content.bytes(0, 50_000))
+    await patch(done, 0, content.bytes(0, size))
+    line.refuses = true
+    line.cut()
+    expectPassing(await patch(url, 50_000, content.bytes(50_000, 60_000)), 503)
+    expectPassing(await head(url), 423)
+    expectPassing(await post(pawl.url, size), 503)
+    expect((await fetch(`${pawl.url}/ready`)).status).toBe(503)
+    // The record of a finished upload needs no bytes.
+    expect(await offsetOf(done)).toBe(size)
+    line.refuses = false
+    await until('S3 is back', async () => (await head(url)).status === 200)
+    expect(await offsetOf(url)).toBe(50_000)
+    expect((await patch(url, 50_000, content.bytes(50_000, size))).status).toBe(204)
+    expect(await sha256Of(url)).toBe(content.sha256(size))
+  })
+
+  test('tus-js-client keeps its upload through an outage of S3', async () => {
+    const pawl = await start('client')
+    const size = 40 * MIB
+    const run = uploadWithTus(pawl.url, content.bytes(0, size), 6 * MIB)
+    await until('it is under way', () => run.sent > 12 * MIB)
+    line.refuses = true
+    line.cut()
+    await until('it has met the outage', () => run.log.some((entry) => / (503|423)$/.test(entry)))
+    line.refuses = false
+    await run.done
+    expect(run.log.filter((entry) => entry.startsWith('POST'))).toEqual(['POST 201'])
+    expect(await sha256Of(run.url ?? '')).toBe(content.sha256(size))
+  })
+
+  test.skipIf(POSTGRES_BIN === undefined)(
+    'a node that was frozen between sending a part and recording it changes nothing when it wakes up',
+    async () => {
+      const postgres = await startPostgres()
+      const own = await startTcpProxy(Number(new URL(ceph.endpoint).port))
+      const release = Promise.withResolvers<void>()
+      try {
+        const shared = { database: postgres.url, bucket: 'bytes' }
+        const late = await startNode({ ...shared, s3: { ...ceph, endpoint: own.url } })
+        const other = await startNode({ ...shared, s3: ceph })
+        pawls.push(late, other)
+        const size = 30 * MIB
+        const url = await create(late.url, size)
+        const there = `${other.url}${new URL(url).pathname}`
+        expect((await patch(url, 0, content.bytes(0, 18 * MIB))).status).toBe(204)
+        const before = own.bytes
+        own.holdAnswers = release.promise
+        // Other bytes than those that the client sends the next time: they must not show up anywhere.
+        const wrong = patch(url, 18 * MIB, Buffer.alloc(6 * MIB, 0xee)).catch(() => undefined)
+        await until('the part is sent', () => own.bytes - before > 6 * MIB)
+        process.kill(late.pid, 'SIGSTOP')
+        try {
+          // Until its lease runs out the upload is busy.
+          await until('the other node has it', async () => {
+            const reply = await patch(there, 18 * MIB, content.bytes(18 * MIB, 24 * MIB))
+            return reply.status === 204
+          })
+          expect((await patch(there, 24 * MIB, content.bytes(24 * MIB, size))).status).toBe(204)
+          release.resolve()
+        } finally {
+          process.kill(late.pid, 'SIGCONT')
+        }
+        expect((await wrong)?.status).not.toBe(204)
+        for (const each of [url, there]) expect(await sha256Of(each)).toBe(content.sha256(size))
+      } finally {
+        release.resolve()
+        for (const pawl of pawls.splice(0)) await pawl.stop()
+        await own.close()
+        await postgres.close()
+      }
+    },
+  )
+
+  test('downloads are redirected to S3 where the operator wants it, ranges too', async () => {
+    const pawl = await start('redirect', { PAWL_REDIRECT_DOWNLOADS: '5m' })
+    const url = await create(pawl.url, 1000)
+    await patch(url, 0, content.bytes(0, 1000))
+    const answer = await fetch(url, { redirect: 'manual' })
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([307, 'no-store'])
+    expect(answer.headers.get('location')).toContain('X-Amz-Signature=')
+    const part = await fetch(url, { headers: { Range: 'bytes=100-199' } })
+    expect([part.status, Buffer.from(await part.arrayBuffer())]).toEqual([206, content.bytes(100, 200)])
+    expect((await head(url)).status).toBe(200)
+  })
+})
+
+function expectPassing(reply: Reply, status: number): void {
+  expect(reply.status).toBe(status)
+  expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0)
+}
+
+function clientOf({ endpoint, credentials }: S3Server): S3Client {
+  const checksums = {
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const
+  return new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true, ...checksums })
+}
