@@ -29,7 +29,7 @@ type Manifest = {
 /** `importable`: it has exports; the command line has none. */
 export type Packed = Readonly<{ name: string; folder: string; tarball: string; importable: boolean }>
 
-export interface PackOptions {
+interface PackOptions {
   /** Where a folder for each package is made; `build/` unless given. */
   readonly to?: string
   /** Declarations take most of the time, and nothing that runs needs them. */

@@ -30,11 +30,11 @@ for (const entry of await readdir(folder, { recursive: true, withFileTypes: true
   if (done[key] === version) continue
   const { digest } = await files.upload(key, fromPath(path), {
     resume: fileStore(join(state, 'sessions')),
-    verify: 'full', // compares the digest of what arrived with that of the file
+    verify: 'full', // compares the digest of what arrived with that of the file, where it is known by then
     onProgress: ({ loaded, total }) => console.log(`${key}: ${loaded} of ${total}`),
   })
   done[key] = version
   await writeFile(`${list}.new`, JSON.stringify(done))
   await rename(`${list}.new`, list) // whole, whenever this process ends
-  console.log(`${key}: done, ${digest?.algorithm} ${digest?.value}`)
+  console.log(`${key}: done`, digest === undefined ? '' : `${digest.algorithm} ${digest.value}`)
 }

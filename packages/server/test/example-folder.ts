@@ -50,7 +50,7 @@ export async function atExample(
   const context = await browser.newContext()
   try {
     const url = `http://127.0.0.1:${port}/`
-    await until('the example answers', () => answers(url))
+    await until('the example answers', () => answers(url), 180_000)
     await use(await context.newPage(), url)
   } finally {
     await context.close()
