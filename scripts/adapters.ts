@@ -56,6 +56,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
+  box: {
+    acrossProcesses: true,
+    primitive: 'upload session in parts that Box sizes, SHA-1 of each and of the whole',
+    testedAgainst: 'an emulator that `box-node-sdk` accepts; Box itself: never',
+  },
   onedrive: {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',
@@ -65,6 +70,22 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     acrossProcesses: true,
     primitive: 'upload session of Microsoft Graph, quickXorHash compared',
     testedAgainst: "OneDrive's emulator under a site; SharePoint itself: never",
+  },
+  wix: {
+    acrossProcesses: true,
+    primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
+    testedAgainst: "Pawl's media face; Wix itself: never",
+  },
+  appwrite: {
+    acrossProcesses: true,
+    primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
+    testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
+  },
+  cloudinary: {
+    acrossProcesses: true,
+    primitive:
+      'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
+    testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
   },
   ftp: {
     acrossProcesses: true,
@@ -81,6 +102,26 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive:
       'part file, `PUT` with `Content-Range` where the server is proven to patch, else one `PUT`; `MOVE`',
     testedAgainst: 'Apache `mod_dav`; nginx and rclone, which do not patch: one `PUT`, not resumed',
+  },
+  'netlify-blobs': {
+    acrossProcesses: false,
+    primitive: 'one request: a control is refused',
+    testedAgainst: '`BlobsServer` of `@netlify/blobs`; Netlify itself: never',
+  },
+  pocketbase: {
+    acrossProcesses: false,
+    primitive: 'one request, a form: a control is refused',
+    testedAgainst: 'an emulator that `pocketbase` accepts; PocketBase itself: never',
+  },
+  'bunny-storage': {
+    acrossProcesses: false,
+    primitive: 'one request, with the SHA-256 ahead: a control is refused',
+    testedAgainst: 'an emulator that `@bunny.net/storage-sdk` accepts; Bunny itself: never',
+  },
+  convex: {
+    acrossProcesses: false,
+    primitive: 'one request, SHA-256 compared: a control is refused',
+    testedAgainst: 'an emulator that `convex` calls; Convex itself: never',
   },
 }
 

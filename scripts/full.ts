@@ -13,7 +13,7 @@ const wanted = process.argv.slice(2)
 process.env.PAWL_FULL ??= '1'
 provideServices(console.log)
 provideUnpacked(console.log)
-for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor'])
+for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor', 'test/runtimes'])
   await install(join(root, folder), { dev: true, say: console.log })
 
 interface Count {
@@ -50,7 +50,8 @@ async function count(files: readonly string[], pattern?: string): Promise<void> 
 
 const adapters = 'packages/client/src/adapters/'
 const kills = 'packages/client/test/kill/'
-if (wanted.length === 0) await count([adapters, kills, 'packages/emulators/src/'])
+if (wanted.length === 0)
+  await count([adapters, kills, 'packages/emulators/src/', 'packages/cli/test/packed.test.ts'])
 else {
   await count(wanted.map((name) => `${adapters}${name}/`))
   await count([kills], `^(${wanted.join('|')})\\b`)

@@ -29,18 +29,28 @@ type Manifest = {
 /** `importable`: it has exports; the command line has none. */
 export type Packed = Readonly<{ name: string; folder: string; tarball: string; importable: boolean }>
 
+export interface PackOptions {
+  /** Where a folder for each package is made; `build/` unless given. */
+  readonly to?: string
+  /** Declarations take most of the time, and nothing that runs needs them. */
+  readonly types?: boolean
+}
+
 /** Builds and packs. Throws with the compiler's output when a package cannot be built. */
-export async function packAll(): Promise<Packed[]> {
+export async function packAll({
+  to = join(root, 'build'),
+  types = true,
+}: PackOptions = {}): Promise<Packed[]> {
   const packed: Packed[] = []
   for (const folder of readdirSync(join(root, 'packages'))) {
     const from = join(root, 'packages', folder)
     const manifest = readManifest(from)
-    if (manifest.private !== true) packed.push(await packOne(from, join(root, 'build', folder), manifest))
+    if (manifest.private !== true) packed.push(await packOne(from, join(to, folder), manifest, types))
   }
   return packed
 }
 
-async function packOne(from: string, to: string, manifest: Manifest): Promise<Packed> {
+async function packOne(from: string, to: string, manifest: Manifest, types: boolean): Promise<Packed> {
   rmSync(to, { recursive: true, force: true })
   mkdirSync(to, { recursive: true })
   const starts = [
@@ -59,7 +69,7 @@ async function packOne(from: string, to: string, manifest: Manifest): Promise<Pa
     fixedExtension: false,
     unbundle: true, // every module keeps its place, so that new URL('./worker.js', import.meta.url) finds it
     sourcemap: true,
-    dts: { sourcemap: true },
+    dts: types && { sourcemap: true },
     logLevel: 'warn',
     failOnWarn: true,
     deps: { neverBundle: true },

@@ -38,6 +38,7 @@ const services: readonly Service[] = [
     packages: ['rclone', 'openssl'],
     why: "the proof of Google Drive's emulator",
   },
+  { binary: 'rsync', packages: ['rsync', 'curl'], why: 'tests of what the documentation does' },
   {
     binary: 'radosgw',
     packages: ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw'],

@@ -16,8 +16,8 @@ const trouble: string[] = []
 const missing = [...provideServices(console.log), ...provideUnpacked(console.log)]
 if (process.env.CI)
   trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
-// What only tests compare with has lock files of its own, so that `npm start` stays small.
-for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor'])
+// What only tests compare with, or run on, has lock files of its own, so that `npm start` stays small.
+for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor', 'test/runtimes'])
   await install(join(dirname(import.meta.dirname), folder), { dev: true, say: console.log }).catch(
     (error: Error) => trouble.push(error.message),
   )

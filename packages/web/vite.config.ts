@@ -1,11 +1,29 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
+
+/** Scripts and styles lie compressed beside themselves, as the server sends them. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    async writeBundle({ dir = '' }) {
+      for (const name of await readdir(dir, { recursive: true })) {
+        if (!/\.(js|css|svg|html)$/.test(name)) continue
+        const bytes = await readFile(join(dir, name))
+        await writeFile(join(dir, `${name}.br`), brotliCompressSync(bytes))
+        await writeFile(join(dir, `${name}.gz`), gzipSync(bytes, { level: 9 }))
+      }
+    },
+  }
+}
 
 export default defineConfig({
   root: import.meta.dirname,
   // Relative addresses: the page also works when a proxy mounts it below a path.
   base: './',
-  plugins: [react()],
+  plugins: [react(), compressed()],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

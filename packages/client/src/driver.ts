@@ -188,8 +188,10 @@ export interface PartsDriver<Session extends Json = Json> extends DriverCalls<Se
     put(intent: UploadIntent, payload: Payload, call: Call): Promise<ProviderResult>
   }
   begin(intent: UploadIntent, partSize: number, call: Call): Promise<Session>
+  /** The part size that the provider set when the session began, where it and not the rule decides. */
+  partSizeOf?(session: Session): number
   /** Absent where the provider cannot say: then the parts in the token count. */
-  probe?(session: Session, intent: UploadIntent, call: Call): Promise<PartsState>
+  probe?(session: Session, intent: UploadIntent, body: BodyReader, call: Call): Promise<PartsState>
   send(session: Session, number: number, payload: Payload, call: Call): Promise<PartReceipt>
   complete(
     session: Session,

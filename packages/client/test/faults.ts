@@ -76,7 +76,8 @@ export function wireOf(adapter: Adapter): Wire {
         begin: (intent, partSize, call) =>
           pass('begin', call, 'begin', () => driver.begin(intent, partSize, call)),
         ...(probe && {
-          probe: (session, intent, call) => pass('probe', call, 'probe', () => probe(session, intent, call)),
+          probe: (session, intent, body, call) =>
+            pass('probe', call, 'probe', () => probe(session, intent, body, call)),
         }),
         send: (session, number, payload, call) =>
           pass('send', call, `send ${payload.start}+${payload.size}`, async (cut) => {

@@ -13,7 +13,7 @@ it('pawl with pawl/tus, as loaded for an upload, are at most 12 kB minified and 
   }
 })
 
-/** Bytes of one adapter's own code, minified and compressed. */
+/** Bytes of one adapter's own code, minified and compressed. The driver of tus, and what it needs, is not counted. */
 const ADAPTER_LIMIT = 5_000
 
 it.each([
@@ -21,15 +21,28 @@ it.each([
   'firebase/firebase',
   'google-drive/google-drive',
   'dropbox/dropbox',
+  'box/box',
   'ftp/ftp',
   'sftp/sftp',
   'webdav/webdav',
   'onedrive/onedrive',
   'sharepoint/sharepoint',
+  'wix/wix',
+  'cloudinary/cloudinary',
+  'appwrite/appwrite',
+  'netlify-blobs/netlify-blobs',
+  'pocketbase/pocketbase',
+  'bunny-storage/bunny-storage',
+  'convex/convex',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
-  const [chunk] = await bundle(code, true, (id) => id !== 'entry' && !id.startsWith(adapters))
+  const tus = ['tus/', 'upload-place.ts', 'credentials.ts', 'chunk-rule.ts'].map((name) =>
+    join(adapters, name),
+  )
+  const others = (id: string) =>
+    id !== 'entry' && (!id.startsWith(adapters) || tus.some((path) => id.startsWith(path)))
+  const [chunk] = await bundle(code, true, others)
   const size = gzipSync(chunk?.code ?? '', { level: 9 }).length
   console.log(`${entry}: ${size} bytes`)
   expect(size).toBeGreaterThan(500)
@@ -46,6 +59,14 @@ it.each([
   'adapters/firebase/firebase',
   'adapters/google-drive/google-drive',
   'adapters/dropbox/dropbox',
+  'adapters/box/box',
+  'adapters/wix/wix',
+  'adapters/cloudinary/cloudinary',
+  'adapters/appwrite/appwrite',
+  'adapters/netlify-blobs/netlify-blobs',
+  'adapters/pocketbase/pocketbase',
+  'adapters/bunny-storage/bunny-storage',
+  'adapters/convex/convex',
   'adapters/memory/memory',
   'browser',
 ])(

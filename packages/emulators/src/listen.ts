@@ -57,7 +57,7 @@ export class Refused extends Error {
 export interface Provider {
   callOf(asked: Omit<Asked, 'body' | 'whole'>): Call
   /** Does the work. Also called with what arrived of a broken body: then nobody hears the answer. */
-  answer(asked: Asked): Reply
+  answer(asked: Asked): Reply | Promise<Reply>
   /** How the provider words an answer without work. */
   refusal(status: number): Reply
 }
@@ -80,7 +80,9 @@ export async function listen(provider: Provider): Promise<Emulator> {
     emulator.requests.push({ ...head, call, size: body.length, whole })
     if (fault === 'damage' && body.length > 0) body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
     const reply =
-      typeof fault === 'object' ? withRetryAfter(provider.refusal(fault.status), fault.retryAfter) : answer()
+      typeof fault === 'object'
+        ? withRetryAfter(provider.refusal(fault.status), fault.retryAfter)
+        : await answer()
     if (!whole || fault === 'lost answer') {
       response.destroy()
       return
@@ -89,9 +91,9 @@ export async function listen(provider: Provider): Promise<Emulator> {
       .writeHead(reply.status ?? 200, reply.headers)
       .end(head.method === 'HEAD' ? undefined : reply.body)
 
-    function answer(): Reply {
+    async function answer(): Promise<Reply> {
       try {
-        return provider.answer({ ...head, body, whole })
+        return await provider.answer({ ...head, body, whole })
       } catch (error) {
         if (error instanceof Refused) return error.reply
         throw error

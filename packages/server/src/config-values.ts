@@ -114,11 +114,20 @@ export const baseUrl: Reader<string> = (given, source) => {
 
 /** A path that other paths stand below: begins with a slash, does not end with one. */
 export const mountPath: Reader<string> = (given, source) => {
-  const path = typeof given === 'string' ? given.replace(/\/$/, '') : ''
-  const taken = /^\/(files|uploads|site-media|admin|health|ready|metrics|assets)(\/|$)/.test(path)
-  return /^(\/[\w.~-]+)+$/.test(path) && !taken && !/\/\.{1,2}(\/|$)/.test(path)
+  const path = pathBelow(given)
+  const taken = /^\/(files|uploads|site-media|admin|health|ready|metrics|assets)(\/|$)/.test(path ?? '')
+  return path !== undefined && !taken
     ? path
     : wrong(source, given, 'a path such as /storage/v1 that is not used for something else')
+}
+
+/** Where another server has this one; nothing else of it is there, so no path is taken. */
+export const mountedAt: Reader<string> = (given, source) =>
+  given === '/' ? '' : (pathBelow(given) ?? wrong(source, given, 'a path such as /uploads'))
+
+function pathBelow(given: unknown): string | undefined {
+  const path = typeof given === 'string' ? given.replace(/\/$/, '') : ''
+  return /^(\/[\w.~-]+)+$/.test(path) && !/\/\.{1,2}(\/|$)/.test(path) ? path : undefined
 }
 
 /** Who may do what: rules or a function, which only a config file can hold. */

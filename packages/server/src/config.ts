@@ -53,16 +53,16 @@ const NOT_YET = ['databaseUrl', 'blobsUrl']
 
 export interface ConfigSources {
   /** Arguments after the command, such as `--port 0`. */
-  readonly argv: readonly string[]
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly argv?: readonly string[]
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Contents of `pawl.config.ts`. */
   readonly file?: Readonly<Record<string, unknown>>
-  /** Told what is odd but harmless. */
-  readonly warn: (message: string) => void
+  /** Told what is odd but harmless; `console.warn` unless given. */
+  readonly warn?: (message: string) => void
 }
 
 /** @throws ConfigError naming the setting, where it came from, and what it may be */
-export function readConfig({ argv, env, file = {}, warn }: ConfigSources): Config {
+export function readConfig({ argv = [], env = {}, file = {}, warn = console.warn }: ConfigSources): Config {
   const given = new Map<string, { value: unknown; source: string }>()
   for (const [key, entry] of Object.entries(file)) {
     if (entry !== undefined)

@@ -18,12 +18,14 @@ import { type Catalog, CatalogError } from './catalog/catalog.ts'
 import { rememberUploads } from './catalog/remembered.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite-catalog.ts'
 import type { Config } from './config.ts'
+import { mountedAt } from './config-values.ts'
 import { type Events, Listeners } from './events/listeners.ts'
 import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
 import { closeIdle, trackUnused } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
+import { type Fetch, fetchOver } from './http/fetch.ts'
 import { filesTarget } from './http/files-resumable.ts'
 import { filesTus } from './http/files-tus.ts'
 import { interimTo } from './http/interim.ts'
@@ -40,8 +42,11 @@ import { createLog, type Logger, redactId } from './log.ts'
 import { AddressRules, type Resolve } from './media/import/addresses.ts'
 import type { ImportLimits } from './media/import/importer.ts'
 import { startMedia } from './media/media.ts'
+import { createHistory } from './metrics/history.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
+import { inFlight } from './uploads/in-flight.ts'
+import { observedBy } from './uploads/observer.ts'
 import { startEngine } from './uploads/start.ts'
 import type { FaceName } from './uploads/upload.ts'
 import type { Uploads } from './uploads/uploads.ts'
@@ -54,6 +59,11 @@ export interface ServerParts {
   readonly log?: Logger
   /** The built page to serve at `/`. */
   readonly pageDir?: string
+  /**
+   * Where this is mounted in a server of your own, such as `/uploads`: its paths stand below, and so do those that
+   * it tells. `handler` and `fetch` take requests with it.
+   */
+  readonly mountPath?: string
   /** Called each time some MiB of bodies have passed through memory. */
   readonly freeBuffers?: () => void
   /** Instead of DNS, for what is imported. */
@@ -65,6 +75,8 @@ export interface ServerParts {
 export interface PawlServer {
   /** For mounting in a server of your own. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  /** The same for frameworks of web standards. */
+  readonly fetch: Fetch
   readonly uploads: Uploads
   /** What happens to uploads and objects, for code in this process. */
   readonly events: Events
@@ -89,6 +101,8 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
   const now = (): number => Date.now()
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const metrics = createMetrics()
+  const history = createHistory(now)
+  const observer = observedBy(metrics, history)
   const quotas = config.quotaOwner !== undefined || config.quotaBucket !== undefined
   const path = join(config.data, 'catalog.sqlite')
   const catalog =
@@ -119,7 +133,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       },
       maxActive: config.maxActive,
       slow: config.minRate === undefined ? undefined : { minRate: config.minRate },
-      observer: metrics,
+      observer,
       hooks: config.hooks,
       listeners: events,
       ...(parts.freeBuffers && { freeBuffers: parts.freeBuffers }),
@@ -134,18 +148,20 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     const rate = config.rate === undefined ? undefined : new RateLimit(config.rate)
     const pace = (req: IncomingMessage): number => {
       const wait = rate?.take(addressOf(req)) ?? 0
-      if (wait > 0) metrics.refused('rate')
+      if (wait > 0) observer.refused('rate')
       return wait
     }
 
     const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
+      history.fault()
       const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
       log.error({ err: error, method: exchange?.method, path: at }, 'a request met a fault')
     }
     const cors = corsFor(config.corsOrigins)
     const buckets = bucketsOver(catalog, now)
     if (config.dev) await makeDevBuckets(buckets)
-    const urlPrefix = config.publicUrl ?? ''
+    const mountPath = parts.mountPath === undefined ? '' : mountedAt(parts.mountPath, 'mountPath')
+    const urlPrefix = config.publicUrl ?? mountPath
     const targets = new Map<FaceName, TargetFace>()
     const mayInform = interimTo(config.interim, config.trustedProxies)
     const resumable: ResumableDoor = {
@@ -179,14 +195,15 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       objects,
       uploads,
       now,
-      base: urlPrefix,
+      base: config.publicUrl ?? '',
       rules: new AddressRules(config.importAllow, parts.resolve),
       importLimits: parts.importLimits,
       maxOpen: config.maxOpen,
       onError,
     })
     const media: MediaFace = {
-      urlPrefix: urlPrefix,
+      urlPrefix: config.publicUrl ?? '',
+      mountPath,
       media: running.media,
       uploads,
       objects,
@@ -198,7 +215,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     }
     const tus = filesTus({ uploads, objects, access, urlPrefix, onError })
     targets.set('files', filesTarget(access, urlPrefix)).set('storage', storageTarget(storage))
-    const { handler, server } = createApp({
+    const app = createApp({
       files: { tus, resumable, cors, objects, access, pace },
       storage,
       resumable,
@@ -216,8 +233,20 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
             live: events,
             closing: ending.signal,
           },
+          uploads: {
+            uploads,
+            inFlight: (after, limit) =>
+              inFlight({ catalog, blobs, transfers: engine.transfers }, after, limit),
+          },
+          plainObjects: { objects },
+          overview: {
+            storagePrefix: config.storagePrefix,
+            history,
+            parts: { catalog: () => catalog.unfinishedCounts(), blobs: () => blobs.freeBytes() },
+            onError: (error) => log.error({ err: error }, 'a part of the server is out of reach'),
+          },
         },
-        onError: (error) => log.error({ err: error }, 'a request met a fault'),
+        onError,
         async ready() {
           if (closing !== undefined) throw new CatalogError('unavailable', 'the server is closing')
           await Promise.all([catalog.unfinishedCounts(), blobs.freeBytes()])
@@ -227,27 +256,35 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
         },
       }),
       dev: config.dev,
+      mountPath,
       onError,
     })
+    const { handler, server } = app
 
     metrics.watch({
       unfinished: () => catalog.unfinishedCounts(),
       transfers: engine.transfers,
       connections: promisify(server.getConnections.bind(server)),
     })
+    history.watch(engine.transfers)
     const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
 
     const unused = trackUnused(server)
     const close = async (): Promise<void> => {
       ending.abort()
+      history.close()
       const delivered = webhook.close()
       const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : Promise.resolve()
       metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
       const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
-      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
-      await closed
+      const timer = setTimeout(() => {
+        server.closeAllConnections()
+        app.cut()
+      }, CLOSE_GRACE_MS)
+      await Promise.all([closed, app.idle()])
+      app.end()
       clearTimeout(timer)
       clearInterval(idle)
       await running.close()
@@ -259,6 +296,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     webhook.start()
     return {
       handler,
+      fetch: fetchOver(server),
       uploads,
       events,
       tokens,

@@ -1,20 +1,16 @@
 /** Every example, as its command runs it, against a server in development mode with only URL and key given. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { contentOf, MIB } from './content.ts'
-import { freePort, type Pawl, startPawl } from './process.ts'
-import { until } from './until.ts'
+import { atExample, chromiumPath, exampleEnv, examples, installExamples, launch } from './example-folder.ts'
+import { type Pawl, startPawl } from './process.ts'
 
-const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
-const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
 const run = promisify(execFile)
 // More than one chunk of 6 MiB.
 const SIZE = 7 * MIB
@@ -22,16 +18,12 @@ const bytes = contentOf('examples').bytes(0, SIZE)
 
 let pawl: Pawl
 let folder: string
-let anon: string
 let service: string
 
 beforeAll(async () => {
-  if (!existsSync(join(examples, 'node_modules')))
-    await run('npm', ['ci', '--loglevel=error'], { cwd: examples })
+  await installExamples()
   pawl = await startPawl()
-  const key = (name: string): string => new RegExp(`${name} key +(\\S+)`).exec(pawl.output)?.[1] ?? ''
-  anon = key('anon')
-  service = key('service')
+  service = exampleEnv(pawl).PAWL_SERVICE_KEY ?? ''
   folder = await mkdtemp(join(tmpdir(), 'pawl-examples-'))
 }, 180_000)
 afterAll(async () => {
@@ -49,7 +41,7 @@ test('the README names the command of each example, and no other', async () => {
 describe('in a terminal', () => {
   test.each(['tus-js-client', 'storage-js'])('%s uploads', { timeout: 60_000 }, async (name) => {
     const file = await fileNamed(`${name}.bin`)
-    await run('npm', ['run', name, '--', file], { cwd: examples, env: environment() })
+    await run('npm', ['run', name, '--', file], { cwd: examples, env: exampleEnv(pawl) })
     expect((await objectAt(`photos/${name}.bin`)).equals(bytes)).toBe(true)
   })
 
@@ -59,7 +51,7 @@ describe('in a terminal', () => {
     const bin = join(folder, 'bin')
     await mkdir(bin)
     await symlink('/usr/bin/python3', join(bin, 'python3'))
-    const env = { ...environment(), PATH: `${bin}:${process.env.PATH}` }
+    const env = { ...exampleEnv(pawl), PATH: `${bin}:${process.env.PATH}` }
     await run('npm', ['run', 'python', '--', file], { cwd: examples, env })
     expect((await objectAt('photos/python.bin')).equals(bytes)).toBe(true)
   })
@@ -67,45 +59,17 @@ describe('in a terminal', () => {
 
 describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
   let browser: Browser
-  let vite: ChildProcess | undefined
   beforeAll(async () => {
-    const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking']
-    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--headless=new', ...flags] })
+    browser = await launch()
   }, 60_000)
-  afterAll(async () => {
-    await browser?.close()
-    vite?.kill()
-  })
+  afterAll(() => browser?.close())
 
   test.each([
     ['uppy', 'photos/uppy'],
     ['uppy-react', 'photos/react'],
     ['uppy-signed', 'documents/signed'],
   ])('%s uploads a file that is dropped on it', { timeout: 120_000 }, async (name, place) => {
-    const port = await freePort()
-    const command = join(examples, 'node_modules/vite/bin/vite.js')
-    vite = spawn(
-      process.execPath,
-      [command, name, '--port', String(port), '--strictPort', '--host', '127.0.0.1'],
-      {
-        cwd: examples,
-        env: environment(),
-        stdio: 'ignore',
-      },
-    )
-    const exited = once(vite, 'exit')
-    const page = await browser.newPage()
-    try {
-      const url = `http://127.0.0.1:${port}/`
-      await until(
-        'the example answers',
-        () =>
-          fetch(url).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        60_000,
-      )
+    await atExample(browser, name, exampleEnv(pawl), async (page, url) => {
       await page.goto(url)
       const input = page.locator('input.uppy-Dashboard-input').first()
       await input.waitFor({ state: 'attached', timeout: 60_000 })
@@ -114,23 +78,9 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
       await page.locator('.uppy-StatusBar.is-complete').waitFor({ timeout: 60_000 })
       const object = await objectAt(`${place}/${encodeURIComponent('naïve 😀.bin')}`)
       expect(object.equals(bytes)).toBe(true)
-    } finally {
-      await page.close()
-      vite.kill()
-      await exited
-    }
+    })
   })
 })
-
-function environment(): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    NODE_ENV: 'development',
-    PAWL_URL: pawl.url,
-    PAWL_KEY: anon,
-    PAWL_SERVICE_KEY: service,
-  }
-}
 
 async function fileNamed(name: string): Promise<string> {
   const path = join(folder, name)

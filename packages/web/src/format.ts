@@ -46,3 +46,13 @@ export function extensionOf(name: string): string {
   const match = /\.([a-z0-9]{1,4})$/i.exec(name)
   return match?.[1]?.toUpperCase() ?? ''
 }
+
+/** How long ago, from milliseconds: `now`, `5 s`, `2 min`, `3 h`, `4 d`. */
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000)
+  if (seconds < 1) return 'now'
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`
+  return `${Math.floor(seconds / 86_400)} d`
+}

@@ -20,6 +20,7 @@ export const LinkIcon = () =>
   )
 export const RetryIcon = () => icon(<path d="M15.5 10a5.5 5.5 0 1 1-1.8-4.100M14 2.800v3.400h-3.4" />)
 export const FileIcon = () => icon(<path d="M5 2.800h6.500L15 6.300v10.900H5zM11.3 3v3.500h3.5" />)
+export const FolderIcon = () => icon(<path d="M2.800 5.200h5l1.800 2h7.600v8.600H2.800z" />)
 export const UploadIcon = () =>
   icon(<path d="M10 13V4M6.2 7.5 10 3.700l3.8 3.800M3.5 13.500v2.800h13v-2.8" />)
 

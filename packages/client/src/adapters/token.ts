@@ -13,7 +13,7 @@ export interface Authorization {
   refresh(): Promise<boolean>
 }
 
-/** Asks once for all calls until a token is refused. A failed answer is not kept. */
+/** Asks once for all calls until a token is refused. A failed answer is not kept. An empty scheme: the token alone. */
 export function tokenAuthorization(source: TokenSource, scheme = 'Bearer'): Authorization {
   let refused = false
   let known: Promise<string> | undefined
@@ -21,7 +21,7 @@ export function tokenAuthorization(source: TokenSource, scheme = 'Bearer'): Auth
     try {
       const token = typeof source === 'string' ? source : await source({ refused })
       refused = false
-      return `${scheme} ${token}`
+      return scheme === '' ? token : `${scheme} ${token}`
     } catch (error) {
       known = undefined
       throw error

@@ -22,6 +22,8 @@ export interface Capabilities {
   /** A token can be taken up by another process. */
   readonly resumable: boolean
   readonly serverSideCopy: boolean
+  /** Fewest bytes of a file: 1 where the provider keeps no empty ones. */
+  readonly minSize: number
   readonly signedUrl: { readonly supported: boolean; readonly maxExpiresIn?: number }
   /** Uploads that overwrite nothing, or only one version. */
   readonly conditional: { readonly create: boolean; readonly replace: boolean }
@@ -46,9 +48,10 @@ export function capabilitiesOf({ traits, ...adapter }: Adapter): Capabilities {
     delimiter: is('delimiter'),
     metadata: is('metadata'),
     cacheControl: is('cacheControl'),
-    multipart: true,
+    multipart: traits.multipart ?? true,
     resumable: traits.resumable ?? true,
     serverSideCopy: is('serverSideCopy'),
+    minSize: traits.minSize ?? 0,
     signedUrl: {
       supported: traits.signedUrls ?? false,
       ...(maxExpiresIn === undefined ? {} : { maxExpiresIn }),

@@ -38,7 +38,7 @@ export function useUpload(options: UploadsOptions): Upload {
   const start = useCallback(
     async (picked: PickedFile) => {
       const before = latest.current
-      if (before.some(({ status }) => status === 'uploading' || status === 'paused')) {
+      if (before.some(({ status }) => isUnderWay(status))) {
         throw new FilesError('Conflict', 'an upload is on its way: abort it first', undefined, {
           retryable: false,
         })
@@ -58,6 +58,10 @@ export function useUpload(options: UploadsOptions): Upload {
   return { ...(current ?? IDLE), loading, start, reset }
 }
 
+function isUnderWay(status: UploadStatus): boolean {
+  return status === 'queued' || status === 'uploading' || status === 'paused'
+}
+
 const IDLE = {
   id: undefined,
   key: undefined,
@@ -71,7 +75,10 @@ const IDLE = {
   eta: undefined,
   error: undefined,
   result: undefined,
+  file: undefined,
   needs: 'nothing',
+  waiting: undefined,
+  hurry: () => {},
   pause: () => {},
   resume: () => {},
   abort: async () => {},

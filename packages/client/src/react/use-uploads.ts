@@ -1,12 +1,23 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { PickedFile } from './picked-file.ts'
-import { type UploadsOptions, type UploadsState, uploadList } from './upload-list.ts'
+import {
+  type Added,
+  type AddedFile,
+  type UploadsOptions,
+  type UploadsState,
+  uploadList,
+} from './upload-list.ts'
 
 export interface Uploads extends UploadsState {
   /** Begins an upload, from a `File` or, better, a handle: only that can be kept over a reload. */
   start(picked: PickedFile): Promise<string | undefined>
-  /** Takes a finished one off the list. */
-  remove(id: string): void
+  /**
+   * Adds many at once, each on its own. A file that an interrupted upload of the list waits for (the same key,
+   * size and time of change) goes on with that one.
+   */
+  add(files: readonly AddedFile[]): Promise<Added>
+  /** Takes finished ones off the list. */
+  remove(...ids: string[]): void
 }
 
 /**
@@ -23,6 +34,9 @@ export function useUploads(options: UploadsOptions): Uploads {
   })
   const [list] = useState(() => uploadList(() => latest.current))
   useEffect(() => list.attach(), [list])
+  const { concurrency, maxBytesPerSecond } = options
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they are what the list asks for
+  useEffect(() => list.applied(), [list, concurrency, maxBytesPerSecond])
   const state = useSyncExternalStore(list.subscribe, list.snapshot, list.snapshot)
-  return { ...state, start: list.start, remove: list.remove }
+  return { ...state, start: list.start, add: list.add, remove: list.remove }
 }

@@ -1,6 +1,7 @@
 /** Hashes that are fed bit by bit, by the name of their algorithm. */
 import type { Digest } from '../digest.ts'
 import { tableCrc32 } from './crc32.ts'
+import { sha1 } from './sha1.ts'
 
 export interface Hasher {
   update(bytes: Uint8Array): void
@@ -16,7 +17,7 @@ export function hasherOf(algorithm: Digest['algorithm']): Hasher | undefined {
   if (algorithm === 'crc32c') return crc32c()
   if (algorithm === 'quickxor') return quickXor()
   const crypto = globalThis.process?.getBuiltinModule?.('node:crypto')
-  if (crypto === undefined) return undefined
+  if (crypto === undefined) return algorithm === 'sha' ? sha1() : undefined
   switch (algorithm) {
     case 'md5':
     case 'sha-256':

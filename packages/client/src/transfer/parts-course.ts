@@ -1,4 +1,5 @@
 import type { PartsDriver } from '../driver.ts'
+import type { Json } from '../json.ts'
 import type { Course, CourseOptions } from './course.ts'
 import { type Held, probeParts, sendParts } from './parts.ts'
 import { planPartSize } from './plan.ts'
@@ -12,8 +13,13 @@ export function partsCourse(
 ): Course {
   const { intent } = transfer
   const pinned = plan?.shape === 'parts' ? plan : undefined
-  const partSize = pinned?.partSize ?? planPartSize(intent.size, driver.part, wanted)
+  let partSize = pinned?.partSize ?? planPartSize(intent.size, driver.part, wanted)
   let held: Held = new Map(pinned?.parts?.map((part) => [part.number, part]))
+  /** Some providers decide only with the session. Then what it says counts, not the plan. */
+  const cutAs = (session: Json) => {
+    partSize = driver.partSizeOf?.(session) ?? partSize
+    return session
+  }
   return {
     plan: () => ({
       shape: 'parts',
@@ -21,8 +27,9 @@ export function partsCourse(
       // A provider that can be asked is asked; only for one that cannot must the token remember.
       ...(driver.probe ? {} : { parts: [...held.values()] }),
     }),
-    begin: (call) => driver.begin(intent, partSize, call),
+    begin: async (call) => cutAs(await driver.begin(intent, partSize, call)),
     locate: async (session, stop, patience) => {
+      cutAs(session)
       const state = await probeParts(transfer, driver, session, stop, patience)
       if (state?.state === 'complete') return state.result
       if (state) held = new Map(state.parts.map((part) => [part.number, part]))

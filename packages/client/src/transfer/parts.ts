@@ -88,7 +88,8 @@ export async function probeParts(
     transfer,
     stop,
     patience,
-    async (call) => (await driver.probe?.(session, transfer.intent, call)) ?? { state: 'gone' as const },
+    async (call) =>
+      (await driver.probe?.(session, transfer.intent, transfer.source, call)) ?? { state: 'gone' as const },
   )
   if (state.state === 'gone') throw sessionGone()
   return state

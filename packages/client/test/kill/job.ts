@@ -1,6 +1,9 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
+import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
+import type { BoxOptions } from '../../src/adapters/box/box.ts'
+import type { CloudinaryOptions } from '../../src/adapters/cloudinary/options.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
@@ -12,6 +15,7 @@ import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
+import type { WixOptions } from '../../src/adapters/wix/options.ts'
 
 export type AdapterDescription =
   | { readonly name: 'fs'; readonly root: string }
@@ -25,9 +29,13 @@ export type AdapterDescription =
   | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'appwrite' } & AppwriteOptions)
+  | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
+  | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
   | ({ readonly name: 'dropbox' } & DropboxOptions)
+  | ({ readonly name: 'box' } & BoxOptions)
   | ({ readonly name: 'google-drive' } & GoogleDriveOptions)
 
 export interface KillJob {
@@ -67,12 +75,20 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'appwrite':
+      return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
+    case 'cloudinary':
+      return (await import('../../src/adapters/cloudinary/cloudinary.ts')).cloudinary(description)
+    case 'wix':
+      return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':
       return (await import('../../src/adapters/gcs/gcs.ts')).gcs(description)
     case 'firebase':
       return (await import('../../src/adapters/firebase/firebase.ts')).firebase(description)
     case 'dropbox':
       return (await import('../../src/adapters/dropbox/dropbox.ts')).dropbox(description)
+    case 'box':
+      return (await import('../../src/adapters/box/box.ts')).box(description)
     case 'google-drive':
       return (await import('../../src/adapters/google-drive/google-drive.ts')).googleDrive(description)
   }

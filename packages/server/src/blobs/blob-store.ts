@@ -6,6 +6,8 @@
  * - Bytes of a segment are a prefix of what was written, in order and without holes, at any moment, also
  *   after the process was killed.
  * - After `sync` resolved with n, the first n bytes survive a power cut.
+ * - After `sync` or `seal` rejected with `unsynced`, nothing may be believed of bytes that no earlier sync covered,
+ *   although they can still be read, and a later `sync` may resolve: they have to be cut off and written again.
  * - After `seal` resolved, the segment is durable, has exactly the given length and never changes.
  */
 import { randomBytes } from 'node:crypto'
@@ -100,7 +102,7 @@ export interface StoreStart {
   readonly trusted: boolean
 }
 
-export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unavailable'
+export type StoreErrorCode = 'no-space' | 'missing' | 'damaged' | 'unsynced' | 'unavailable'
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode

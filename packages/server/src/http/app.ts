@@ -2,7 +2,13 @@
  * The one HTTP server: decides which face a request is for. Upload and object routes get the raw request and
  * never pass a framework; JSON routes and the page are Fastify's.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
@@ -13,6 +19,7 @@ import { type FilesFace, serveFiles } from './files.ts'
 import type { MediaFace } from './media/face.ts'
 import { serveMedia } from './media/media.ts'
 import { malformation } from './message-rules.ts'
+import { unmount } from './mounted.ts'
 import type { ResumableDoor } from './resumable-http/face.ts'
 import { serveUploads } from './resumable-http/uploads.ts'
 import type { StorageFace } from './storage/face.ts'
@@ -26,6 +33,8 @@ export interface AppOptions {
   readonly media: MediaFace
   readonly json: FastifyInstance
   readonly dev: boolean
+  /** In front of every path, where a framework has not cut it; empty for none. */
+  readonly mountPath: string
   /** Seconds a request has to wait because its client makes too many; 0 to go on. */
   readonly pace: (req: IncomingMessage) => number
   readonly onError: (error: unknown, exchange: Exchange) => void
@@ -35,6 +44,12 @@ export interface App {
   /** For mounting in any server that speaks node:http. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   readonly server: Server
+  /** Resolves when every request has its answer, also those of servers that this is mounted in. */
+  idle(): Promise<void>
+  /** Closes the connections of those that have none yet. */
+  cut(): void
+  /** From now on every request is told to come again. */
+  end(): void
 }
 
 /** JSON routes take no more; what passes this by being chunked is Fastify's to refuse. */
@@ -50,11 +65,25 @@ export function createApp(options: AppOptions): App {
     if (isUnder(storage.prefix, exchange.path)) speakStorage(storage, exchange)
     return exchange
   }
+  const open = new Set<Exchange>()
+  const waiting: (() => void)[] = []
+  let ended = false
   const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     // After an answer with `Connection: close` nothing more is taken from this client.
     if (Exchange.isLast(req.socket)) return
+    const unmountable = unmount(req, options.mountPath)
+    // Koa answers 404 unless it is told otherwise.
+    res.statusCode = 200
     const exchange = exchangeOf(req, res, expectsContinue)
     unparsable.watch(exchange)
+    open.add(exchange)
+    res.once('close', () => {
+      open.delete(exchange)
+      if (open.size === 0) for (const done of waiting.splice(0)) done()
+    })
+    if (unmountable !== undefined)
+      return exchange.refuse(unmountable.status, unmountable.message, unconditional)
+    if (ended) return refuseEnded(exchange, unconditional)
     const malformed = malformation(req)
     if (malformed !== undefined)
       return exchange.refuse(400, malformed, { ...unconditional, Connection: 'close' })
@@ -96,7 +125,25 @@ export function createApp(options: AppOptions): App {
       `${head}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\nthis is not a proxy\n`,
     )
   })
-  return { handler, server }
+  return {
+    handler,
+    server,
+    idle: () => new Promise((resolve) => (open.size === 0 ? resolve() : waiting.push(resolve))),
+    cut() {
+      for (const exchange of open) exchange.cut()
+    },
+    end() {
+      ended = true
+    },
+  }
+}
+
+/** A look at an upload is told to wait: after another error clients would start from zero. */
+function refuseEnded(exchange: Exchange, headers: OutgoingHttpHeaders): void {
+  exchange.refuse(exchange.method === 'HEAD' ? 423 : 503, 'the server is closing: try again soon', {
+    ...headers,
+    'Retry-After': '1',
+  })
 }
 
 /** Asked by machines of whoever runs the server, all from one address. */

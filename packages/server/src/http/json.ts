@@ -18,6 +18,8 @@ const PAGE_POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data: blob:",
+  // Previews of objects: by signed URLs of this very server.
+  "media-src 'self'",
   "connect-src 'self'",
   "font-src 'self'",
   "base-uri 'none'",
@@ -51,6 +53,8 @@ export async function createJson(options: JsonOptions): Promise<FastifyInstance>
   if (options.pageDir !== undefined) {
     await json.register(fastifyStatic, {
       root: options.pageDir,
+      // Made when the page is built: nothing is compressed while it is served.
+      preCompressed: true,
       setHeaders: (res, path) => {
         res.header('Content-Security-Policy', PAGE_POLICY)
         // Vite puts a hash of the contents into these names.

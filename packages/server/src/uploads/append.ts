@@ -110,7 +110,7 @@ async function acquire(
   } catch (error) {
     if (!(error instanceof UploadError && error.code === 'busy')) throw error
     const upload = await findPermitted(engine, id, permit)
-    const offset = error.offset ?? (await offsetOf(engine, upload))
+    const offset = engine.durability.counted(id, error.offset ?? (await offsetOf(engine, upload)))
     await beforeTelling(engine, upload, offset)
     throw new UploadError('busy', error.message, { offset })
   }
@@ -191,8 +191,9 @@ async function take(
   lease: Lease,
   writer: SegmentWriter,
 ): Promise<{ upload: UploadRecord; end: TransferEnd }> {
-  // What an earlier checksummed request left and could not take back.
-  if (found.rollback !== undefined) await takeBack(engine, found, writer, found.rollback)
+  // What an earlier checksummed request left and could not take back, and what a failed sync left in doubt.
+  const back = found.rollback ?? engine.durability.cutTo(found.id)
+  if (back !== undefined) await takeBack(engine, found, writer, back)
   const begin = writer.length
   lease.offset = begin
   if (request.offset !== begin) {

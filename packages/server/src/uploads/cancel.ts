@@ -29,7 +29,7 @@ export async function cancelUpload(
       engine.catalog.endUpload(id, [state.kind], { kind: 'cancelled' }, engine.now()),
     )
     if (!cancelled) throw new UploadError('finishing', 'the upload has just ended: look at it again')
-    await engine.durability.forget(id)
+    await engine.durability.end(id)
     engine.digests.forget(id)
     engine.small?.touched(id)
     engine.progress.forget(id)
@@ -55,7 +55,7 @@ export async function deactivateUpload(
     const ended = await reach(() =>
       engine.catalog.endUpload(id, ['open'], { kind: 'failed', failure }, engine.now()),
     )
-    await engine.durability.forget(id)
+    await engine.durability.end(id)
     engine.digests.forget(id)
     engine.small?.touched(id)
     engine.progress.forget(id)

@@ -61,6 +61,19 @@ test('a little is synced after two seconds, much at once', async () => {
   expect(syncs).toHaveLength(2)
 })
 
+test('a watch tells what is synced also once nothing waits for a sync', async () => {
+  const { upload, durability, syncs } = await slowDisk()
+  const watch = durability.watch(upload)
+  durability.note(upload, 100)
+  expect(watch.synced).toBe(0)
+  await vi.advanceTimersByTimeAsync(2000)
+  syncs[0]?.resolve()
+  await settled()
+  durability.note(upload, 101)
+  expect(watch.synced).toBe(100)
+  watch.close()
+})
+
 test('one sync runs at a time, however much arrives meanwhile', async () => {
   const { upload, durability, syncs } = await slowDisk()
   for (let n = 1; n <= 5; n += 1) durability.note(upload, n * 40 * MIB)

@@ -80,6 +80,7 @@ test(`in memory: no schedule of clients, faults and crashes loses, mixes up or r
       catalog: openMemoryCatalog(),
       blobs: new MemoryStore({ now: Date.now }),
       durable: new Map(),
+      unsynced: new Map(),
       trusted: true,
     }))
   }
@@ -97,6 +98,7 @@ test(`on disk and SQLite: the same`, async () => {
         catalog: await openSqliteCatalog({ path: join(folder, 'catalog.sqlite'), lockTimeout: 0 }),
         blobs: new DiskStore({ folder: join(folder, 'blobs'), reserve: 0 }),
         durable: new Map(),
+        unsynced: new Map(),
         trusted: true,
       }))
     } finally {

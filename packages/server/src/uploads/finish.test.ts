@@ -9,7 +9,13 @@ import { type SampleEngine, sampleEngine, storedUpload } from './sample-engine.t
 const BYTES = sampleBytes(100)
 
 function newMachine(): Machine {
-  return { catalog: openMemoryCatalog(), blobs: new MemoryStore(), durable: new Map(), trusted: true }
+  return {
+    catalog: openMemoryCatalog(),
+    blobs: new MemoryStore(),
+    durable: new Map(),
+    unsynced: new Map(),
+    trusted: true,
+  }
 }
 
 /** An engine that meets `faults` by the name of the step, once each, or dies after so many calls. */

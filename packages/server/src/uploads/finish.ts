@@ -7,7 +7,7 @@ import { StoreError } from '../blobs/blob-store.ts'
 import { type Digests, digestOf } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
-import type { Durability } from './durability.ts'
+import { type Durability, isUnsynced } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Judge } from './judge.ts'
@@ -193,6 +193,7 @@ export class Finisher {
   async #makeDurable(upload: UploadRecord, length: number): Promise<string | undefined> {
     const { blobs, durability } = this.#options
     await durability.forget(upload.id)
+    durability.refuseSetBack(upload.id)
     try {
       // The segments of a final upload were sealed as partial ones.
       if (upload.concat.kind === 'final') return undefined
@@ -204,8 +205,18 @@ export class Finisher {
       if (error instanceof StoreError && (error.code === 'missing' || error.code === 'damaged')) {
         return error.message
       }
+      if (isUnsynced(error)) await this.#setBack(upload, error)
       throw error
     }
+  }
+
+  /** Bytes did not get to the disk: an open upload goes on from those that did. */
+  async #setBack(upload: UploadRecord, error: unknown): Promise<void> {
+    const { catalog, durability } = this.#options
+    const { state, durable } = (await catalog.findUpload(upload.id).catch(() => undefined)) ?? upload
+    if (state.kind === 'open') await durability.setBack(upload.id, durable)
+    // All that an earlier attempt brought to the disk is there: it is tried again.
+    else throw new StoreError('unavailable', `the bytes could not be synced once more: ${error}`, error)
   }
 
   async #sealEmpty(segment: SegmentId): Promise<void> {
@@ -329,8 +340,9 @@ export function finishedOf(upload: UploadRecord): Finished {
   }
 }
 
-/** Whether nothing was decided, and trying again may help. */
+/** Whether nothing was decided, and trying again may help. Where bytes have to come again it does not. */
 function isPassing(error: unknown): boolean {
+  if (isUnsynced(error)) return false
   return !(error instanceof UploadError) || error.code === 'unavailable'
 }
 

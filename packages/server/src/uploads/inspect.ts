@@ -103,7 +103,10 @@ async function open(
   const { blobs, limits } = engine
   const segment = await reach(() => blobs.inspect(upload.segment))
   // The writer's own count is what it has accepted; the file may be a write ahead of it.
-  const offset = holder?.offset ?? acceptedLength(upload, segment?.length ?? 0)
+  const offset = engine.durability.counted(
+    upload.id,
+    holder?.offset ?? acceptedLength(upload, segment?.length ?? 0),
+  )
   if (offset === upload.length && !(byWord && upload.ending === 'word'))
     return finishing(engine, upload, offset)
   const expiresAt = expiryOf(upload, segment?.modifiedAt ?? 0, limits.ttl)

@@ -18,7 +18,7 @@ export const PROTECTED_MS = 5000
 const VERDICT_MS = 2000
 
 /** Why a holder had to stop before its client was done. */
-export type LeaseEnd = 'displaced' | 'idle' | 'slow' | 'over-quota' | 'closing'
+export type LeaseEnd = 'displaced' | 'idle' | 'slow' | 'over-quota' | 'unsynced' | 'closing'
 
 /** How a newcomer gets past a holder. */
 export type Manner = 'patient' | 'at-once'

@@ -5,12 +5,15 @@
 import type { BlobStore, SegmentId, SegmentWriter } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Catalog, CatalogError } from '../catalog/catalog.ts'
+import type { UploadId } from './upload.ts'
 
 /** What stays when a process dies: records, bytes, and which of them a power cut cannot take. */
 export interface Machine {
   readonly catalog: Catalog
   readonly blobs: BlobStore
   readonly durable: Map<SegmentId, number>
+  /** Segments of which a sync failed: bytes from `from` on are in memory only, and later syncs do not tell. */
+  readonly unsynced: Map<SegmentId, { readonly from: number; recorded: boolean }>
   /** Put in order during the present boot. */
   trusted: boolean
 }
@@ -24,6 +27,8 @@ export interface Fate {
   readonly diesAfterEffect: boolean
   /** What the next call of this name meets. */
   fault(step: string): Fault
+  /** A sync failed: what it should have covered does not count any more. */
+  unsynced?(segment: SegmentId): void
   /** How much of a write that fails or is interrupted gets through. */
   part(bytes: number): number
 }
@@ -45,6 +50,8 @@ export function startProcess(machine: Machine, fate: Fate): Process {
   let dead = false
   let calls = 0
   const underWay = new Set<Promise<unknown>>()
+  // Not promised: who dies between a failed sync and writing that down leaves the next process in the dark.
+  for (const [segment, { recorded }] of machine.unsynced) if (!recorded) machine.unsynced.delete(segment)
 
   async function step<T>(name: string, run: () => Promise<T>, failed: (fault: Fault) => Error): Promise<T> {
     if (dead) throw new Dead(`${name} after death`)
@@ -95,10 +102,20 @@ export function startProcess(machine: Machine, fate: Fate): Process {
     throw new StoreError(fault === 'no-space' ? fault : 'unavailable', 'a write failed in the middle')
   }
 
+  const syncing = (name: string, segment: SegmentId, run: () => Promise<unknown>): Promise<unknown> =>
+    step(`blobs.${name}`, run, (fault) => {
+      if (fault === 'unavailable') return new StoreError(fault, name)
+      const from = machine.unsynced.get(segment)?.from ?? machine.durable.get(segment) ?? 0
+      machine.unsynced.set(segment, { from, recorded: false })
+      fate.unsynced?.(segment)
+      return new StoreError('unsynced', name)
+    })
   const covered = (segment: SegmentId, length: number): void => {
-    machine.durable.set(segment, Math.max(machine.durable.get(segment) ?? 0, length))
+    const sure = Math.min(length, machine.unsynced.get(segment)?.from ?? length)
+    machine.durable.set(segment, Math.max(machine.durable.get(segment) ?? 0, sure))
   }
   const cut = (segment: SegmentId, length: number): void => {
+    if (length <= (machine.unsynced.get(segment)?.from ?? -1)) machine.unsynced.delete(segment)
     machine.durable.set(segment, Math.min(machine.durable.get(segment) ?? 0, length))
   }
 
@@ -107,7 +124,15 @@ export function startProcess(machine: Machine, fate: Fate): Process {
       const member: unknown = Reflect.get(target, name)
       if (typeof member !== 'function') return member
       return (...args: unknown[]) =>
-        inCatalog(String(name), async () => Reflect.apply(member, target, args) as unknown)
+        inCatalog(String(name), async () => {
+          const result: unknown = await Reflect.apply(member, target, args)
+          if (name === 'setRollback') {
+            const upload = await target.findUpload(args[0] as UploadId)
+            const known = upload && machine.unsynced.get(upload.segment)
+            if (known) known.recorded = true
+          }
+          return result
+        })
     },
   })
   const store = machine.blobs
@@ -136,12 +161,12 @@ export function startProcess(machine: Machine, fate: Fate): Process {
       }
     },
     sync: async (segment) => {
-      const length = await onDisk('sync', () => store.sync(segment))
+      const length = await syncing('sync', segment, () => store.sync(segment))
       covered(segment, Number(length))
       return Number(length)
     },
     seal: async (segment, length) => {
-      await onDisk('seal', () => store.seal(segment, length))
+      await syncing('seal', segment, () => store.seal(segment, length))
       covered(segment, length)
     },
     truncate: async (segment, length) => {
@@ -190,6 +215,7 @@ export function startProcess(machine: Machine, fate: Fate): Process {
  */
 export async function cutPower(machine: Machine, part: (bytes: number) => number): Promise<void> {
   machine.trusted = false
+  machine.unsynced.clear()
   const segments: SegmentId[] = []
   for await (const segment of machine.blobs.list()) segments.push(segment)
   for (const segment of segments) {

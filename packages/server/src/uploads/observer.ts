@@ -18,6 +18,24 @@ export interface Observer {
   refused(reason: RefusalReason): void
 }
 
+/** Tells all of them. */
+export function observedBy(...observers: readonly Observer[]): Observer {
+  return {
+    transferred: (...told) => {
+      for (const each of observers) each.transferred(...told)
+    },
+    waitedForLease: (...told) => {
+      for (const each of observers) each.waitedForLease(...told)
+    },
+    finished: (...told) => {
+      for (const each of observers) each.finished(...told)
+    },
+    refused: (...told) => {
+      for (const each of observers) each.refused(...told)
+    },
+  }
+}
+
 export const UNOBSERVED: Observer = {
   transferred() {},
   waitedForLease() {},

@@ -314,7 +314,7 @@ test('a crash at any step of repair is mended by the next start', async () => {
     const blobs = disk('boot b')
     // The store itself tells which boot it is: the machine behind the process only lends it.
     const { trusted } = await blobs.open()
-    const dying = startProcess({ catalog, blobs, durable: new Map(), trusted }, fate)
+    const dying = startProcess({ catalog, blobs, durable: new Map(), unsynced: new Map(), trusted }, fate)
     const died = await startEngine({
       catalog: dying.catalog,
       blobs: dying.blobs,

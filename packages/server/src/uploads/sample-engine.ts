@@ -31,7 +31,13 @@ export function sampleEngine(
   now: () => number = () => 5000,
   ttl = 1000,
 ): SampleEngine {
-  const durability = new Durability(blobs, catalog, () => {})
+  const leases = new Leases(60_000)
+  const durability = new Durability(
+    blobs,
+    catalog,
+    () => {},
+    (id) => leases.holder(id)?.end('unsynced'),
+  )
   const digests = new UploadDigests(blobs)
   const published: ObjectRecord[] = []
   const hooks = hookRunner(NO_HOOKS)
@@ -39,7 +45,7 @@ export function sampleEngine(
   return {
     catalog,
     blobs,
-    leases: new Leases(60_000),
+    leases,
     transfers: new Transfers(100, UNOBSERVED),
     quota: new Quota(catalog, {}),
     observer: UNOBSERVED,

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { ANON } from '../access/principal.ts'
+import type { SegmentId } from '../blobs/blob-store.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
 import { rememberUploads } from '../catalog/remembered.ts'
 import { createLog } from '../log.ts'
@@ -26,6 +27,7 @@ const SWEEP_EVERY = 60_000
 /** What one client wants to store, and what it was told of it. */
 interface Story {
   readonly id: UploadId
+  readonly segment: SegmentId
   readonly content: Buffer
   readonly key: string
   /** It ends when its client says so, and what was told never goes back. */
@@ -157,6 +159,7 @@ export class Simulation {
     const tell = (upload: UploadRecord): Story => {
       const told: Story = {
         id: made ?? upload.id,
+        segment: upload.segment,
         content,
         key: upload.key,
         byWord,
@@ -534,9 +537,8 @@ export class Simulation {
     for (const story of this.#stories) {
       // Cancelling may have taken effect without its answer; bytes that no sync covered may be gone.
       story.doubtful.clear()
-      story.epoch += 1
-      // What is told of an upload that ends by word stays.
-      if (otherBoot && !this.#everyAck && !story.byWord) story.told = 0
+      if (otherBoot) this.#mayGoBack(story)
+      else story.epoch += 1
     }
     await this.#start()
   }
@@ -553,6 +555,8 @@ export class Simulation {
     for (const story of this.#stories) await this.#patiently(this.#complete(story))
     this.#check()
     await this.#verifyObjects()
+    // An object that was answered for is there after a power cut, too.
+    if (this.#random.chance(0.5)) await this.#restart(true)
     // What expired, was cancelled or failed goes; what is an object stays.
     for (let round = 0; round < 4; round += 1) {
       this.#world.jump(TTL + GRACE)
@@ -650,7 +654,18 @@ export class Simulation {
         return this.#random.chance(0.5) ? 'no-space' : 'unavailable'
       },
       part: (bytes) => this.#random.below(bytes + 1),
+      unsynced: (segment) => {
+        for (const story of this.#stories) {
+          if (story.segment === segment) this.#mayGoBack(story)
+        }
+      },
     }
+  }
+
+  /** Bytes that no sync covered are lost; those that were told of what must stay were covered. */
+  #mayGoBack(story: Story): void {
+    story.epoch += 1
+    if (!this.#everyAck && !story.byWord) story.told = 0
   }
 
   /** Waits for something that needs the clock to move on; nothing may take longer than a few minutes of it. */

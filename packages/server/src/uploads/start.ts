@@ -71,8 +71,12 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   const { trusted } = await openPaired(catalog, blobs)
 
   const readers = new Readers()
-  const durability = new Durability(blobs, catalog, (error) =>
-    log.error({ err: error }, 'a background sync failed'),
+  const leases = new Leases(idleTimeout)
+  const durability = new Durability(
+    blobs,
+    catalog,
+    (error) => log.error({ err: error }, 'a background sync failed'),
+    (id) => leases.holder(id)?.end('unsynced'),
   )
   const digester = new Digester({
     catalog,
@@ -100,7 +104,6 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
 
   if (hooks.has('beforeFinish')) void finisher.finishLeft()
-  const leases = new Leases(idleTimeout)
   const packer = new Packer({
     catalog,
     blobs,

@@ -78,7 +78,9 @@ async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired
   }
   // A running transfer is never cut: it holds the lease.
   if (leases.holder(upload.id) !== undefined) return 'left'
-  const whole = acceptedLength(upload, segment?.length ?? 0) === upload.length && endsAtLength(upload)
+  const whole =
+    durability.counted(upload.id, acceptedLength(upload, segment?.length ?? 0)) === upload.length &&
+    endsAtLength(upload)
   if (upload.state.kind === 'open' && whole && upload.length !== undefined) {
     // All bytes are there: what is late is the publishing, and that is ours to do.
     const done = await finisher.finish(upload, upload.length).catch(() => undefined)
@@ -88,7 +90,7 @@ async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired
   if (lease === undefined) return 'left'
   try {
     const expired = await catalog.endUpload(upload.id, ['open', 'sealed'], { kind: 'expired' }, now())
-    await durability.forget(upload.id)
+    await durability.end(upload.id)
     digests.forget(upload.id)
     return expired ? 'expired' : 'slid'
   } finally {

@@ -28,6 +28,8 @@ export async function takePlain(
   growth: Growth,
 ): Promise<TransferEnd> {
   const begin = writer.length
+  const { onAccepted } = request
+  const watch = onAccepted && tellsDurable(engine, upload) ? engine.durability.watch(upload) : undefined
   const end = await transfer({
     source: request.open(),
     writer,
@@ -38,10 +40,10 @@ export async function takePlain(
     onWritten: (length) => {
       growth.note(length)
       accept(engine, upload, lease, length)
-      const reliable = tellsDurable(engine, upload) ? engine.durability.synced(upload.id) : length
-      if (reliable > begin) request.onAccepted?.(reliable)
+      const reliable = watch?.synced ?? length
+      if (reliable > begin) onAccepted?.(reliable)
     },
-  })
+  }).finally(() => watch?.close())
   if (end.kind === 'overflow') {
     await takeBack(engine, upload, writer, begin)
     throw past(upload, maxSizeOf(upload, engine.limits))
@@ -83,7 +85,10 @@ export async function takeChecksummed(
         `the body does not have the ${algorithm} that it names: send it again`,
       )
     }
-    await reach(() => engine.catalog.setRollback(upload.id, undefined))
+    await reach(async () => {
+      engine.durability.refuseSetBack(upload.id)
+      await engine.catalog.setRollback(upload.id, undefined)
+    })
     kept = true
     accept(engine, upload, lease, writer.length)
     return end
@@ -119,7 +124,7 @@ function accept(engine: Engine, upload: UploadRecord, lease: Lease, length: numb
   engine.progress.note(upload, length)
 }
 
-/** Undoes what a request wrote: nothing of it may be durable or hashed any more. */
+/** Undoes what a request wrote, and what was set back: nothing of it may be durable or hashed any more. */
 export async function takeBack(
   engine: Engine,
   upload: UploadRecord,
@@ -127,15 +132,17 @@ export async function takeBack(
   begin: number,
 ): Promise<void> {
   await reach(async () => {
+    const to = engine.durability.counted(upload.id, begin)
     const forget = async (): Promise<void> => {
       await engine.durability.forget(upload.id)
-      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, begin))
+      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, to))
     }
     engine.digests.forget(upload.id)
     await forget()
-    await writer.truncate(begin)
+    await writer.truncate(to)
     // A look at the upload may have begun meanwhile to make durable what was still there.
     await forget()
     await engine.catalog.setRollback(upload.id, undefined)
+    engine.durability.recovered(upload.id)
   })
 }

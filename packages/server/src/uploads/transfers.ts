@@ -21,6 +21,11 @@ export class ActiveTransfer {
     return Math.max(0, this.#writer.length - this.#begin)
   }
 
+  /** Bytes that are there, those of earlier requests included. */
+  get offset(): number {
+    return this.#writer.length
+  }
+
   /** Since it began. */
   get seconds(): number {
     return (performance.now() - this.#startedAt) / 1000

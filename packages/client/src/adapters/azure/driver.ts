@@ -77,7 +77,7 @@ export function azureDriver(
       if (isPrefix(adopted.prefix)) return adopted
       throw new FilesError('SessionGone', 'the session token names no block prefix')
     },
-    probe: async ({ prefix }, intent, call): Promise<PartsState> => {
+    probe: async ({ prefix }, intent, _body, call): Promise<PartsState> => {
       const found = await lists(call)
       const ours = (blocks: readonly { readonly name: string; readonly size: number }[] | undefined) =>
         (blocks ?? []).flatMap(({ name, size }): PartReceipt[] => {

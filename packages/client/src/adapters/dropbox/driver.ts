@@ -19,8 +19,9 @@ import { sessionText } from '../../session.ts'
 import { inSlices } from '../../transfer/payload.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { hexDigest } from '../hex-digest.ts'
 import { told } from '../told.ts'
-import { contentHash, digestOf } from './content-hash.ts'
+import { contentHash } from './content-hash.ts'
 import { type DropboxAnswer, type DropboxWire, dropboxError, type Fields, fieldsOf } from './wire.ts'
 
 /** 2^41 − 2^22 bytes. */
@@ -66,7 +67,7 @@ export function dropboxDriver(
     const { response, refusal } = await wire.ask('get_metadata', { path }, call)
     if (refusal?.summary.includes('not_found')) return undefined
     const file = fieldsOf(await (await checked({ response, refusal })).response.text())
-    const theirs = digestOf(file.content_hash)
+    const theirs = hexDigest('dropbox', file.content_hash)
     const running = runningDigest(body, 'dropbox')
     if (file.size !== size || theirs === undefined || running === undefined) return undefined
     const ours = await running.finish(call)
@@ -141,6 +142,6 @@ export function dropboxDriver(
 }
 
 function resultOf({ rev, content_hash }: Fields): ProviderResult {
-  const digest = digestOf(content_hash)
+  const digest = hexDigest('dropbox', content_hash)
   return { ...(typeof rev === 'string' ? { etag: rev } : {}), ...(digest ? { digest } : {}) }
 }

@@ -1,9 +1,9 @@
 /** The files of one folder: https://developers.google.com/drive/api/reference/rest/v3/files */
-import { encodeBase64 } from '@pawl/protocol'
 import type { Call, ProviderResult } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import type { StoredFileFacts } from '../../stored-file.ts'
 import { type Fields, fieldsOf, type GoogleWire, jsonOf, textOf } from '../google/wire.ts'
+import { hexDigest } from '../hex-digest.ts'
 
 /** What is asked about every file. */
 export const SHOWN = 'id,name,size,mimeType,modifiedTime,headRevisionId,sha256Checksum,properties'
@@ -117,10 +117,9 @@ export function factsOf(file: Fields): StoredFileFacts {
 }
 
 export function resultOf({ headRevisionId, sha256Checksum }: Fields): ProviderResult {
-  const hex = /^(?:[0-9a-f]{2}){32}$/i.test(String(sha256Checksum)) ? String(sha256Checksum) : undefined
-  const bytes = hex && Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+  const digest = hexDigest('sha-256', sha256Checksum)
   return {
     ...(typeof headRevisionId === 'string' ? { etag: headRevisionId } : {}),
-    ...(bytes ? { digest: { algorithm: 'sha-256', value: encodeBase64(bytes) } } : {}),
+    ...(digest ? { digest } : {}),
   }
 }

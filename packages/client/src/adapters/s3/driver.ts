@@ -132,7 +132,7 @@ export function s3Driver(
       if (begun !== adopted.checksum) throw wrongPlace('checksum', begun, adopted.checksum)
       return adopted
     },
-    probe: async (session, intent, call): Promise<PartsState> => {
+    probe: async (session, intent, _body, call): Promise<PartsState> => {
       const parts = await list(session, call)
       if (parts) return { state: 'open', parts }
       const result = await made(session.mark, intent, call)

@@ -17,6 +17,7 @@ import type {
 import { isSegmentId, StoreError } from '../blob-store.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../digests.ts'
 import { currentBoot } from './boot.ts'
+import { datasync } from './datasync.ts'
 import { DigestThread } from './digest-thread.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { asStoreError, errnoOf } from './errno.ts'
@@ -128,7 +129,7 @@ export class DiskStore implements BlobStore {
     const handle = await open(this.#path(segment), constants.O_RDWR)
     try {
       const { size } = await handle.stat()
-      await handle.datasync()
+      await datasync(handle, segment)
       await this.#folders.syncOnce(this.#path(segment))
       return size
     } finally {

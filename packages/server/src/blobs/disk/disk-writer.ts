@@ -2,6 +2,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { SegmentId, SegmentWriter } from '../blob-store.ts'
 import { StoreError } from '../blob-store.ts'
+import { datasync } from './datasync.ts'
 import { asStoreError } from './errno.ts'
 import type { FreeSpace } from './free-space.ts'
 
@@ -66,9 +67,9 @@ export class DiskWriter implements SegmentWriter {
     }
   }
 
-  /** Makes what is written durable, without opening the file again. */
+  /** Makes what is written durable, without opening the file again. @throws StoreError `unsynced` */
   async sync(): Promise<void> {
-    await this.#handle.datasync()
+    await datasync(this.#handle, this.#segment)
   }
 
   /** What is being synced is synced first. */

@@ -1,23 +1,53 @@
 /** `/admin/…`: the API for those who run the server. The service key opens it, and no page of another origin. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import { bearer } from '../../access/files-access.ts'
 import type { Tokens } from '../../access/tokens.ts'
+import { openApi } from '../openapi.ts'
 import { type EventStreamOptions, registerEventStream } from './event-stream.ts'
-import { type EventsAdmin, registerEvents } from './events.ts'
+import { type EventsAdmin, eventRoutes } from './events.ts'
+import { type OverviewAdmin, overviewRoutes } from './overview.ts'
+import { type PlainObjectsAdmin, plainObjectRoutes } from './plain-objects.ts'
+import { register } from './route.ts'
+import { type UploadsAdmin, uploadRoutes } from './uploads.ts'
 
 export interface AdminOptions {
   readonly tokens: Tokens
   readonly events: EventsAdmin & EventStreamOptions
+  readonly uploads: UploadsAdmin
+  readonly overview: OverviewAdmin
+  readonly plainObjects: PlainObjectsAdmin
 }
+
+const PREFIX = '/admin'
+const Problem = z.object({ error: z.string() })
+const BYTE_ROUTES = [
+  { method: 'get', path: '/events/stream', summary: 'Events as they happen, as server-sent events' },
+]
 
 export async function registerAdmin(json: FastifyInstance, options: AdminOptions): Promise<void> {
   await json.register(
     async (admin) => {
       admin.addHook('onRequest', (request, reply) => admit(options.tokens, request, reply))
-      registerEvents(admin, options.events)
+      const routes = [
+        ...overviewRoutes(options.overview),
+        ...uploadRoutes(options.uploads),
+        ...plainObjectRoutes(options.plainObjects),
+        ...eventRoutes(options.events),
+      ]
+      register(admin, routes)
       registerEventStream(admin, options.events)
+      admin.get('/openapi.json', () =>
+        openApi({
+          title: 'Pawl administration',
+          prefix: PREFIX,
+          routes,
+          byteRoutes: BYTE_ROUTES,
+          problem: Problem,
+        }),
+      )
     },
-    { prefix: '/admin' },
+    { prefix: PREFIX },
   )
 }
 

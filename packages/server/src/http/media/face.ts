@@ -17,6 +17,8 @@ import { against, internalProblem, MediaError, mediaProblem } from './errors.ts'
 export interface MediaFace {
   /** The public URL; empty where a request's own host counts. */
   readonly urlPrefix: string
+  /** What stands between that host and every path. */
+  readonly mountPath: string
   readonly media: Media
   readonly uploads: Uploads
   readonly objects: Objects
@@ -55,10 +57,10 @@ export async function manager({ tokens }: MediaFace, authorization: string | und
 }
 
 /** What stands before the path of every URL that this request is told. */
-export function baseOf({ urlPrefix }: MediaFace, req: IncomingMessage): string {
+export function baseOf({ urlPrefix, mountPath }: MediaFace, req: IncomingMessage): string {
   if (urlPrefix !== '') return urlPrefix
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
-  return `${scheme}://${req.headers.host ?? 'localhost'}`
+  return `${scheme}://${req.headers.host ?? 'localhost'}${mountPath}`
 }
 
 export function describe(face: MediaFace, req: IncomingMessage, file: MediaFile): Descriptor {

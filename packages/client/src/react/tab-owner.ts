@@ -1,0 +1,37 @@
+/** Whose list an upload is on: a lock that a tab holds for as long as it lives, and the browser lets go of. */
+import { takeUploadLock, type UploadLock } from './upload-lock.ts'
+
+export interface TabOwner {
+  /** The name of its lock. */
+  readonly name: string
+  /** From now on what it adds is nobody else's. */
+  hold(): Promise<void>
+  release(): void
+  /** Calls once, when the tab that holds `name` has died. */
+  whenGone(name: string, then: () => void): void
+}
+
+export function tabOwner(store: string): TabOwner {
+  const name = `pawl:${store}:tab:${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`
+  const awaited = new Set<string>()
+  let lock: Promise<UploadLock | undefined> | undefined
+  return {
+    name,
+    hold: async () => {
+      lock ??= takeUploadLock(name).catch(() => undefined)
+      await lock
+    },
+    release: () => {
+      lock?.then((held) => held?.release())
+      lock = undefined
+    },
+    whenGone: (other, then) => {
+      if (awaited.has(other)) return
+      awaited.add(other)
+      globalThis.navigator.locks
+        ?.request(other, { mode: 'shared' }, () => {})
+        .then(then)
+        .catch(() => {})
+    },
+  }
+}
