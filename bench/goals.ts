@@ -2,7 +2,7 @@
 import type { Run } from './rounds.ts'
 import { ratio, summary } from './statistics.ts'
 
-export interface Goal {
+interface Goal {
   readonly workload: string
   /** Whose number; the first of its side where it is left out. */
   readonly of: string
