@@ -1,4 +1,5 @@
 /** Results for people (a table on the terminal, Markdown) and for programs (JSON). */
+import { goalLines } from './goals.ts'
 import type { Machine } from './machine.ts'
 import { type Failure, isMeasured, type Run } from './rounds.ts'
 import { type Contestant, isUploader, type Uploader } from './servers/contestant.ts'
@@ -109,6 +110,7 @@ export function markdown(results: Results): string {
     ...(results.profiled ? ['**Measured under a profiler: these numbers do not count.**', ''] : []),
     ...(results.quick ? ['**Measured with `--quick`: a first look, not a result.**', ''] : []),
     ...tablesOf(results.table).flatMap(markdownTable).slice(1),
+    ...aims(results.runs),
     '',
     ...results.servers.map(({ name, version, guarantee }) => `- **${name}** (${version}): ${guarantee}.`),
     '',
@@ -141,6 +143,12 @@ function markdownTable([head = [], ...rows]: string[][]): string[] {
     `|${'---|'.repeat(head.length)}`,
     ...rows.map((row) => `| ${row.join(' | ')} |`),
   ]
+}
+
+function aims(runs: readonly Run[]): string[] {
+  const lines = goalLines(runs)
+  if (lines.length === 0) return []
+  return ['', '| Goal | Aimed at | Median | |', '|---|---|---|---|', ...lines]
 }
 
 /** For the terminal: the same columns, aligned. */

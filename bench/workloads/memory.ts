@@ -73,7 +73,7 @@ async function slowUploads(target: Target, scale: Scale, count: number): Promise
 async function fastUploads(target: Target, scale: Scale, count: number): Promise<() => Promise<void>> {
   const uploads = await prepareUploads(target, count, scale.bulkBytes)
   await sendAll(uploads, Number.POSITIVE_INFINITY)
-  return () => verifyUploads(target, uploads)
+  return async () => void (await verifyUploads(target, uploads))
 }
 
 /** Nothing of it is kept, so that no disk has to hold it: only its offset is compared. */

@@ -30,13 +30,13 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
   full: {
     bulkBytes: 2048 * MIB,
     bulkWarmUpBytes: 128 * MIB,
-    seconds: 3,
-    warmUpSeconds: 1,
+    seconds: 2.5,
+    warmUpSeconds: 0.8,
     openUploads: 100_000,
     deletedFiles: 20_000,
-    slowSeconds: 5,
+    slowSeconds: 4,
     uploadBytes: 1024 * MIB,
-    linkBytes: 240 * MIB,
+    linkBytes: 160 * MIB,
     hugeBytes: 10_240 * MIB,
   },
   quick: {
