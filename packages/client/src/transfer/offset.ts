@@ -71,14 +71,13 @@ async function sendChunk(
     // Of several lanes each holds one piece: together they would hold twice what they may.
     const ahead = transfer.concurrency > 1 && driver.maxLanes === 1 ? chunk.next(offset + size, lane.end) : 0
     const { payload, land } = payloadFor(transfer, offset, size, call, ahead)
-    let done = false
+    let at = offset
     try {
-      const at = await driver.send(session, lane, payload, call)
+      at = await driver.send(session, lane, payload, call)
       chunk.sent(Date.now() - began)
-      done = at === offset + size
       return at
     } finally {
-      land(done)
+      land(at === offset + size)
     }
   })
 }

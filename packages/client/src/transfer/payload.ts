@@ -44,9 +44,10 @@ export function payloadFor(
   }
   const whole = async () => {
     // Loaded late: a page has no such source.
-    if (road.source.readInto) return (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
-    const bytes = await road.source.read(start, start + size)
-    road.grid?.add(start, bytes)
+    const { source, grid } = road
+    if (source.readInto) return (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
+    const bytes = await source.read(start, start + size)
+    grid?.add(start, bytes)
     return bytes
   }
   const payload: Payload = {
@@ -81,24 +82,6 @@ export function payloadFor(
       flying = 0
       road.memory?.give(held)
       held = 0
-    },
-  }
-}
-
-/** A payload whose bytes are in memory already, handed out in slices so that its progress can be seen. */
-export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {
-  return {
-    ...payload,
-    bytes: async ({ told } = { told: false }) => {
-      if (!told) payload.left(bytes.length)
-      return bytes
-    },
-    blocks: async function* () {
-      for (let at = 0; at < bytes.length; at += BLOCK) {
-        const slice = bytes.subarray(at, at + BLOCK)
-        yield slice
-        payload.left(slice.length)
-      }
     },
   }
 }

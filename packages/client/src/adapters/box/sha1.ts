@@ -2,9 +2,10 @@
 import { encodeBase64 } from '@pawl/protocol'
 import type { BodyReader, Call, Payload } from '../../driver.ts'
 import { hasherOf } from '../../transfer/hashers.ts'
-import { inSlices, WHOLE } from '../../transfer/payload.ts'
+import { WHOLE } from '../../transfer/payload.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { sha1 } from '../../transfer/sha1.ts'
+import { inSlices } from '../../transfer/slices.ts'
 
 /** A piece that can be sent, and its SHA-1, which goes before it. That of the whole body is told of it too. */
 export async function hashed(payload: Payload): Promise<{ body: Payload; sum: Uint8Array }> {

@@ -7,7 +7,8 @@ import type { Digest } from '../../digest.ts'
 import type { Call, Payload } from '../../driver.ts'
 import type { HttpResponse } from '../../http/http.ts'
 import { crc32 } from '../../transfer/crc32.ts'
-import { inSlices, WHOLE } from '../../transfer/payload.ts'
+import { WHOLE } from '../../transfer/payload.ts'
+import { inSlices } from '../../transfer/slices.ts'
 import { text } from './xml.ts'
 
 /** Those that S3 takes over a whole object made of parts. */

@@ -1,15 +1,20 @@
 /** `Upload-Checksum` for one chunk. */
 import { encodeBase64 } from '@pawl/protocol'
+import type { Payload } from '../../driver.ts'
 import { crc32 } from '../../transfer/crc32.ts'
+import { inSlices } from '../../transfer/slices.ts'
 import type { Checksum } from './checksums.ts'
 
-/** @param noted The bytes' CRC-32, where it is known already. */
-export async function checksumHeader(
+/** A chunk that is held in memory for it. */
+export async function checked(
   algorithm: Checksum,
-  bytes: Uint8Array<ArrayBuffer>,
-  noted: number | undefined,
-): Promise<string> {
-  return `${algorithm} ${encodeBase64(await digest(algorithm, bytes, noted))}`
+  payload: Payload,
+): Promise<{ headers: Record<string, string>; body: Payload }> {
+  const bytes = await payload.bytes({ told: true })
+  // Where the CRC-32 of its cells is known, that of the chunk follows.
+  const noted = (await payload.sums()).noted()
+  const sum = encodeBase64(await digest(algorithm, bytes, noted))
+  return { headers: { 'upload-checksum': `${algorithm} ${sum}` }, body: inSlices(payload, bytes) }
 }
 
 async function digest(

@@ -4,7 +4,6 @@ import type { Call, OffsetDriver, OffsetState, Payload, ProviderResult, UploadIn
 import { FilesError } from '../../errors.ts'
 import { statusError } from '../../http/failure.ts'
 import type { HttpResponse } from '../../http/http.ts'
-import { inSlices } from '../../transfer/payload.ts'
 import { chunkRule } from '../chunk-rule.ts'
 import type { Place } from '../upload-place.ts'
 import { type Checksum, quickest } from './checksums.ts'
@@ -118,23 +117,13 @@ export function tusDriver(
 
     send: async (session, { index, start }, payload, call) => {
       const headers = { 'content-type': OCTETS, 'upload-offset': String(payload.start - start) }
-      const bytes = checksum === undefined ? undefined : await payload.bytes({ told: true })
+      const summed = checksum && (await (await import('./checksum.ts')).checked(checksum, payload))
       const response = await wire.send(
         {
           method: 'PATCH',
           url: urlOf(session, index),
-          headers:
-            checksum === undefined || bytes === undefined
-              ? headers
-              : {
-                  ...headers,
-                  'upload-checksum': await (await import('./checksum.ts')).checksumHeader(
-                    checksum,
-                    bytes,
-                    (await payload.sums()).noted(),
-                  ),
-                },
-          body: bytes === undefined ? payload : inSlices(payload, bytes),
+          headers: { ...headers, ...summed?.headers },
+          body: summed?.body ?? payload,
         },
         call,
       )
