@@ -1,4 +1,6 @@
 /** Server processes that share a Postgres and an S3 server. */
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import type { S3Server } from '@pawl/emulators/s3-server'
 import { type Pawl, startPawl } from './process.ts'
 
 interface Shared {
@@ -25,4 +27,10 @@ export function startNode({ database, s3, bucket = 'bucket', env = {} }: Shared)
       ...env,
     },
   })
+}
+
+export async function makeBucket({ endpoint, credentials }: S3Server, bucket: string): Promise<void> {
+  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true })
+  await client.send(new CreateBucketCommand({ Bucket: bucket }))
+  client.destroy()
 }

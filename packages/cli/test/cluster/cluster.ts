@@ -1,12 +1,11 @@
 /** Three nodes behind a proxy, one Postgres, Ceph with two gateways: private ports and folders, gone with it. */
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { type Ceph, startCeph } from '@pawl/emulators/ceph'
 import {
   type PostgresServer,
   startPostgres,
 } from '../../../server/src/catalog/postgres/testing/postgres-server.ts'
 import { type HttpProxy, PROXIES, startProxy } from '../../../server/test/http-proxies.ts'
-import { startNode } from '../../../server/test/nodes.ts'
+import { makeBucket, startNode } from '../../../server/test/nodes.ts'
 import type { Pawl } from '../../../server/test/process.ts'
 
 export interface Cluster {
@@ -46,7 +45,7 @@ export async function startCluster({
     say('Ceph with two gateways …')
     const s3 = await startCeph(2)
     closing.push(() => s3.close())
-    await makeBucket(s3)
+    await makeBucket(s3, BUCKET)
     say(`${count} nodes …`)
     const nodes: Pawl[] = []
     for (let i = 0; i < count; i += 1) {
@@ -63,10 +62,4 @@ export async function startCluster({
     await close()
     throw error
   }
-}
-
-async function makeBucket({ endpoint, credentials }: Ceph): Promise<void> {
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true })
-  await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
-  client.destroy()
 }

@@ -218,7 +218,7 @@ function stateFromRow(kind: UploadState['kind'], outcome: string | undefined): U
 }
 
 /** @throws CatalogError `damaged`, as `parse` does */
-export function fromJson<T>(schema: z.ZodType<T>, json: string | undefined): T {
+function fromJson<T>(schema: z.ZodType<T>, json: string | undefined): T {
   try {
     return schema.parse(JSON.parse(json ?? 'null'))
   } catch (error) {

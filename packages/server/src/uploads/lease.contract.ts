@@ -4,7 +4,7 @@ import { UploadError } from './errors.ts'
 import type { Lease, UploadLeases } from './lease.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
-export interface LeaseWorld {
+interface LeaseWorld {
   /** Where the holder is. */
   readonly here: UploadLeases
   /** Where the newcomer is: another node, where there are nodes. */

@@ -295,7 +295,7 @@ export class Leases implements UploadLeases {
   }
 }
 
-export function closing(): UploadError {
+function closing(): UploadError {
   return new UploadError('unavailable', 'the server is closing: try again in a moment')
 }
 

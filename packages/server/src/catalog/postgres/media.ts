@@ -18,7 +18,7 @@ export interface MediaParts extends Statements, Pick<ObjectRecords, 'findObject'
 }
 
 /** Also what the other operations have to ask: whether a media file has its bytes and must not get others. */
-export interface MediaOperations extends MediaRecords {
+interface MediaOperations extends MediaRecords {
   hasBytes(id: string): Promise<boolean>
 }
 

@@ -197,7 +197,7 @@ const STEPS: readonly string[] = [
   USAGE_FUNCTIONS,
 ]
 
-export interface MigrateOptions {
+interface MigrateOptions {
   readonly schema: string
   /** Whether the catalog may be brought up to date. */
   readonly may: boolean

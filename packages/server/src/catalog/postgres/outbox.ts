@@ -15,7 +15,7 @@ export interface EventLog {
   told: StoredEvent[]
 }
 
-export interface OutboxOperations extends Outbox {
+interface OutboxOperations extends Outbox {
   /** Called inside the transaction of what the events tell; makes none when nothing consumes them. */
   tell(make: () => readonly StoredEvent[]): Promise<void>
 }

@@ -18,7 +18,7 @@ interface Parts
   tell(make: () => readonly StoredEvent[]): Promise<void>
 }
 
-export interface StorageOperations extends BucketRecords, ObjectChanges {
+interface StorageOperations extends BucketRecords, ObjectChanges {
   /** Until the transaction ends it is not removed. */
   bucketStays(id: string): Promise<boolean>
 }
