@@ -17,7 +17,7 @@ const PROCESSES = [
 ]
 const NEVER = ['**/node_modules/**']
 /** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */
-const PATIENT = { testTimeout: 120_000, hookTimeout: 60_000 }
+const PATIENT = { testTimeout: 120_000, hookTimeout: 60_000, expect: { poll: { timeout: 60_000 } } }
 
 export default defineConfig({
   test: {

@@ -76,6 +76,17 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive: 'upload URL, tus 1.0 with its token, finalizing `PUT`, waits until the file is READY',
     testedAgainst: "Pawl's media face; Wix itself: never",
   },
+  appwrite: {
+    acrossProcesses: true,
+    primitive: 'chunks of 5 MiB with `Content-Range`, counted by asking for the file, MD5 compared',
+    testedAgainst: 'an emulator that `node-appwrite` accepts; Appwrite itself: never',
+  },
+  cloudinary: {
+    acrossProcesses: true,
+    primitive:
+      'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
+    testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
+  },
   ftp: {
     acrossProcesses: true,
     primitive: 'part file, `SIZE` before and after `REST` and `STOR`, rename',
@@ -91,6 +102,26 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive:
       'part file, `PUT` with `Content-Range` where the server is proven to patch, else one `PUT`; `MOVE`',
     testedAgainst: 'Apache `mod_dav`; nginx and rclone, which do not patch: one `PUT`, not resumed',
+  },
+  'netlify-blobs': {
+    acrossProcesses: false,
+    primitive: 'one request: a control is refused',
+    testedAgainst: '`BlobsServer` of `@netlify/blobs`; Netlify itself: never',
+  },
+  pocketbase: {
+    acrossProcesses: false,
+    primitive: 'one request, a form: a control is refused',
+    testedAgainst: 'an emulator that `pocketbase` accepts; PocketBase itself: never',
+  },
+  'bunny-storage': {
+    acrossProcesses: false,
+    primitive: 'one request, with the SHA-256 ahead: a control is refused',
+    testedAgainst: 'an emulator that `@bunny.net/storage-sdk` accepts; Bunny itself: never',
+  },
+  convex: {
+    acrossProcesses: false,
+    primitive: 'one request, SHA-256 compared: a control is refused',
+    testedAgainst: 'an emulator that `convex` calls; Convex itself: never',
   },
 }
 

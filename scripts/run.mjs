@@ -17,7 +17,7 @@ function stop(message) {
 
 const [command = '', ...args] = process.argv.slice(2)
 const script = join(root, 'scripts', `${command}.ts`)
-const commands = ['start', 'test', 'full', 'check', 'format', 'pack', 'bench', 'soak', 'cluster']
+const commands = ['start', 'test', 'full', 'check', 'format', 'pack', 'bench', 'soak', 'docs', 'cluster']
 if (!commands.includes(command) || !existsSync(script)) {
   const known = commands.filter((name) => readdirSync(join(root, 'scripts')).includes(`${name}.ts`))
   stop(`Usage: node scripts/run.mjs <${known.join('|')}> [arguments …]`)

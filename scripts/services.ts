@@ -41,6 +41,7 @@ const services: readonly Service[] = [
     packages: ['rclone', 'openssl'],
     why: "the proof of Google Drive's emulator",
   },
+  { binary: 'rsync', packages: ['rsync', 'curl'], why: 'tests of what the documentation does' },
   {
     variable: 'PAWL_TEST_POSTGRES',
     binary: '/usr/lib/postgresql/15/bin/postgres',

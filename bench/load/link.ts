@@ -26,6 +26,19 @@ export interface Link {
 /** What a router holds beside what is on its way. */
 const QUEUE = 256 * 1024
 
+/** Does things at their times, and in the order in which they were given: timers do not promise that. */
+function inOrder(): (at: number, what: () => void) => void {
+  const waiting: { readonly at: number; readonly what: () => void }[] = []
+  const turn = (): void => {
+    while (waiting[0] !== undefined && waiting[0].at <= performance.now()) waiting.shift()?.what()
+    if (waiting[0] !== undefined) setTimeout(turn, waiting[0].at - performance.now())
+  }
+  return (at, what) => {
+    waiting.push({ at, what })
+    if (waiting.length === 1) setTimeout(turn, at - performance.now())
+  }
+}
+
 export async function openLink(line: Line, target: number): Promise<Link> {
   const random = seededRandom(line.seed)
   /** Between half and one and a half of it. */
@@ -48,9 +61,10 @@ export async function openLink(line: Line, target: number): Promise<Link> {
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.setNoDelay(true)
-      socket.on('error', end)
-      socket.on('close', end)
+      // What ends it is told by 'close'.
+      socket.on('error', () => {})
     }
+    const [there, back] = [inOrder(), inOrder()]
     let under = 0
     client.on('data', (chunk: Buffer) => {
       untilStall -= chunk.length
@@ -66,16 +80,16 @@ export async function openLink(line: Line, target: number): Promise<Link> {
       }
       under += chunk.length
       if (under > QUEUE + (line.bytesPerSecond * way) / 1000) client.pause()
-      setTimeout(
-        () => {
-          under -= chunk.length
-          upstream.write(chunk)
-          client.resume()
-        },
-        freeAt + way - performance.now(),
-      )
+      there(freeAt + way, () => {
+        under -= chunk.length
+        upstream.write(chunk)
+        client.resume()
+      })
     })
-    upstream.on('data', (chunk) => setTimeout(() => client.write(chunk), way))
+    upstream.on('data', (chunk) => back(performance.now() + way, () => client.write(chunk)))
+    // An answer that is on its way arrives before the end of its connection.
+    upstream.on('close', () => back(performance.now() + way, end))
+    client.on('close', end)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

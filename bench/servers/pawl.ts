@@ -4,6 +4,9 @@ import type { Contestant } from './contestant.ts'
 
 const root = join(import.meta.dirname, '../..')
 
+/** More than a disk may have room for. */
+const HUGE = 'memory-huge'
+
 export const pawl: Contestant = {
   name: 'pawl',
   guarantee:
@@ -25,21 +28,33 @@ export const pawl: Contestant = {
   // Without keys, as the peers run; a check of a signed token per request is not part of these numbers.
   env: { PAWL_DEV: '1' },
   version: gitVersion,
+  can: (workload) => workload !== HUGE,
   prepare: async () => true,
 }
 
 /** Only what a byte costs is of interest without something. */
 const bulkOnly = (workload: string): boolean => workload.startsWith('patch-')
 
-function variant(name: string, without: string, guarantee: string): Contestant {
+function variant(
+  name: string,
+  without: string,
+  guarantee: string,
+  can: (workload: string) => boolean = bulkOnly,
+): Contestant {
   const script = join(root, 'bench/variants/pawl.ts')
   const command = (dataDir: string) => [script, '--data', dataDir, '--without', without]
-  return { ...pawl, name, guarantee, command, can: bulkOnly }
+  return { ...pawl, name, guarantee, command, can }
 }
 
 export const pawlVariants: readonly Contestant[] = [
   variant('undigested', 'digests', 'Pawl that computes no digest of a body'),
   variant('unsynced', 'digests,syncs', 'Pawl that computes no digest and syncs no bytes'),
+  variant(
+    'discarding',
+    'digests,syncs,bytes',
+    'Pawl that throws large bodies away, to see what it holds of them',
+    (workload) => workload === HUGE,
+  ),
 ]
 
 /** The commit, with a mark when tracked sources differ from it. */

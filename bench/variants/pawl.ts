@@ -4,7 +4,12 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type SegmentId, StoreError } from '../../packages/server/src/blobs/blob-store.ts'
+import {
+  type SegmentId,
+  type SegmentState,
+  type SegmentWriter,
+  StoreError,
+} from '../../packages/server/src/blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../../packages/server/src/blobs/digests.ts'
 import { DiskStore } from '../../packages/server/src/blobs/disk/disk-store.ts'
 import { readConfig } from '../../packages/server/src/config.ts'
@@ -14,7 +19,37 @@ import { createServer } from '../../packages/server/src/server.ts'
 const { values } = parseArgs({ options: { data: { type: 'string' }, without: { type: 'string' } } })
 const without = new Set(values.without?.split(','))
 
+/** Larger writes are not those of records or of small bodies. */
+const THROWN = 64 * 1024
+
 class Variant extends DiskStore {
+  readonly #thrown = new Map<SegmentId, number>()
+
+  override async openWriter(segment: SegmentId): Promise<SegmentWriter> {
+    const writer = await super.openWriter(segment)
+    if (!without.has('bytes')) return writer
+    const lengths = this.#thrown
+    const kept = { write: writer.write.bind(writer), close: writer.close.bind(writer) }
+    return {
+      get length() {
+        return lengths.get(segment) ?? writer.length
+      },
+      async write(chunks) {
+        const bytes = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+        if (bytes <= THROWN && !lengths.has(segment)) return kept.write(chunks)
+        lengths.set(segment, (lengths.get(segment) ?? writer.length) + bytes)
+      },
+      truncate: (length) => writer.truncate(length),
+      close: kept.close,
+    }
+  }
+
+  override async inspect(segment: SegmentId): Promise<SegmentState | undefined> {
+    const state = await super.inspect(segment)
+    const length = this.#thrown.get(segment)
+    return state && length !== undefined ? { ...state, length } : state
+  }
+
   override follow(
     segment: SegmentId,
     start: number,

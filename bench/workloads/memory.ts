@@ -33,6 +33,12 @@ export const memory: readonly Workload[] = [
       run: (target, scale) => peakOf(target, () => fastUploads(target, scale, count)),
     }),
   ),
+  {
+    ...common,
+    name: 'memory-huge',
+    title: 'Memory over idle, one very large upload whose bytes are thrown away',
+    run: (target, scale) => peakOf(target, () => hugeUpload(target, scale)),
+  },
 ]
 
 /** @param work - resolves to the verification, which is not watched */
@@ -68,6 +74,20 @@ async function fastUploads(target: Target, scale: Scale, count: number): Promise
   const uploads = await prepareUploads(target, count, scale.bulkBytes)
   await sendAll(uploads, Number.POSITIVE_INFINITY)
   return () => verifyUploads(target, uploads)
+}
+
+/** Nothing of it is kept, so that no disk has to hold it: only its offset is compared. */
+async function hugeUpload(target: Target, scale: Scale): Promise<() => Promise<void>> {
+  const uploads = await prepareUploads(target, 1, scale.hugeBytes)
+  // All but the end, which would ask for bytes that are not there.
+  const sent = uploads.map((upload) => ({ ...upload, length: upload.length - MIB }))
+  await sendAll(sent, Number.POSITIVE_INFINITY)
+  return async () => {
+    for (const { connection, path, length } of sent) {
+      await expectAt(connection, path, length)
+      connection.close()
+    }
+  }
 }
 
 /** What is loaded and compiled with the first requests is not what a slow upload costs. */

@@ -7,6 +7,7 @@ import { loopDelay } from './loop-delay.ts'
 import { memory } from './memory.ts'
 import { smallUploads } from './small.ts'
 import { uploads } from './uploads.ts'
+import { waiters } from './waiters.ts'
 import type { Scale, UploadWorkload, Workload } from './workload.ts'
 
 export const workloads: readonly Workload[] = [
@@ -16,6 +17,7 @@ export const workloads: readonly Workload[] = [
   ...memory,
   loopDelay,
   handover,
+  waiters,
   growth,
 ]
 

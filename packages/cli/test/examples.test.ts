@@ -29,6 +29,8 @@ const run = promisify(execFile)
 const SIZE = 7 * MIB
 const bytes = contentOf('examples').bytes(0, SIZE)
 
+const PATIENT = { timeout: 0 }
+
 let pawl: Pawl
 let folder: string
 
@@ -68,6 +70,12 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
     browser = await launch()
   }, 60_000)
   afterAll(() => browser?.close())
+  // On the disk, so that it is the same file when it is chosen again.
+  let file: string
+  beforeAll(async () => {
+    file = join(folder, 'naïve 😀.bin')
+    await writeFile(file, bytes)
+  })
 
   test.each([
     ['html', 'Stored'],
@@ -75,31 +83,29 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
     ['service-worker', 'is stored'],
   ])(
     '%s uploads a file that is chosen, and goes on after a reload',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async (name, stored) => {
       await atExample(browser, name, exampleEnv(pawl), async (page, url) => {
-        // The first request for bytes never gets its answer: the page is left in the middle of an upload.
-        const input = page.locator('input[type=file]')
-        await page.goto(url)
-        const status = page.getByRole('status')
-        if (name === 'service-worker') await expect.poll(() => status.textContent()).toBe('Choose a file')
-        let cut = name !== 'service-worker'
-        await page.route('**/files/*', (route) => {
-          if (cut && route.request().method() === 'PATCH') return void page.reload()
-          return route.continue()
+        const left = Promise.withResolvers<void>()
+        const held = Promise.withResolvers<void>()
+        // The first chunk gets no answer before the page is left.
+        await page.context().route('**/files/*', async (route) => {
+          if (route.request().method() === 'PATCH') {
+            held.resolve()
+            await left.promise
+          }
+          await route.continue().catch(() => {}) // the page that asked is gone
         })
-        const loaded = page.waitForEvent('load')
-        const file = { name: 'naïve 😀.bin', mimeType: 'image/png', buffer: bytes }
-        await input.setInputFiles(file)
-        if (name === 'service-worker') await page.reload()
-        else {
-          await loaded
-          cut = false
-          await input.waitFor()
-          if (name === 'react') await page.getByText('again to go on').waitFor()
-          await input.setInputFiles(file)
-        }
-        await page.getByRole('status').filter({ hasText: stored }).waitFor({ timeout: 60_000 })
+        const input = page.locator('input[type=file]')
+        await page.goto(url, PATIENT)
+        if (name === 'service-worker') await page.getByText('Choose a file').waitFor(PATIENT)
+        await input.setInputFiles(file, PATIENT)
+        await held.promise
+        await page.reload(PATIENT)
+        left.resolve()
+        if (name === 'react') await page.getByText('again to go on').waitFor(PATIENT)
+        if (name !== 'service-worker') await input.setInputFiles(file, PATIENT)
+        await page.getByRole('status').filter({ hasText: stored }).waitFor(PATIENT)
         const href = await page.getByRole('status').getByRole('link').getAttribute('href')
         const object = await fetch(href ?? '')
         expect(Buffer.from(await object.arrayBuffer()).equals(bytes)).toBe(true)
@@ -109,7 +115,7 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
 })
 
 describe('as a part of another server', () => {
-  test.each(['express', 'fastify', 'hono', 'koa', 'nest'])('%s', { timeout: 120_000 }, async (name) => {
+  test.each(['express', 'fastify', 'hono', 'koa', 'nest'])('%s', { timeout: 240_000 }, async (name) => {
     const [port, data] = [await freePort(), join(folder, `data of ${name}`)]
     const env = { ...exampleEnv(pawl), PORT: String(port), PAWL_DATA: data }
     const child = spawn(process.execPath, [`server/${name}.js`], { cwd: examples, env, stdio: 'inherit' })

@@ -3,6 +3,7 @@
  * what its provider can do.
  */
 import type { Driver, UploadCondition, UploadIntent } from './driver.ts'
+import type { UploadOptions } from './options.ts'
 import type { StoredFile } from './stored-file.ts'
 
 /** A range of bytes; both ends are included, as in an HTTP `Range`. */
@@ -77,6 +78,8 @@ export interface AdapterTraits {
   readonly maxExpiresIn?: number
   /** Fewest bytes of a body, where the provider keeps no empty files: `driver` refuses what is less. */
   readonly minSize?: number
+  /** `upload` takes a `control`. Default true; false for an adapter with {@link Adapter.checkUpload}. */
+  readonly multipart?: boolean
   /** Whether the session of an upload outlives the process. */
   readonly resumable?: boolean
 }
@@ -88,6 +91,8 @@ export interface Adapter<Raw = unknown> extends AdapterOperations {
   /** The provider's own client, for what this package does not cover. */
   readonly raw: Raw
   readonly traits: AdapterTraits
+  /** Looks at the options of an upload before anything else happens. @throws FilesError `NotSupported` */
+  checkUpload?(options: UploadOptions): void
   /** @throws FilesError `InvalidKey` if the provider cannot store the key, `NotSupported` for such a body. */
   driver(intent: UploadIntent): Driver
 }

@@ -81,12 +81,18 @@ export function providerFaults(name: string, open: () => Promise<EmulatedWorld>)
     }
 
     it('arrives whole when the answer that completes it is lost', async () => {
+      let sent = 0
+      world.emulator.inject = (call) => {
+        if (call === 'send') sent++
+        return undefined
+      }
+      await start().upload()
+      const sends = sent
       const { upload, arrived } = start()
       let last: Call = 'other'
       let lost = 0
       // Whatever request completes: the one after which nothing is open any more.
-      const sends = Math.ceil(body.length / world.partSize)
-      let sent = 0
+      sent = 0
       world.emulator.inject = (call) => {
         if (call === 'send') sent++
         const completes = call === 'finish' || (call === 'send' && sent === sends && last !== 'finish')
@@ -150,7 +156,7 @@ export function providerFaults(name: string, open: () => Promise<EmulatedWorld>)
       })
       await expect(upload()).rejects.toMatchObject({ aborted: true })
       await gone
-      expect(await world.openSessions()).toBe(before)
+      expect(await world.openSessions()).toBe(world.keepsAborted ? before + 1 : before)
       expect(await world.read(key, undefined)).toBeUndefined()
     })
   })

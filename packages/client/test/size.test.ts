@@ -28,6 +28,12 @@ it.each([
   'onedrive/onedrive',
   'sharepoint/sharepoint',
   'wix/wix',
+  'cloudinary/cloudinary',
+  'appwrite/appwrite',
+  'netlify-blobs/netlify-blobs',
+  'pocketbase/pocketbase',
+  'bunny-storage/bunny-storage',
+  'convex/convex',
 ])('the code of adapters/%s is at most 5 kB minified and compressed', async (entry) => {
   const code = `export * from './src/adapters/${entry}.ts'`
   const adapters = join(root, 'src/adapters/')
@@ -55,6 +61,12 @@ it.each([
   'adapters/dropbox/dropbox',
   'adapters/box/box',
   'adapters/wix/wix',
+  'adapters/cloudinary/cloudinary',
+  'adapters/appwrite/appwrite',
+  'adapters/netlify-blobs/netlify-blobs',
+  'adapters/pocketbase/pocketbase',
+  'adapters/bunny-storage/bunny-storage',
+  'adapters/convex/convex',
   'adapters/memory/memory',
   'browser',
 ])(

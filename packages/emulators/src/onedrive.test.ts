@@ -6,8 +6,18 @@ import { bytesOf, hasVendor, vendor } from './vendor.ts'
 const STEP = 320 * 1024
 const UPLOADS = 'https://uploads.test'
 
+interface Request {
+  responseType(type: unknown): Request
+  get(): Promise<unknown>
+  post(body: object): Promise<unknown>
+  patch(body: object): Promise<unknown>
+}
+interface Client {
+  api(path: string): Request
+}
 interface Sdk {
-  Client: { initWithMiddleware(options: object): object }
+  Client: { initWithMiddleware(options: object): Client }
+  ResponseType: { RAW: unknown }
   AuthenticationHandler: new (provider: object) => Middleware
   FileUpload: new (content: Uint8Array, name: string, size: number) => object
   OneDriveLargeFileUploadTask: {
@@ -25,7 +35,7 @@ interface Middleware {
 describe.runIf(hasVendor('@microsoft/microsoft-graph-client'))('the emulator of OneDrive', () => {
   let drive: OneDriveEmulator
   let sdk: Sdk
-  let client: object
+  let client: Client
   beforeAll(async () => {
     drive = await startOneDrive({ uploads: UPLOADS })
     sdk = vendor('@microsoft/microsoft-graph-client')
@@ -54,6 +64,30 @@ describe.runIf(hasVendor('@microsoft/microsoft-graph-client'))('the emulator of 
     expect(drive.items.get('/folder/ü.bin')?.bytes.equals(body)).toBe(true)
     expect(drive.requests.filter(({ call }) => call === 'send')).toHaveLength(4)
     expect(drive.openSessions()).toBe(0)
+  })
+
+  it("copies and moves at the word of the vendor's client, which can ask how far a copy is", async () => {
+    const root = (await client.api('/me/drive/root').get()) as {
+      id: string
+      parentReference: { driveId: string }
+    }
+    const parentReference = { id: root.id, driveId: root.parentReference.driveId }
+    const copy = client.api('/me/drive/root:/folder/ü.bin:/copy').responseType(sdk.ResponseType.RAW)
+    const answer = (await copy.post({ parentReference, name: 'copy.bin' })) as Response
+    const asked = async () =>
+      ((await (await fetch(answer.headers.get('location') ?? '')).json()) as { status: string }).status
+    expect([answer.status, await asked(), await asked(), await asked()]).toEqual([
+      202,
+      'inProgress',
+      'completed',
+      'completed',
+    ])
+    const made = { name: 'there', folder: {} }
+    const folder = (await client.api('/me/drive/root/children').post(made)) as { id: string }
+    await client
+      .api('/me/drive/root:/copy.bin')
+      .patch({ parentReference: { id: folder.id }, name: 'moved.bin' })
+    expect([...drive.items.keys()]).toEqual(['/folder/ü.bin', '/there/moved.bin'])
   })
 
   it('hashes as Microsoft does', () => {

@@ -51,6 +51,9 @@ export async function startOneDrive({
   const accepted = tokens()
   const items = new Map<string, DriveItem>()
   const sessions = new Map<string, Session>()
+  const folders = new Set(['/'])
+  /** By id: the path of the copy, and how often its monitor was asked. */
+  const copies = new Map<string, { readonly path: string; readonly bytes: Buffer; asked: number }>()
   let versions = 0
 
   function look(path: string): DriveItem {
@@ -65,6 +68,7 @@ export async function startOneDrive({
     const id = there?.id ?? randomUUID()
     const item = { id, path, bytes, version: ++versions, modified: new Date().toISOString() }
     items.set(path, item)
+    makeFolders(path)
     return json(shown(item), there ? 200 : 201)
   }
 
@@ -104,6 +108,61 @@ export async function startOneDrive({
     return { status: 204 }
   }
 
+  /** The folders of a path are there from then on. */
+  function makeFolders(path: string): void {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+      folders.add(path.slice(0, at))
+  }
+
+  function shownFolder(path: string) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    return { id: `folder:${path}`, name, folder: { childCount: 0 }, parentReference: { driveId: 'drive' } }
+  }
+
+  /** Where an item goes that is copied or moved, as the request says. */
+  function goal(body: Buffer): string {
+    const { name, parentReference } = parse(body)
+    const { id } = (parentReference ?? {}) as { id?: unknown }
+    const folder = String(id).replace(/^folder:/, '')
+    if (typeof name !== 'string' || !folders.has(folder)) throw failure(404, 'itemNotFound')
+    return `${folder === '/' ? '' : folder}/${name}`
+  }
+
+  /** It is made when its monitor is asked for the second time. */
+  function copy(path: string, body: Buffer): Reply {
+    const id = randomUUID()
+    copies.set(id, { path: goal(body), bytes: look(path).bytes, asked: 0 })
+    return { status: 202, headers: { location: `${emulator.endpoint}/monitor/${id}` } }
+  }
+
+  function monitor(id: string, { headers }: Asked): Reply {
+    const job = copies.get(id)
+    if (!job || headers.authorization !== undefined) throw failure(job ? 401 : 404, 'itemNotFound')
+    if (++job.asked < 2) return json({ status: 'inProgress', percentageComplete: 50 }, 202)
+    if (job.asked === 2 && items.has(job.path))
+      return json({ status: 'failed', error: { code: 'nameAlreadyExists', message: 'the name is taken' } })
+    if (job.asked === 2) store(job.path, job.bytes, 'fail')
+    return json({ status: 'completed', percentageComplete: 100 })
+  }
+
+  function move(path: string, body: Buffer): Reply {
+    const item = look(path)
+    const to = goal(body)
+    if (to !== path && items.has(to)) throw failure(409, 'nameAlreadyExists')
+    items.delete(path)
+    items.set(to, { ...item, path: to })
+    return json(shown({ ...item, path: to }))
+  }
+
+  function makeFolder(path: string, body: Buffer): Reply {
+    const { name } = parse(body)
+    const made = `${path === '/' ? '' : path}/${String(name)}`
+    if (!folders.has(path)) throw failure(404, 'itemNotFound')
+    if (folders.has(made) || items.has(made)) throw failure(409, 'nameAlreadyExists')
+    folders.add(made)
+    return json(shownFolder(made), 201)
+  }
+
   function children(path: string, url: URL): Reply {
     const below = `${path === '/' ? '' : path}/`
     const names = [...items.keys()]
@@ -128,6 +187,8 @@ export async function startOneDrive({
     const { method, url, headers, body, whole } = asked
     const [, session] = /^\/upload\/(.+)$/.exec(url.pathname) ?? []
     if (session !== undefined) return upload(session, asked)
+    const [, copying] = /^\/monitor\/(.+)$/.exec(url.pathname) ?? []
+    if (copying !== undefined) return monitor(copying, asked)
     const [, content] = /^\/content\/(.+)$/.exec(url.pathname) ?? []
     const given = [...items.values()].find(({ id }) => id === content)
     if (given) return ranged(given.bytes, headers.range, { 'content-type': 'application/octet-stream' })
@@ -143,9 +204,15 @@ export async function startOneDrive({
           : {}
       case 'GET children':
         return children(path, url)
+      case 'POST children':
+        return makeFolder(path, body)
+      case 'POST copy':
+        return copy(path, body)
     }
-    if (action !== '' || at === undefined) throw failure(400, 'invalidRequest')
-    if (method === 'GET') return json(shown(look(path)))
+    if (action !== '') throw failure(400, 'invalidRequest')
+    if (method === 'GET') return json(folders.has(path) ? shownFolder(path) : shown(look(path)))
+    if (at === undefined) throw failure(400, 'invalidRequest')
+    if (method === 'PATCH') return move(path, body)
     if (method !== 'DELETE') throw failure(405, 'invalidRequest')
     look(path)
     items.delete(path)
@@ -157,6 +224,7 @@ export async function startOneDrive({
     const root = `/v1.0/${drive}/root`
     if (!pathname.startsWith(root)) throw failure(400, 'invalidRequest')
     const rest = pathname.slice(root.length)
+    if (rest === '') return {}
     const [, action] = /^\/(\w+)$/.exec(rest) ?? []
     if (action !== undefined) return { action }
     const [, at, behind] = /^:(\/[^:]+)(?::(?:\/(\w+))?)?$/.exec(rest) ?? []

@@ -10,8 +10,10 @@ import { startProxy } from './proxy.ts'
 
 /** Everything a test of the page stands on: the built page, a real server, a real browser, and files on a disk. */
 export interface Stage {
-  /** Starts a server with the page; ended with the stage. */
-  serve(env?: Readonly<Record<string, string>>): Promise<Pawl>
+  /** A server with the page, one for all tests that leave it as it is; ended with the stage. */
+  serve(): Promise<Pawl>
+  /** One of its own, to be killed or to be empty. */
+  serveAlone(env?: Readonly<Record<string, string>>): Promise<Pawl>
   /** A tab of its own, with its own storage. */
   open(url: string, options?: OpenOptions): Promise<Tab>
   /** A file of random bytes. */
@@ -23,6 +25,8 @@ interface OpenOptions {
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
   readonly context?: BrowserContext
+  /** With the pickers that give handles: nobody can choose for them, so a test brings its own. */
+  readonly pickers?: boolean
 }
 
 export interface Tab {
@@ -58,6 +62,7 @@ export function setStage(): Stage {
   const endings: (() => Promise<unknown>)[] = []
   let folder = ''
   let browser: Browser | undefined
+  let shared: Promise<Pawl> | undefined
 
   beforeAll(async () => {
     if (!hasChromium) return
@@ -85,19 +90,31 @@ export function setStage(): Stage {
     if (folder !== '') await rm(folder, { recursive: true, force: true })
   }, 60_000)
 
+  const serveAlone = async (env: Readonly<Record<string, string>> = {}) => {
+    // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
+    const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
+    endings.push(() => pawl.stop())
+    return pawl
+  }
+
   return {
-    async serve(env = {}) {
-      // The page is built when the first server starts; the test runner's NODE_ENV must not reach that build.
-      const pawl = await startPawl({ page: true, env: { NODE_ENV: 'production', ...env } })
-      endings.push(() => pawl.stop())
-      return pawl
+    serve() {
+      shared ??= serveAlone()
+      return shared
     },
-    async open(url, { width = 900, height = 900, colorScheme = 'light', context: given } = {}) {
+    serveAlone,
+    async open(
+      url,
+      { width = 900, height = 900, colorScheme = 'light', context: given, pickers = false } = {},
+    ) {
       if (browser === undefined) throw new Error('there is no browser')
       const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      if (given === undefined && !pickers) await context.addInitScript(withoutPickers)
       const page = await context.newPage()
       // A listener of its own turns the system's file dialog off for good, before any key can open it.
       page.on('filechooser', () => {})
+      // What is waited for comes by itself; on a busy machine it takes its time.
+      page.setDefaultTimeout(90_000)
       const complaints: string[] = []
       page.on('console', (message) => {
         if (message.type() === 'error') complaints.push(message.text())
@@ -132,6 +149,12 @@ export function setStage(): Stage {
   }
 }
 
+/** Runs in the page: files are chosen through an input then, as in most browsers. */
+function withoutPickers(): void {
+  Reflect.deleteProperty(window, 'showOpenFilePicker')
+  Reflect.deleteProperty(window, 'showDirectoryPicker')
+}
+
 /** A proxy in front of a server that counts what the browser really sends. */
 export { startProxy }
 
@@ -148,7 +171,7 @@ export async function digestOfObject(page: Page, name: string): Promise<string> 
 }
 
 export function row(page: Page, name: string) {
-  return page.getByRole('listitem').filter({ hasText: name })
+  return page.locator('.row').filter({ hasText: name })
 }
 
 /** Chooses files through the page's own button. */
@@ -171,19 +194,48 @@ export async function drop({ page, cdp }: Tab, ...files: SourceFile[]): Promise<
 }
 
 export async function percentShown(page: Page, name: string): Promise<number> {
-  const text = await row(page, name).locator('.row-percent').textContent()
-  return Number.parseInt(text ?? '', 10)
+  const [text] = await row(page, name).locator('.row-percent').allTextContents()
+  return Number.parseInt(text ?? '0', 10)
 }
 
 /** Waits until a row has come at least so far. */
 export async function reaches(page: Page, name: string, percent: number): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 90_000
   while ((await percentShown(page, name)) < percent) {
     if (Date.now() > deadline) throw new Error(`${name} did not reach ${percent} %`)
     await page.waitForTimeout(50)
   }
 }
 
-export async function finishes(page: Page, name: string, timeout = 60_000): Promise<void> {
-  await page.getByRole('link', { name, exact: true }).waitFor({ timeout })
+/** Waits until a file is there, and the page has seen that it is the same. */
+export async function finishes(page: Page, name: string, timeout = 120_000): Promise<void> {
+  await row(page, name).getByText('Verified').waitFor({ timeout })
+}
+
+/** What the page would find after a reload. */
+export function kept(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const count = (name: string, table: string) =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open(name, 1)
+        opening.onupgradeneeded = () => opening.result.createObjectStore(table)
+        opening.onerror = () => reject(opening.error)
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction(table).objectStore(table).count()
+          counting.onsuccess = () => resolve(counting.result)
+          opening.result.close()
+        }
+      })
+    return (await count('pawl-page-files', 'files')) + (await count('pawl-page', 'sessions'))
+  })
+}
+
+/** Where the next upload is created. */
+export async function nextUpload(page: Page): Promise<string> {
+  const response = await page.waitForResponse((answer) => answer.request().method() === 'POST')
+  return new URL(response.headers().location ?? '', response.url()).href
+}
+
+export function head(url: string): Promise<Response> {
+  return fetch(url, { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } })
 }

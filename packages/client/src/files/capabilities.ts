@@ -48,7 +48,7 @@ export function capabilitiesOf({ traits, ...adapter }: Adapter): Capabilities {
     delimiter: is('delimiter'),
     metadata: is('metadata'),
     cacheControl: is('cacheControl'),
-    multipart: true,
+    multipart: traits.multipart ?? true,
     resumable: traits.resumable ?? true,
     serverSideCopy: is('serverSideCopy'),
     minSize: traits.minSize ?? 0,

@@ -35,6 +35,7 @@ export async function uploadOne(
 ): Promise<UploadResult> {
   const { adapter, defaults, hooks } = files
   const fullKey = full(files, key)
+  adapter.checkUpload?.(options)
   checkSupported(adapter, options)
   const asked = options.control
   if (asked) deskOf(asked).claim()

@@ -83,9 +83,9 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
     facts = { ...facts, ...change }
     await kept?.files.put(facts)
   }
-  /** Not told to be kept: at worst it goes on by itself once more. */
+  /** What has no handle waits for its file anyway. Nobody waits for it: at worst it goes on once more. */
   const remember = (paused: boolean) => {
-    if ((facts.paused ?? false) !== paused) keep({ paused }).catch(() => {})
+    if (facts.handle !== undefined && (facts.paused ?? false) !== paused) keep({ paused }).catch(() => {})
   }
   /** Bound to this upload: the library's own names for sessions are not used. */
   const store = kept && {
@@ -213,6 +213,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
 
   async function abort(): Promise<void> {
     if (status === 'completed' || status === 'aborted') return
+    // It must not begin while it is being given up.
+    if (status === 'queued') turn('paused')
     try {
       if (running !== undefined) {
         await control.abort()

@@ -111,19 +111,26 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     telling = { at, timer: setTimeout(tell, at - now) }
   }
 
-  /** Gives free places to those that wait, in the order of the list. */
+  /** Soon, once for all that changes now: whoever pauses all must not begin the next with each. */
   const pump = () => {
-    if (pumping || attached === 0) return
+    if (pumping) return
     pumping = true
+    queueMicrotask(() => {
+      pumping = false
+      if (attached > 0) give()
+    })
+  }
+  /** Gives free places to those that wait, in the order of the list. */
+  const give = () => {
     const { concurrency = Number.POSITIVE_INFINITY } = options()
-    let busy = [...items.values()].filter((item) => item.holdsPlace).length
+    let busy = 0
+    for (const item of items.values()) if (item.holdsPlace) busy += 1
     for (const item of items.values()) {
       if (busy >= concurrency) break
       if (item.view().status !== 'queued') continue
       item.go()
       busy += 1
     }
-    pumping = false
     share(busy)
   }
   /** What one upload leaves of the limit is not given to the others: slow enough to watch is all it has to be. */
@@ -198,16 +205,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   const begin = async (added: readonly { readonly facts: KeptFile; readonly file: File }[]) => {
     await owner.hold()
     await kept?.files.put(...added.map(({ facts }) => facts)).catch(() => {})
-    together(() => {
-      for (const { facts, file } of added) make(facts, 'nothing').queue(file)
-    })
-  }
-  /** One look at who may begin, after all of it. */
-  const together = (change: () => void) => {
-    pumping = true
-    change()
-    pumping = false
-    pump()
+    for (const { facts, file } of added) make(facts, 'nothing').queue(file)
   }
 
   return {

@@ -3,14 +3,20 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startAppwrite } from '@pawl/emulators/appwrite'
 import { startBox } from '@pawl/emulators/box'
+import { startBunny } from '@pawl/emulators/bunny-storage'
+import { startCloudinary } from '@pawl/emulators/cloudinary'
+import { startConvex } from '@pawl/emulators/convex'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
+import { startPocketBase } from '@pawl/emulators/pocketbase'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
+import { hasNetlify, startNetlify } from '../servers/netlify.ts'
 import { startPawl } from '../servers/pawl.ts'
 import { startS3Emulator } from '../servers/s3-emulator.ts'
 import { hasSshd, startSshd } from '../servers/sshd.ts'
@@ -96,13 +102,56 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     },
   ],
   [
+    'appwrite',
+    async () => {
+      const { endpoint, tokens, close } = await startAppwrite()
+      return { options: { endpoint: `${endpoint}/v1`, key: tokens.current }, close }
+    },
+  ],
+  [
+    'cloudinary',
+    async () => {
+      const { endpoint, tokens, close } = await startCloudinary()
+      return { options: { endpoint, apiKey: 'key', apiSecret: tokens.current }, close }
+    },
+  ],
+  [
     'wix',
     async () => {
       const { endpoint, serviceKey, close } = await startPawl()
       return { options: { endpoint: new URL(endpoint).origin, token: serviceKey }, close }
     },
   ],
+  [
+    'bunny-storage',
+    async () => {
+      const { endpoint, zone, accessKey, close } = await startBunny()
+      return { options: { endpoint, zone, accessKey }, close }
+    },
+  ],
+  [
+    'pocketbase',
+    async () => {
+      const { endpoint: url, tokens, close } = await startPocketBase()
+      return { options: { url, token: tokens.current }, close }
+    },
+  ],
+  [
+    'convex',
+    async () => {
+      const { endpoint: url, tokens, close } = await startConvex()
+      return { options: { url, token: tokens.current }, close }
+    },
+  ],
 ]
+if (hasNetlify())
+  PROVIDERS.push([
+    'netlify-blobs',
+    async () => {
+      const { endpoint, siteId, token, close } = await startNetlify()
+      return { options: { endpoint, siteId, token: token() }, close }
+    },
+  ])
 if (hasFtp('proftpd')) PROVIDERS.push(['ftp', () => startFtp('proftpd', true)])
 if (hasSshd()) PROVIDERS.push(['sftp', startSshd])
 if (await hasWebdav('apache')) PROVIDERS.push(['webdav', () => startWebdav('apache')])

@@ -1,6 +1,8 @@
 /** Kills against emulators. */
 import { createHash } from 'node:crypto'
+import { startAppwrite } from '@pawl/emulators/appwrite'
 import { startBox } from '@pawl/emulators/box'
+import { startCloudinary } from '@pawl/emulators/cloudinary'
 import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
@@ -111,6 +113,49 @@ killTests(
       adapter: { name: 'sharepoint', endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' },
       partSize: 320 * 1024,
       digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'appwrite',
+  async () => {
+    const { endpoint, tokens, named, close } = await startAppwrite({ chunkSize: MIB })
+    return {
+      adapter: {
+        name: 'appwrite',
+        endpoint: `${endpoint}/v1`,
+        key: tokens.current,
+        project: 'project',
+        bucket: 'bucket',
+        chunkSize: MIB,
+      },
+      partSize: MIB,
+      digest: async (key) => named(key).map(sha256).join(' and '),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'cloudinary',
+  async () => {
+    const { endpoint, tokens, assets, close } = await startCloudinary({ minChunk: MIB })
+    return {
+      adapter: {
+        name: 'cloudinary',
+        endpoint,
+        cloud: 'cloud',
+        apiKey: 'key',
+        apiSecret: tokens.current,
+        chunkSize: MIB,
+      },
+      partSize: MIB,
+      cannotBeAsked: true,
+      digest: async (key) => sha256(assets.get(`raw/${key}`)?.bytes),
       close,
     }
   },

@@ -1,7 +1,9 @@
 /** What a killed process needs to know, as JSON: an adapter cannot be handed over, only described. */
 import type { Adapter } from '../../src/adapter.ts'
+import type { AppwriteOptions } from '../../src/adapters/appwrite/options.ts'
 import type { AzureOptions } from '../../src/adapters/azure/azure.ts'
 import type { BoxOptions } from '../../src/adapters/box/box.ts'
+import type { CloudinaryOptions } from '../../src/adapters/cloudinary/options.ts'
 import type { DropboxOptions } from '../../src/adapters/dropbox/dropbox.ts'
 import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
@@ -27,6 +29,8 @@ export type AdapterDescription =
   | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'appwrite' } & AppwriteOptions)
+  | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
   | ({ readonly name: 'wix' } & WixOptions)
   | ({ readonly name: 'gcs' } & GcsOptions)
   | ({ readonly name: 'firebase' } & FirebaseOptions)
@@ -71,6 +75,10 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'appwrite':
+      return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
+    case 'cloudinary':
+      return (await import('../../src/adapters/cloudinary/cloudinary.ts')).cloudinary(description)
     case 'wix':
       return (await import('../../src/adapters/wix/wix.ts')).wix(description)
     case 'gcs':

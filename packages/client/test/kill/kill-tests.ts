@@ -24,6 +24,11 @@ export interface KillOptions {
 export interface KillWorld {
   readonly adapter: AdapterDescription
   readonly partSize: number
+  /**
+   * The provider does not say what it has: what it acknowledged after the token was last stored is sent again, in
+   * the same pieces.
+   */
+  readonly cannotBeAsked?: true
   /** The sha-256 of what the provider holds, in hex. */
   digest(key: string, url: string | undefined): Promise<string>
   /** Finished objects and open uploads at the provider, for this key: a second one would be a leak. */
@@ -77,8 +82,10 @@ export function killTests(
             .map(([start = 0, length = 0]) => ({ start, length }))
             .sort((a, b) => a.start - b.start)
           let end = 0
-          for (const piece of sorted) {
-            expect(piece.start).toBeGreaterThanOrEqual(end)
+          for (const [index, piece] of sorted.entries()) {
+            const { start, length } = sorted[index - 1] ?? {}
+            const again = start === piece.start && length === piece.length
+            if (!(world.cannotBeAsked && again)) expect(piece.start).toBeGreaterThanOrEqual(end)
             end = piece.start + piece.length
           }
           expect(kills).toBe(wanted)

@@ -166,6 +166,32 @@ test('several files at once, and another tab does not take what this one sends',
   expect(tab.complaints).toEqual([])
 })
 
+test(
+  'as many send as may, and one that waits survives a reload: another file is refused, its own goes on',
+  options,
+  async () => {
+    const tab = await stage.open('list&concurrency=1')
+    const one = await stage.file('first.bin', SIZE)
+    const two = await stage.file('second.bin', 1000)
+    const shown = (name: string) => tab.page.getByRole('listitem').filter({ hasText: name })
+    await tab.throttle(SLOW)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles([one.path, two.path])
+    await shown('first.bin').getByText('uploading').waitFor()
+    await shown('second.bin').getByText('queued').waitFor()
+    await tab.page.reload()
+    await shown('second.bin').getByText('interrupted').waitFor()
+    expect(await tab.page.getByRole('listitem').count()).toBe(2)
+    await tab.throttle(0)
+    await tab.page.getByLabel('again second.bin').setInputFiles((await stage.file('second.bin', 999)).path)
+    await shown('second.bin').getByText('BodyChanged').waitFor()
+    await tab.page.getByLabel('again second.bin').setInputFiles(two.path)
+    await shown('second.bin').getByText('completed').waitFor()
+    await tab.page.getByLabel('again first.bin').setInputFiles(one.path)
+    await shown('first.bin').getByText('completed').waitFor()
+    expect(tab.complaints).toEqual([])
+  },
+)
+
 test('a refusal is told, and tried again on request', options, async () => {
   const tab = await stage.open()
   const { path, digest } = await stage.file('f.bin', 1000)

@@ -86,9 +86,16 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
     ...catalog,
     findUpload: find,
     async insertUpload(upload, allowance) {
-      const exceeded = await catalog.insertUpload(upload, allowance)
-      if (exceeded === undefined) remember(upload)
-      return exceeded
+      // As with a look: a change that began meanwhile knows better.
+      const look = {}
+      looking.set(upload.id, look)
+      try {
+        const exceeded = await catalog.insertUpload(upload, allowance)
+        if (exceeded === undefined && looking.get(upload.id) === look) remember(upload)
+        return exceeded
+      } finally {
+        if (looking.get(upload.id) === look) looking.delete(upload.id)
+      }
     },
     describeUpload: (id, details) =>
       change(

@@ -72,6 +72,8 @@ export function createApp(options: AppOptions): App {
     // After an answer with `Connection: close` nothing more is taken from this client.
     if (Exchange.isLast(req.socket)) return
     const unmountable = unmount(req, options.mountPath)
+    // Koa answers 404 unless it is told otherwise.
+    res.statusCode = 200
     const exchange = exchangeOf(req, res, expectsContinue)
     unparsable.watch(exchange)
     open.add(exchange)

@@ -158,14 +158,27 @@ async function appendHolding(
         engine.progress.forget(found.id)
         return { kind: 'finished', upload: found, offset: body.size, finished: taken.finished }
       case 'unpacked':
-        return await writing(engine, found, lease, async (writer) => {
-          const end = await takeGathered(engine, found, lease, writer, body.bytes, taken.end)
-          return conclude(engine, found, permit, request, lease, writer, end)
-        })
+        return await unpack(engine, found, permit, request, lease, body.bytes, taken.end)
     }
   } finally {
     small.giveBack(body)
   }
+}
+
+/** A small body that did not get into a pack goes on as if it had come into the upload's own segment. */
+export function unpack(
+  engine: Engine,
+  upload: UploadRecord,
+  permit: Permit,
+  request: AppendRequest,
+  lease: Lease,
+  bytes: Uint8Array,
+  end: TransferEnd,
+): Promise<AppendOutcome> {
+  return writing(engine, upload, lease, async (writer) => {
+    const taken = await takeGathered(engine, upload, lease, writer, bytes, end)
+    return conclude(engine, upload, permit, request, lease, writer, taken)
+  })
 }
 
 async function writing<T>(

@@ -47,7 +47,21 @@ export interface CreateRequest {
  *   `rejected`
  */
 export async function createUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
-  const { catalog, blobs, limits, quota, now, finisher } = engine
+  const upload = await newUpload(engine, request)
+  await insertUpload(engine, upload)
+  if (upload.length !== 0 || upload.ending !== undefined) return upload
+  const finished = await reach(() => engine.finisher.finish(upload, 0))
+  const state: UploadState =
+    finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }
+  return { ...upload, state }
+}
+
+/**
+ * The record of an upload that may be made; it is not there yet.
+ * @throws UploadError `too-large`, `no-space`, `unavailable`, `rejected`
+ */
+export async function newUpload(engine: Engine, request: CreateRequest): Promise<UploadRecord> {
+  const { blobs, limits, now } = engine
   if (request.length !== undefined) {
     refuseTooLarge(request.length, maxSizeOf(request, limits))
     const free = await reach(() => blobs.freeBytes())
@@ -61,7 +75,7 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
   const action = request.concat === 'partial' ? 'create-partial' : 'create'
   const described = await askBeforeCreate(engine, { ...request, action, key, size: request.length })
   const createdAt = now()
-  const upload: UploadRecord = {
+  return {
     id,
     face: request.face,
     owner,
@@ -84,15 +98,14 @@ export async function createUpload(engine: Engine, request: CreateRequest): Prom
     expiresAt: createdAt + limits.ttl,
     state: { kind: 'open' },
   }
+}
+
+/** @throws UploadError `over-quota`, `too-many-open`, `unavailable` */
+export function insertUpload({ catalog, quota, small }: Engine, upload: UploadRecord): Promise<void> {
   return reach(async () => {
     const exceeded = await catalog.insertUpload(upload, quota.allowance)
     if (exceeded !== undefined) throw refusalOf(exceeded)
-    engine.small?.made(upload)
-    if (upload.length !== 0 || upload.ending !== undefined) return upload
-    const finished = await finisher.finish(upload, 0)
-    const state: UploadState =
-      finished.kind === 'published' ? { kind: 'complete', answer: finished.answer } : { kind: 'sealed' }
-    return { ...upload, state }
+    small?.made(upload)
   })
 }
 

@@ -95,10 +95,16 @@ export class Finisher {
    * An open upload whose bytes are all in memory, and few: puts them into a pack and publishes the object, in one
    * step of the catalog. Its lease is held until then. Undefined, and nothing has happened, when it comes out
    * another way: then the bytes go where all others do, and `finish` finds out the same once more.
+   * @param insert - makes the upload, where it is not there yet, in the same commit
    */
-  async finishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished | undefined> {
+  async finishPacked(
+    upload: UploadRecord,
+    bytes: Uint8Array,
+    packer: Packer,
+    insert?: () => Promise<void>,
+  ): Promise<Finished | undefined> {
     const since = performance.now()
-    const work = this.#publishPacked(upload, bytes, packer)
+    const work = this.#publishPacked(upload, bytes, packer, insert)
     this.#running.set(upload.id, work)
     const finished = await work.catch(() => undefined).finally(() => this.#running.delete(upload.id))
     if (finished !== undefined)
@@ -107,13 +113,21 @@ export class Finisher {
   }
 
   /** @throws StoreError, CatalogError, UploadError `unavailable` and `finishing`: it is not decided yet */
-  async #publishPacked(upload: UploadRecord, bytes: Uint8Array, packer: Packer): Promise<Finished> {
+  async #publishPacked(
+    upload: UploadRecord,
+    bytes: Uint8Array,
+    packer: Packer,
+    insert?: () => Promise<void>,
+  ): Promise<Finished> {
     const { catalog, judge, now, onPublished } = this.#options
     const may = await judge(upload, bytes.byteLength)
     const digests = digestOf([bytes], algorithmsOf(upload))
     const segments = [await packer.add(bytes)]
     const object = objectFrom(upload, { size: bytes.byteLength, at: now(), digests, segments })
-    const result = await catalog.publish(upload.id, object, { may, packed: true })
+    // Asked for in one turn: a catalog that commits in groups takes both into one. One that does them the other way
+    // round finds no upload to publish.
+    const inserting = insert?.()
+    const [result] = await Promise.all([catalog.publish(upload.id, object, { may, packed: true }), inserting])
     if (result.kind !== 'published') {
       throw new UploadError('finishing', 'the upload is being finished: try again in a moment')
     }

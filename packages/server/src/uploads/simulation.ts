@@ -11,7 +11,8 @@ import type { SegmentId } from '../blobs/blob-store.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
 import { rememberUploads } from '../catalog/remembered.ts'
 import { createLog } from '../log.ts'
-import type { AppendOutcome } from './append.ts'
+import type { AppendOutcome, AppendRequest } from './append.ts'
+import type { CreateRequest } from './create.ts'
 import { failureError, UploadError } from './errors.ts'
 import { cutPower, type Fate, type Machine, type Process, startProcess } from './mortal.ts'
 import type { Random } from './random.ts'
@@ -145,13 +146,46 @@ export class Simulation {
     const shared = random.chance(0.3)
     const lengthTold = random.chance(0.7)
     const byWord = random.chance(0.4)
+    // With its bytes, all of them or the first few before the connection breaks.
+    const brings = lengthTold && !byWord && content.byteLength > 0 && random.chance(0.4)
+    const breaks = brings && random.chance(0.2)
+    const sent = pieces(breaks ? content.subarray(0, random.below(content.byteLength)) : content, random)
     const begun = this.#outlived
     let made: UploadId | undefined
+    let story: Story | undefined
     this.#log(
-      `create ${content.byteLength} ${lengthTold ? '' : 'deferred '}${byWord ? 'by word ' : ''}${shared ? 'shared' : ''}`,
+      `create ${content.byteLength} ${lengthTold ? '' : 'deferred '}${byWord ? 'by word ' : ''}${shared ? 'shared' : ''}${brings ? ' with bytes' : ''}${breaks ? ' that break off' : ''}`,
     )
-    this.#follow('create', async (uploads) => {
-      const upload = await uploads.create({
+    const tell = (upload: UploadRecord): Story => {
+      const told: Story = {
+        id: made ?? upload.id,
+        segment: upload.segment,
+        content,
+        key: upload.key,
+        byWord,
+        lengthTold,
+        told: 0,
+        epoch: 0,
+        doubtful: new Set(),
+        version: undefined,
+        conflict: false,
+        cancelSent: false,
+        gone: false,
+        mayExpire: begun !== this.#outlived,
+      }
+      this.#stories.push(told)
+      return told
+    }
+    const body = Readable.from(
+      (async function* () {
+        yield* sent
+        if (breaks) throw new Error('the connection broke')
+      })(),
+      { objectMode: false },
+    )
+    body.on('error', () => {})
+    const create = async (uploads: RunningEngine['uploads']): Promise<void> => {
+      const request: CreateRequest = {
         face: 'files',
         owner: ANON,
         bucket: 'b',
@@ -171,25 +205,37 @@ export class Simulation {
             ? { 'sha-256': createHash('sha256').update(content).digest('hex') }
             : {},
         },
-      })
-      const story: Story = {
-        id: made ?? upload.id,
-        segment: upload.segment,
-        content,
-        key: upload.key,
-        byWord,
-        lengthTold,
-        told: 0,
-        epoch: 0,
-        doubtful: new Set(),
-        version: undefined,
-        conflict: false,
-        cancelSent: false,
-        gone: false,
-        mayExpire: begun !== this.#outlived,
       }
-      this.#stories.push(story)
-      if (upload.state.kind === 'complete') this.#published(story, upload.state.answer.version)
+      if (!brings) {
+        const upload = await uploads.create(request)
+        const { state } = upload
+        story = tell(upload)
+        if (state.kind === 'complete') this.#published(story, state.answer.version)
+        return
+      }
+      const append: AppendRequest = {
+        offset: 0,
+        declared: content.byteLength,
+        length: undefined,
+        ends: 'at-length',
+        checksum: undefined,
+        open: () => body,
+        signal: new AbortController().signal,
+      }
+      const outcome = await uploads.createWithBody(
+        request,
+        () => true,
+        append,
+        (upload) => {
+          story = tell(upload)
+        },
+      )
+      if (story === undefined) return
+      const seen = { epoch: 0, floor: 0, gone: false, garbage: false, offset: 0 }
+      await this.#appended(story, outcome, seen)
+    }
+    this.#follow('create', create, (error) => {
+      if (story !== undefined) this.#refusal(story, error)
     })
   }
 

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { ANON } from '../access/principal.ts'
 import { type BlobStore, StoreError } from '../blobs/blob-store.ts'
 import { MemoryStore } from '../blobs/memory/memory-store.ts'
 import { all, collect, sampleBytes } from '../blobs/sample-bytes.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { rememberUploads } from '../catalog/remembered.ts'
 import { openMemoryCatalog } from '../catalog/sqlite/memory-catalog.ts'
+import { openSqliteCatalog } from '../catalog/sqlite/sqlite-catalog.ts'
 import { objectsOver } from '../objects/objects.ts'
 import { Readers } from '../objects/readers.ts'
 import type { AppendRequest } from './append.ts'
@@ -13,41 +19,60 @@ import type { CreateRequest } from './create.ts'
 import { sampleEngine } from './sample-engine.ts'
 import { SMALL_BYTES } from './small-bodies.ts'
 import { RELEASE_GRACE_MS, sweep } from './sweep.ts'
-import type { UploadId } from './upload.ts'
+import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
 import { uploadsOver } from './uploads.ts'
 
 const BYTES = sampleBytes(1000)
 const TTL = 1000
 
-function world(blobs: BlobStore = new MemoryStore()) {
+function world(blobs: BlobStore = new MemoryStore(), catalog: Catalog = openMemoryCatalog()) {
   const clock = { now: 5000 }
-  const engine = sampleEngine(openMemoryCatalog(), blobs, () => clock.now, TTL)
+  const engine = sampleEngine(catalog, blobs, () => clock.now, TTL)
   const uploads = uploadsOver(engine)
-  const create = (length: number, given: Partial<CreateRequest> = {}) =>
-    uploads.create({
-      face: 'files',
-      owner: ANON,
-      bucket: 'files',
-      key: (id) => id,
-      precondition: 'absent',
-      length,
-      metadata: '',
-      headers: { contentType: 'a/b', fileName: undefined },
-      concat: 'whole',
-      digests: { wanted: [], demanded: {} },
-      ...given,
-    })
+  const wish = (length: number, given: Partial<CreateRequest> = {}): CreateRequest => ({
+    face: 'files',
+    owner: ANON,
+    bucket: 'files',
+    key: (id) => id,
+    precondition: 'absent',
+    length,
+    metadata: '',
+    headers: { contentType: 'a/b', fileName: undefined },
+    concat: 'whole',
+    digests: { wanted: [], demanded: {} },
+    ...given,
+  })
+  const bodyOf = (body: Uint8Array | Readable, request: Partial<AppendRequest> = {}): AppendRequest => ({
+    offset: 0,
+    declared: body instanceof Readable ? undefined : body.byteLength,
+    length: undefined,
+    ends: 'at-length',
+    checksum: undefined,
+    open: () => (body instanceof Readable ? body : Readable.from([body])),
+    signal: new AbortController().signal,
+    ...request,
+  })
+  const create = (length: number, given: Partial<CreateRequest> = {}) => uploads.create(wish(length, given))
   const append = (id: UploadId, body: Uint8Array | Readable, request: Partial<AppendRequest> = {}) =>
-    uploads.append(id, () => true, {
-      offset: 0,
-      declared: body instanceof Readable ? undefined : body.byteLength,
-      length: undefined,
-      ends: 'at-length',
-      checksum: undefined,
-      open: () => (body instanceof Readable ? body : Readable.from([body])),
-      signal: new AbortController().signal,
-      ...request,
-    })
+    uploads.append(id, () => true, bodyOf(body, request))
+  /** Creates with the body: 1000 bytes, or the first of them. */
+  const createWith = async (
+    body: Uint8Array | Readable,
+    request: Partial<AppendRequest> = {},
+    given: Partial<CreateRequest> = {},
+  ) => {
+    let made: UploadRecord | undefined
+    const note = (upload: UploadRecord) => {
+      made = upload
+    }
+    const settled = await uploads
+      .createWithBody(wish(1000, given), () => true, bodyOf(body, request), note)
+      .then(
+        (outcome) => ({ outcome, refusal: undefined }),
+        (refusal: unknown) => ({ outcome: undefined, refusal }),
+      )
+    return { ...settled, made }
+  }
   const look = (id: UploadId) => uploads.inspect(id, () => true)
   const objects = objectsOver(engine.catalog, blobs, new Readers(), () => clock.now)
   const object = async (key: string) => {
@@ -64,7 +89,7 @@ function world(blobs: BlobStore = new MemoryStore()) {
     expect((await append(upload.id, bytes)).kind).toBe('finished')
     return upload.key
   }
-  return { engine, clock, create, append, look, objects, object, read, put }
+  return { engine, clock, create, createWith, append, look, objects, object, read, put }
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -233,5 +258,86 @@ describe('a pack most of whose objects are gone', () => {
     expect(await engine.blobs.inspect(old ?? ('' as never))).toBeUndefined()
     for (const [n, key] of keys.entries())
       if (kept.includes(key)) expect(await read(key)).toEqual(sampleBytes(500 + n, n))
+  })
+})
+
+describe('a small body that comes with its creation', () => {
+  const wrong = (): { algorithm: 'sha-256'; digest: string } => ({
+    algorithm: 'sha-256',
+    digest: sha256(sampleBytes(1000, 2)),
+  })
+
+  test('is packed, and its upload made and its object published in one commit', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pawl-test-'))
+    const commits: number[] = []
+    const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), lockTimeout: 1000 }, (n) => commits.push(n))
+    try {
+      const { createWith, put, look, read } = world(new MemoryStore(), rememberUploads(catalog))
+      // The pack of the first body has a row of its own.
+      await put(BYTES)
+      commits.length = 0
+      const { outcome, made } = await createWith(BYTES)
+      expect(outcome).toMatchObject({ kind: 'finished', offset: 1000, finished: { kind: 'published' } })
+      expect(commits).toEqual([2])
+      // What was remembered of the upload while it was made must not outlive its end.
+      expect(await look(made?.id ?? newUploadId())).toMatchObject({ kind: 'finished', offset: 1000 })
+      expect(await read(made?.key ?? '')).toEqual(BYTES)
+    } finally {
+      await catalog.close()
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('that does not match its checksum leaves an upload that takes the right one', async () => {
+    const { createWith, append, look } = world()
+    const { refusal, made } = await createWith(BYTES, { checksum: wrong })
+    expect(refusal).toMatchObject({ code: 'checksum-mismatch' })
+    const id = made?.id ?? newUploadId()
+    expect(await look(id)).toMatchObject({ kind: 'open', offset: 0 })
+    expect(await append(id, sampleBytes(1000, 2), { checksum: wrong })).toMatchObject({ kind: 'finished' })
+  })
+
+  test('that breaks off is kept as far as it came', async () => {
+    const { createWith, look } = world()
+    const body = new Readable({ read() {} })
+    body.push(BYTES.subarray(0, 400))
+    setImmediate(() => body.destroy(new Error('the client went away')))
+    const { outcome, made } = await createWith(body, { declared: 1000 })
+    expect(outcome).toMatchObject({ kind: 'cut' })
+    expect(await look(made?.id ?? newUploadId())).toMatchObject({ kind: 'open', offset: 400 })
+  })
+
+  test('loses against an object that is there already, and says so', async () => {
+    const { createWith, read } = world()
+    await createWith(BYTES, {}, { key: () => 'taken' })
+    const { refusal } = await createWith(sampleBytes(1000, 1), {}, { key: () => 'taken' })
+    expect(refusal).toMatchObject({ code: 'conflict' })
+    expect(await read('taken')).toEqual(BYTES)
+  })
+
+  test('that may not be made is refused, and nothing of it is left but bytes in a pack', async () => {
+    const catalog = openMemoryCatalog()
+    const refusing: Catalog = { ...catalog, insertUpload: async () => ({ what: 'ownerBytes', limit: 1 }) }
+    const { createWith, engine } = world(new MemoryStore(), refusing)
+    const { refusal, made } = await createWith(BYTES)
+    expect(refusal).toMatchObject({ code: 'over-quota' })
+    expect(made).toBeUndefined()
+    expect(await catalog.unfinished(undefined, 10)).toEqual([])
+    expect(engine.published).toEqual([])
+  })
+
+  test('is published all the same by a catalog that does things in another order', async () => {
+    const catalog = openMemoryCatalog()
+    const late: Catalog = {
+      ...catalog,
+      insertUpload: async (...args) => {
+        await new Promise(setImmediate)
+        return catalog.insertUpload(...args)
+      },
+    }
+    const { createWith, read } = world(new MemoryStore(), late)
+    const { outcome, made } = await createWith(BYTES)
+    expect(outcome).toMatchObject({ kind: 'finished', offset: 1000 })
+    expect(await read(made?.key ?? '')).toEqual(BYTES)
   })
 })

@@ -35,9 +35,9 @@ export class SmallBodies {
   }
 
   /** An upload was made. */
-  made({ id, concat, length }: UploadRecord): void {
-    if (concat.kind !== 'whole' || length === undefined || length === 0 || length > SMALL_BYTES) return
-    this.#untouched.add(id)
+  made(upload: UploadRecord): void {
+    if (!isSmall(upload)) return
+    this.#untouched.add(upload.id)
     if (this.#untouched.size <= MOST_UNTOUCHED) return
     for (const oldest of this.#untouched) {
       this.#untouched.delete(oldest)
@@ -51,14 +51,22 @@ export class SmallBodies {
   }
 
   /** Memory for all of `request`'s body, when it may go into a pack. To be given back. */
-  admit({ hooks }: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
+  admit(engine: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
+    return this.#untouched.has(upload.id) ? this.#admit(engine, upload, request) : undefined
+  }
+
+  /** The same for an upload that is not there yet. */
+  admitNew(engine: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
+    return isSmall(upload) ? this.#admit(engine, upload, request) : undefined
+  }
+
+  #admit({ hooks }: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
     const { length } = upload
     const fits =
       length !== undefined &&
       // What ends by word has an outcome of its own for a body that is cut.
       upload.ending === undefined &&
       request.ends !== 'not-here' &&
-      this.#untouched.has(upload.id) &&
       request.offset === 0 &&
       request.declared === length &&
       (request.length ?? length) === length &&
@@ -74,6 +82,10 @@ export class SmallBodies {
   giveBack({ size }: GatheredBody): void {
     this.#held -= size
   }
+}
+
+function isSmall({ concat, length }: UploadRecord): boolean {
+  return concat.kind === 'whole' && length !== undefined && length > 0 && length <= SMALL_BYTES
 }
 
 /** Stands in for a segment while a body is gathered. */
@@ -122,7 +134,10 @@ export type SmallOutcome =
   /** None of it counts. */
   | { readonly kind: 'dropped' }
 
-/** @throws UploadError `checksum-mismatch`, `past-end`, `overloaded`, `over-quota`, `unavailable`; and what `checksum` throws */
+/**
+ * @param insert - makes the upload, where it is not there yet: only if its object can be published in the same step
+ * @throws UploadError `checksum-mismatch`, `past-end`, `overloaded`, `over-quota`, `unavailable`; and what `checksum` throws
+ */
 export async function takeSmall(
   engine: Engine,
   upload: UploadRecord,
@@ -130,6 +145,7 @@ export async function takeSmall(
   lease: Lease,
   body: GatheredBody,
   packer: Packer,
+  insert?: () => Promise<void>,
 ): Promise<SmallOutcome> {
   lease.offset = 0
   const end = await limited(engine, upload, request.declared, lease, body, () =>
@@ -155,6 +171,6 @@ export async function takeSmall(
       )
     }
   }
-  const finished = whole ? await engine.finisher.finishPacked(upload, body.bytes, packer) : undefined
+  const finished = whole ? await engine.finisher.finishPacked(upload, body.bytes, packer, insert) : undefined
   return finished === undefined ? { kind: 'unpacked', end } : { kind: 'finished', finished }
 }

@@ -5,6 +5,7 @@ import { type AppendOutcome, type AppendRequest, append } from './append.ts'
 import { cancelUpload, deactivateUpload } from './cancel.ts'
 import { type ConcatenateRequest, concatenate } from './concatenate.ts'
 import { type CreateRequest, createUpload } from './create.ts'
+import { createWithBody } from './create-with-body.ts'
 import { type Engine, type Permit, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { type FailedInspection, type Inspection, inspectByWord, inspectUpload } from './inspect.ts'
@@ -13,6 +14,13 @@ import type { UploadId, UploadRecord } from './upload.ts'
 export interface Uploads {
   readonly limits: UploadLimits
   create(request: CreateRequest): Promise<UploadRecord>
+  /** The same with its first bytes; not for an upload of none. `onMade` hears of it when it is there. */
+  createWithBody(
+    request: CreateRequest,
+    permit: Permit,
+    body: AppendRequest,
+    onMade: (upload: UploadRecord) => void,
+  ): Promise<AppendOutcome>
   concatenate(request: ConcatenateRequest, permit: Permit): Promise<UploadRecord>
   inspect(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection>
   /** The same where the end is a matter of a word: ends whoever is writing. */
@@ -41,6 +49,8 @@ export function uploadsOver(engine: Engine): Uploads {
   return {
     limits: engine.limits,
     create: (request) => counted(() => createUpload(engine, request)),
+    createWithBody: (request, permit, body, onMade) =>
+      counted(() => createWithBody(engine, request, permit, body, onMade)),
     concatenate: (request, permit) => counted(() => concatenate(engine, request, permit)),
     inspect: (id, permit, signal) => inspectUpload(engine, id, permit, signal),
     inspectByWord: (id, permit, signal) => inspectByWord(engine, id, permit, signal),

@@ -8,15 +8,21 @@ interface ChartProps {
   readonly samples: readonly Sample[]
   readonly of: (sample: Sample) => number | null
   readonly format: (value: number) => string
+  /** The scale reaches at least so far. */
+  readonly least: number
   /** What it counts should not happen. */
   readonly bad?: boolean
 }
 
 const HEIGHT = 120
 const HOUR = 3600
+/** Steps of a scale of things that are counted. */
+const WHOLE = [1, 2, 5]
+  .flatMap((step) => Array.from({ length: 12 }, (_, zeros) => step * 10 ** zeros))
+  .sort((a, b) => a - b)
 
 /** One number over the last hour; its newest and its largest value as words, for those who see no picture. */
-export function Chart({ title, samples, of, format, bad = false }: ChartProps) {
+export function Chart({ title, samples, of, format, least, bad = false }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const scheme = useColorScheme()
@@ -29,7 +35,7 @@ export function Chart({ title, samples, of, format, bad = false }: ChartProps) {
   useEffect(() => {
     const { current } = place
     if (current === null) return
-    const made = new uPlot(optionsOf(current, format), [[], []], current)
+    const made = new uPlot(optionsOf(current, format, least), [[], []], current)
     plot.current = made
     const observer = new ResizeObserver(([entry]) => {
       if (entry !== undefined) made.setSize({ width: entry.contentRect.width, height: HEIGHT })
@@ -39,7 +45,7 @@ export function Chart({ title, samples, of, format, bad = false }: ChartProps) {
       observer.disconnect()
       made.destroy()
     }
-  }, [scheme, format])
+  }, [scheme, format, least])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot wants its data
   useEffect(() => {
@@ -63,7 +69,7 @@ export function Chart({ title, samples, of, format, bad = false }: ChartProps) {
   )
 }
 
-function optionsOf(place: HTMLElement, format: (value: number) => string): uPlot.Options {
+function optionsOf(place: HTMLElement, format: ChartProps['format'], least: number): uPlot.Options {
   const { color, backgroundColor, borderColor, outlineColor } = getComputedStyle(place)
   const axis = { stroke: outlineColor, ticks: { show: false }, font: '11px system-ui, sans-serif' }
   return {
@@ -71,20 +77,29 @@ function optionsOf(place: HTMLElement, format: (value: number) => string): uPlot
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false } },
-    padding: [8, 4, 0, 0],
-    scales: { y: { range: (_, __, max) => [0, Math.max(1e-3, max * 1.15)] } },
+    padding: [8, 20, 0, 0],
+    scales: { y: { range: (_, __, max) => [0, Math.max(least, max * 1.15)] } },
     axes: [
-      { ...axis, size: 24, space: 80, grid: { show: false } },
+      { ...axis, size: 24, space: 80, values: (_, values) => values.map(clock), grid: { show: false } },
       {
         ...axis,
         size: 64,
         space: 36,
+        ...(least >= 1 ? { incrs: WHOLE } : {}),
         values: (_, values) => values.map(format),
         grid: { stroke: borderColor, width: 1 },
       },
     ],
-    series: [{}, { stroke: color, fill: backgroundColor, width: 1.5, points: { show: false } }],
+    series: [{}, { stroke: color, fill: backgroundColor, width: 1.5, spanGaps: true, points: { size: 4 } }],
   }
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit',
+    hour12: false,
+  })
 }
 
 /** Canvases do not follow the style sheet by themselves. */

@@ -29,13 +29,15 @@ export function Charts() {
     <section className="charts" aria-label="The last hour">
       <Chart
         title="Throughput"
+        least={1000}
         samples={samples}
         of={({ bytesPerSecond }) => bytesPerSecond}
         format={speed}
       />
-      <Chart title="Active uploads" samples={samples} of={({ active }) => active} format={count} />
+      <Chart title="Active uploads" least={2} samples={samples} of={({ active }) => active} format={count} />
       <Chart
         title="Errors"
+        least={2}
         samples={samples}
         of={({ errors, refused }) => errors + refused}
         format={count}
@@ -43,6 +45,7 @@ export function Charts() {
       />
       <Chart
         title="Time to publish"
+        least={0.1}
         samples={samples}
         of={({ latency }) => latency?.longest ?? null}
         format={seconds}

@@ -15,6 +15,8 @@ interface Bucket {
 export function ObjectsPanel({ storage }: { readonly storage: string }) {
   const buckets = useAsked<readonly Bucket[]>(`${storage}/bucket`)
   const [place, setPlace] = useState<Place>({ kind: 'plain' })
+  // The plain endpoint's own bucket is shown with the names of its files.
+  const listed = (buckets.value ?? []).filter(({ id }) => id !== 'files')
   return (
     <div className="objects">
       <nav className="buckets" aria-label="Buckets">
@@ -24,7 +26,7 @@ export function ObjectsPanel({ storage }: { readonly storage: string }) {
           current={place.kind === 'plain'}
           onClick={() => setPlace({ kind: 'plain' })}
         />
-        {(buckets.value ?? []).map((bucket) => (
+        {listed.map((bucket) => (
           <BucketButton
             key={bucket.id}
             label={bucket.id}

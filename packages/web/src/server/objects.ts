@@ -27,7 +27,7 @@ export interface Page {
   readonly more: boolean
 }
 
-export const PAGE = 100
+const PAGE = 100
 /** Bytes of a text that is looked at. */
 const GLIMPSE = 64 * 1024
 

@@ -11,7 +11,24 @@ import { useAsked } from './use-asked.ts'
 /** What the server knows, for whoever has its key. */
 export default function ServerView() {
   const [turn, setTurn] = useState(0)
-  return <Unlocked key={turn} onKey={() => setTurn((count) => count + 1)} />
+  const onKey = (key: string) => {
+    keepKey(key)
+    setTurn((count) => count + 1)
+  }
+  return readKey() === null ? <Locked error={undefined} onKey={onKey} /> : <Panels key={turn} onKey={onKey} />
+}
+
+interface LockedProps {
+  readonly error: ApiError | undefined
+  readonly onKey: (key: string) => void
+}
+
+function Locked({ error, onKey }: LockedProps) {
+  return (
+    <main className="server">
+      <KeyPanel words={keyWords(error)} onKey={onKey} />
+    </main>
+  )
 }
 
 interface Info {
@@ -24,22 +41,10 @@ const PANELS = [
   ['events', 'Events'],
 ] as const
 
-function Unlocked({ onKey }: { readonly onKey: () => void }) {
+function Panels({ onKey }: Pick<LockedProps, 'onKey'>) {
   const { value: info, error } = useAsked<Info>('admin/info')
   const panel = usePanel()
-  if (error !== undefined || readKey() === null) {
-    return (
-      <main className="server">
-        <KeyPanel
-          words={keyWords(error)}
-          onKey={(key) => {
-            keepKey(key)
-            onKey()
-          }}
-        />
-      </main>
-    )
-  }
+  if (error !== undefined) return <Locked error={error} onKey={onKey} />
   return (
     <main className="server">
       <nav className="panels" aria-label="Server">
@@ -61,9 +66,9 @@ function Unlocked({ onKey }: { readonly onKey: () => void }) {
 }
 
 function keyWords(error: ApiError | undefined): string {
-  if (readKey() === null) return 'This view needs the service key of the server.'
-  if (error?.status === 403) return 'This key is not the service key.'
-  return error?.wantsKey ? 'The server does not know this key.' : (error?.message ?? '')
+  if (error === undefined) return 'This view needs the service key of the server.'
+  if (error.status === 403) return 'This key is not the service key.'
+  return error.wantsKey ? 'The server does not know this key.' : error.message
 }
 
 function usePanel(): string {

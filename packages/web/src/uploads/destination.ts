@@ -8,7 +8,7 @@ import { readKey } from '../key.ts'
 export const SLOW = 1_000_000
 
 /** How many files are on their way at once. */
-export const CONCURRENCY = 4
+const CONCURRENCY = 4
 
 /** Milliseconds of the longest wait between two tries. */
 const LONGEST_WAIT = 10_000

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react'
 import { type RowWindow, rowsInSight } from './window-rows.ts'
 
 interface RowListProps {
@@ -33,15 +33,14 @@ export function RowList({ count, row, labelledBy }: RowListProps) {
     const options = { signal: stop.signal, passive: true }
     addEventListener('scroll', look, options)
     addEventListener('resize', look, options)
-    return () => stop.abort()
-  }, [count, height])
-
-  // What is above the list can grow and shrink: its place is looked at again after each change of the page.
-  useEffect(() => {
-    const observer = new ResizeObserver(() => dispatchEvent(new Event('resize')))
+    // What is above the list can grow and shrink: then the list is elsewhere.
+    const observer = new ResizeObserver(look)
     observer.observe(document.body)
-    return () => observer.disconnect()
-  }, [])
+    return () => {
+      stop.abort()
+      observer.disconnect()
+    }
+  }, [count, height])
 
   const last = Math.min(to, count)
   return (

@@ -30,7 +30,11 @@ export const UploadRow = memo(function UploadRow(props: UploadRowProps) {
   const seconds = useCountdown(waiting?.until)
   const done = status === 'completed'
   const percent = percentOf(upload.sent, upload.total, done)
-  const words = statusWords(upload, seconds, recent(samples) ?? (upload.speed > 0 ? upload.speed : undefined))
+  const words = statusWords(upload, {
+    seconds,
+    speed: recent(samples) ?? (upload.speed > 0 ? upload.speed : undefined),
+    online: navigator.onLine,
+  })
   return (
     <li
       ref={item}

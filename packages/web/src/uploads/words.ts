@@ -9,8 +9,16 @@ export interface StatusWords {
   readonly right: string
 }
 
-/** @param seconds Until the next try, where one is waited for. @param speed Bytes a second. */
-export function statusWords(upload: UploadView, seconds: number, speed: number | undefined): StatusWords {
+/** What a row knows besides its upload. */
+export interface Moment {
+  /** Until the next try, where one is waited for. */
+  readonly seconds: number
+  /** Bytes a second. */
+  readonly speed: number | undefined
+  readonly online: boolean
+}
+
+export function statusWords(upload: UploadView, moment: Moment): StatusWords {
   const { status, needs, error, total, loaded } = upload
   const size = formatBytes(total)
   const stored = loaded > 0 ? `${formatPortion(loaded, total)} safe on the server` : size
@@ -31,15 +39,15 @@ export function statusWords(upload: UploadView, seconds: number, speed: number |
     case 'aborted':
       return { left: 'Cancelled', right: '' }
     case 'uploading':
-      return sendingWords(upload, seconds, speed)
+      return sendingWords(upload, moment)
   }
 }
 
-function sendingWords(upload: UploadView, seconds: number, speed: number | undefined): StatusWords {
+function sendingWords(upload: UploadView, { seconds, speed, online }: Moment): StatusWords {
   const { waiting, sent, total, phase } = upload
   if (waiting !== undefined) {
     const next = seconds > 0 ? `Next try in ${formatDuration(seconds)}` : 'Trying …'
-    return { left: navigator.onLine ? errorWords(waiting.error) : 'You are offline', right: next }
+    return { left: online ? errorWords(waiting.error) : 'You are offline', right: next }
   }
   const left = formatPortion(sent, total)
   if (phase === 'finishing' || sent === total) return { left, right: 'Finishing …' }

@@ -1,10 +1,12 @@
 import { startFirebase } from '@pawl/emulators/firebase'
+import { startGcs } from '@pawl/emulators/gcs'
 import { expect, it } from 'vitest'
 import { operations } from '../../../test/operations.ts'
 import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios } from '../../../test/scenarios.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
+import { firebaseAdmin } from './admin.ts'
 import { firebase } from './firebase.ts'
 
 const STEP = 256 * 1024
@@ -24,7 +26,26 @@ async function emulated(): Promise<EmulatedWorld> {
   }
 }
 
+/** The same bucket, through Cloud Storage's interface. */
+async function administered(): Promise<EmulatedWorld> {
+  const emulator = await startGcs()
+  const { endpoint, credentials, objects, expireSessions, close } = emulator
+  const { tokens } = credentials
+  return {
+    emulator,
+    adapter: () => firebaseAdmin({ bucket: 'app', endpoint, token: () => tokens.current }),
+    read: async (key) => objects.get(key)?.bytes,
+    openSessions: async () => emulator.openSessions(),
+    expireCredential: () => tokens.expire(),
+    expireSessions,
+    partSize: STEP,
+    close,
+  }
+}
+
 scenarios('firebase', emulated)
+scenarios("firebase through its bucket's own interface", administered)
+operations("firebase through its bucket's own interface", administered)
 providerFaults('firebase', emulated)
 operations('firebase', emulated)
 

@@ -6,7 +6,7 @@
  * deleting; the CRC-32C that the bucket reports is compared with that of the body.
  * Cannot: copy, overwrite on condition, have the digest checked before the object exists. Download URLs of
  * Firebase do not expire: `url` is there only with `permanentUrls`. A server with an account of its own reaches
- * the same bucket with `pawl/gcs`, which can do all of this.
+ * the same bucket through Cloud Storage's interface, with `pawl/firebase-admin`, which can do all of this.
  */
 import type { Adapter } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'

@@ -76,6 +76,29 @@ describe('onedrive', () => {
     await server.close()
   })
 
+  it('copies and moves over what is there, which is lost only when the new one has come', async () => {
+    const server = await startOneDrive()
+    const adapter = onedrive({
+      endpoint: `${server.endpoint}/v1.0`,
+      token: server.tokens.current,
+      folder: 'apps',
+    })
+    const files = new Files({ adapter, retries: 0 })
+    for (const key of ['new', 'a/old', 'other']) await files.upload(key, key)
+    await files.copy('new', 'a/old')
+    expect(server.items.get('/apps/a/old')?.bytes.toString()).toBe('new')
+    await expect(files.copy('missing', 'a/old')).rejects.toMatchObject({ code: 'NotFound' })
+    expect(server.items.get('/apps/a/old')?.bytes.toString()).toBe('new')
+    await files.move('other', 'a/old')
+    expect([...server.items.keys()].sort()).toEqual(['/apps/a/old', '/apps/new'])
+    expect(server.items.get('/apps/a/old')?.bytes.toString()).toBe('other')
+    // Monitors carry their own permission, and get no other.
+    const asked = server.requests.filter(({ url }) => url.pathname.startsWith('/monitor/'))
+    expect(asked.length).toBeGreaterThan(2)
+    expect(asked.every(({ headers }) => headers.authorization === undefined)).toBe(true)
+    await server.close()
+  })
+
   it('replaces only the version it was told', async () => {
     const server = await startOneDrive()
     const adapter = onedrive({ endpoint: `${server.endpoint}/v1.0`, token: server.tokens.current })

@@ -2,9 +2,9 @@
  * A folder of OneDrive: https://learn.microsoft.com/graph/api/resources/onedrive
  *
  * Can: upload sessions, asked for their offset after every doubt; the quickXorHash of the whole body compared with
- * the one that OneDrive computes; conditions; download by range, head, list, delete.
- * Cannot: keep content types or metadata; send pieces of one file side by side; copy and move (Graph has them, this
- * adapter does not yet); give URLs. OneDrive knows names without their case; characters that it refuses are kept as
+ * the one that OneDrive computes; conditions; download by range, head, list, delete, copy (which Graph does after it
+ * has answered: its monitor is asked until it is done), move.
+ * Cannot: keep content types or metadata; send pieces of one file side by side; give URLs. OneDrive knows names without their case; characters that it refuses are kept as
  * their wide forms.
  */
 import type { Adapter } from '../../adapter.ts'
@@ -98,7 +98,13 @@ export function graphAdapter(
     name,
     place: `${wire.root}:/${above}`,
     raw: wire,
-    traits: { rangeRead: true, delimiter: true, conditions: ['create', 'replace'], resumable: true },
+    traits: {
+      rangeRead: true,
+      delimiter: true,
+      conditions: ['create', 'replace'],
+      serverSideCopy: true,
+      resumable: true,
+    },
     driver: (intent) => graphDriver(wire, within(intent.key), intent),
     download: (key, range, { signal }) => read.download(key, range, signal, () => ({})),
     head: async (key, { signal }) => storedFile(factsOf(key, await look(key, signal)), read.lazy(key)),
@@ -108,6 +114,10 @@ export function graphAdapter(
       if (response.status >= 300 && response.status !== 404)
         throw await graphError(`deleting ${JSON.stringify(key)}`, response)
     },
+    copy: async (from, to, { signal }) =>
+      (await import('./relocating.ts')).copyItem(wire, within(from), within(to), callOf(signal)),
+    move: async (from, to, { signal }) =>
+      (await import('./relocating.ts')).moveItem(wire, within(from), within(to), callOf(signal)),
     list: (query, { signal }) =>
       pageOf(
         query,

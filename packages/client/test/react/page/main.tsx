@@ -48,7 +48,8 @@ function One() {
 }
 
 function Several() {
-  const { uploads, start, loading } = useUploads({ files, upload, store: 'several' })
+  const most = Number(query.get('concurrency') ?? Number.POSITIVE_INFINITY)
+  const { uploads, start, loading } = useUploads({ files, upload, store: 'several', concurrency: most })
   return (
     <main>
       <input
@@ -64,6 +65,14 @@ function Several() {
         {uploads.map((view) => (
           <li key={view.id}>
             <Shown view={view} />
+            <input
+              type="file"
+              aria-label={`again ${view.name}`}
+              onChange={({ target }) => {
+                const [file] = target.files ?? []
+                if (file) view.resume(file)
+              }}
+            />
           </li>
         ))}
       </ul>

@@ -7,6 +7,7 @@ import {
   parseUploadMetadata,
   parseWantReprDigest,
 } from '@pawl/protocol'
+import type { CreateRequest } from '../../uploads/create.ts'
 import type { Permit } from '../../uploads/engine.ts'
 import { UploadError, type UploadErrorCode } from '../../uploads/errors.ts'
 import { MAX_METADATA } from '../../uploads/metadata.ts'
@@ -62,6 +63,16 @@ export async function create(
   const length = declared.kind === 'known' ? declared.length : undefined
   const target = await admission.target({ concat: kind, length, metadata: pairs })
   const creation = creationOf(target, metadata, digests)
+  if (withBody && !empty) {
+    return createWithBody(
+      face,
+      exchange,
+      admission.permit,
+      mount,
+      { ...creation, concat: kind, length },
+      checksum,
+    )
+  }
   const upload = await face.uploads.create({ ...creation, concat: kind, length })
   const location = { Location: urlOf(face, mount, upload) }
   if (upload.state.kind === 'complete' || upload.state.kind === 'sealed') {
@@ -72,13 +83,19 @@ export async function create(
     const outcome = await outcomeHeaders(face, upload, finished)
     return exchange.answer(201, { ...location, 'Upload-Offset': '0', ...outcome })
   }
-  if (!withBody) {
-    const offset = { 'Upload-Offset': '0' }
-    return exchange.answer(201, { ...location, ...offset, ...expiresHeader(upload.expiresAt) })
-  }
-  // The upload exists: whatever becomes of the body, the client is told where to go on.
-  exchange.res.setHeader('Location', location.Location)
-  const outcome = await takeFirstBytes(face, exchange, upload, admission.permit, checksum)
+  const offset = { 'Upload-Offset': '0' }
+  return exchange.answer(201, { ...location, ...offset, ...expiresHeader(upload.expiresAt) })
+}
+
+async function createWithBody(
+  face: TusFace,
+  exchange: Exchange,
+  permit: Permit,
+  mount: string,
+  request: CreateRequest,
+  checksum: ReturnType<typeof checksumOf>,
+): Promise<void> {
+  const outcome = await takeFirstBytes(face, exchange, permit, mount, request, checksum)
   switch (outcome.kind) {
     case 'cut':
       return exchange.cut()
@@ -90,7 +107,7 @@ export async function create(
     case 'finished':
       return exchange.answer(201, {
         'Upload-Offset': String(outcome.offset),
-        ...(await outcomeHeaders(face, upload, outcome.finished)),
+        ...(await outcomeHeaders(face, outcome.upload, outcome.finished)),
       })
   }
 }
@@ -130,23 +147,30 @@ function readCreation(exchange: Exchange): {
 async function takeFirstBytes(
   face: TusFace,
   exchange: Exchange,
-  upload: UploadRecord,
   permit: Permit,
+  mount: string,
+  request: CreateRequest,
   checksum: ReturnType<typeof checksumOf>,
 ) {
+  let upload: UploadRecord | undefined
+  const body = {
+    offset: 0,
+    declared: exchange.declaredBytes,
+    length: undefined,
+    ends: 'at-length',
+    checksum,
+    open: () => exchange.openBody(),
+    signal: exchange.gone,
+  } as const
   try {
-    return await face.uploads.append(upload.id, permit, {
-      offset: 0,
-      declared: exchange.declaredBytes,
-      length: undefined,
-      ends: 'at-length',
-      checksum,
-      open: () => exchange.openBody(),
-      signal: exchange.gone,
+    return await face.uploads.createWithBody(request, permit, body, (made) => {
+      // Whatever becomes of the body, the client is told where to go on.
+      upload = made
+      exchange.res.setHeader('Location', urlOf(face, mount, made))
     })
   } catch (error) {
     // A refused body leaves no upload behind that the client might not know of.
-    if (error instanceof UploadError && UNTOLD.has(error.code)) {
+    if (upload !== undefined && error instanceof UploadError && UNTOLD.has(error.code)) {
       exchange.res.removeHeader('Location')
       await face.uploads.cancel(upload.id, permit).catch(() => {})
     }

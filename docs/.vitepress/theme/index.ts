@@ -1,0 +1,4 @@
+import DefaultTheme from 'vitepress/theme'
+import './picture.css'
+
+export default DefaultTheme
