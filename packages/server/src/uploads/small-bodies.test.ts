@@ -270,7 +270,9 @@ describe('a small body that comes with its creation', () => {
   test('is packed, and its upload made and its object published in one commit', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pawl-test-'))
     const commits: number[] = []
-    const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), lockTimeout: 1000 }, (n) => commits.push(n))
+    const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), lockTimeout: 1000 }, (n) =>
+      commits.push(n),
+    )
     try {
       const { createWith, put, look, read } = world(new MemoryStore(), rememberUploads(catalog))
       // The pack of the first body has a row of its own.
