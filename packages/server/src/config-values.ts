@@ -180,7 +180,8 @@ export const databaseUrl: Reader<string> = (given, source) => {
 /** Where bytes are, other than on the disk. */
 export const blobsUrl: Reader<S3Address> = (given, source) => {
   const address = parseS3Address(String(given))
-  return 'mustBe' in address ? wrong(source, given, address.mustBe) : address
+  // Someone may have put credentials into it: those are never shown.
+  return 'mustBe' in address ? wrong(source, '…', address.mustBe) : address
 }
 
 /** A time span as S3 lets a signature live, in seconds; undefined for `off`. */

@@ -127,6 +127,7 @@ const SETTINGS: readonly [
 
 /** What cannot stand in the table: a URL that needs a secret beside it, and functions. See config-events.test.ts. */
 const ELSEWHERE: readonly (keyof Config)[] = [
+  'databaseUrl',
   'webhookUrl',
   'webhookSecret',
   'hooks',
@@ -375,9 +376,15 @@ describe('Records in Postgres', () => {
     expect(() => read({ env: { ...env, PAWL_BLOBS_URL: undefined } })).toThrow(/needs PAWL_BLOBS_URL/)
   })
 
+  test('show no credentials of S3 either', () => {
+    const wrong = { ...env, PAWL_BLOBS_URL: 's3://key:hidden-word@bucket/' }
+    expect(() => read({ env: wrong })).toThrow(/without credentials/)
+    expect(() => read({ env: wrong })).not.toThrow(/hidden-word/)
+  })
+
   test('show no password when the URL is wrong', () => {
     const wrong = { ...env, PAWL_DATABASE_URL: 'mysql://pawl:hidden-word@db.example/pawl' }
-    expect(() => read({ env: wrong })).toThrow(/PAWL_DATABASE_URL must be/)
+    expect(() => read({ env: wrong })).toThrow(/PAWL_DATABASE_URL is .* must be/)
     expect(() => read({ env: wrong })).not.toThrow(/hidden-word/)
   })
 })

@@ -19,8 +19,7 @@ export const SETTING_HELP: Readonly<
   databaseUrl: {
     value: 'url',
     default: 'SQLite in the data folder',
-    meaning:
-      'postgres://… keeps records in Postgres, which several nodes can share; needs blobsUrl and jwtSecret',
+    meaning: 'postgres://… for several nodes; needs blobsUrl and jwtSecret',
   },
   blobsUrl: {
     value: 'url',
