@@ -71,7 +71,12 @@ async function download(face: FilesFace, exchange: Exchange): Promise<void> {
     }
     if (id === undefined) return exchange.refuse(404, 'there is no such object')
     // Tells an upload under way apart from nothing, to those who may know.
-    await face.tus.uploads.inspect(id, access.permit, exchange.gone)
+    const found = await face.tus.uploads.inspect(id, access.permit, exchange.gone)
+    if (object === undefined && found.kind === 'finished' && found.finished.kind === 'published') {
+      // It was published since we looked, or removed.
+      if ((await face.objects.find('files', id)) !== undefined) return await download(face, exchange)
+      return exchange.refuse(404, 'the object was removed')
+    }
     exchange.refuse(412, 'the upload is not complete: to go on with it send Tus-Resumable', {
       'Tus-Resumable': TUS_VERSION,
       'Tus-Version': TUS_VERSION,
