@@ -87,7 +87,9 @@ function answerTo(outgoing: ClientRequest, method: string): Promise<Response> {
   return new Promise((resolve) => {
     outgoing.on('response', (incoming) => resolve(responseOf(incoming, method)))
     // The server closed the connection without a word, or the client has gone and nobody hears this.
-    outgoing.on('error', () => resolve(method === 'HEAD' ? answer(423, CUT) : answer(503, CUT)))
+    const cut = (): void => resolve(method === 'HEAD' ? answer(423, CUT) : answer(503, CUT))
+    // A request that ends before it has its connection closes without an error.
+    outgoing.on('error', cut).on('close', cut)
   })
 }
 
