@@ -1,6 +1,7 @@
 /** A piece of the body block by block. */
 import type { Call, Sums } from '../driver.ts'
-import { BLOCK, type Road } from './payload.ts'
+import { BLOCK } from './block.ts'
+import type { Road } from './payload.ts'
 import type { Source } from './source.ts'
 
 /** Reads one block ahead while the one before is being sent. */

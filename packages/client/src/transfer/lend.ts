@@ -2,7 +2,8 @@
  * Memory for whole pieces of a file, used again by the next piece: with a fresh buffer for each, an upload took about
  * a quarter more CPU and twice the memory. There are as many as were needed at one time, which the budget of the upload bounds.
  */
-import { BLOCK, type Road } from './payload.ts'
+import { BLOCK } from './block.ts'
+import type { Road } from './payload.ts'
 import type { Progress } from './progress.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>

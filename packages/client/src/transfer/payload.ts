@@ -1,13 +1,13 @@
 /** A piece of the body on its way out: read, noted on the grid, paced and counted. */
 import type { Call, Payload } from '../driver.ts'
 import { FilesError } from '../errors.ts'
+import { BLOCK } from './block.ts'
 import type { Budget } from './budget.ts'
 import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
 
-export const BLOCK = 1024 * 1024
 /** Pieces up to this size may be held whole; larger ones are read in blocks as they go. */
 export const WHOLE = 16 * BLOCK
 

@@ -1,5 +1,5 @@
 import type { Payload } from '../driver.ts'
-import { BLOCK } from './payload.ts'
+import { BLOCK } from './block.ts'
 
 /** A payload whose bytes are in memory already, handed out in slices so that its progress can be seen. */
 export function inSlices(payload: Payload, bytes: Uint8Array<ArrayBuffer>): Payload {

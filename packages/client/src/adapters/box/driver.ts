@@ -26,7 +26,6 @@ import { type BoxFolders, split } from './folders.ts'
 import { base64Of, hashed, hexOf, sumOf } from './sha1.ts'
 import { type BoxAnswer, type BoxWire, boxError, conflictOf, type Fields, fieldsOf, listOf } from './wire.ts'
 
-const MIB = 1024 * 1024
 /** Statuses of a session that is not there. */
 const GONE = [404, 410]
 /** Most parts a page of their list may have. */
@@ -120,7 +119,7 @@ export function boxDriver(
       const sum = fits ? (proven.get(number) ?? (await sumOf(body, start, length, call))) : undefined
       // It cannot be replaced, and with it no commit would be taken.
       if (sum === undefined || sum !== base64Of(sha1))
-        throw new FilesError('Corrupted', `${what}: the part at ${start} is not the body's: upload it anew`)
+        throw new FilesError('Corrupted', `${what}: part ${number} is not the body's: upload anew`)
       proven.set(number, sum)
       receipts.push({ number, size: length, etag: `${id}:${sha1}` })
     }
@@ -131,7 +130,7 @@ export function boxDriver(
     shape: 'parts',
     digest: 'sha',
     // Until a session says more.
-    part: { min: 1, max: 2 ** 50, maxCount: 2 ** 20, maxSize: 2 ** 50, multiple: 1, preferred: 8 * MIB },
+    part: { min: 1, max: 2 ** 50, maxCount: 2 ** 20, maxSize: 2 ** 50, multiple: 1, preferred: 2 ** 23 },
     single: { max: sessionFrom - 1, put: (_intent, payload, call) => put(payload, call) },
     begin: async (_intent, _partSize, call) => {
       const folder_id = await folders.make(key, call)

@@ -70,7 +70,7 @@ export function boxWire(
       return answer
     },
     sessionUrl: (url) => {
-      const ours = url.startsWith(`${hosts.uploads}/`) || /^https:\/\/(?:[\w.-]+\.)?box\.com\//.test(url)
+      const ours = url.startsWith(`${hosts.uploads}/`) || /^https:\/\/([\w.-]+\.)?box\.com\//.test(url)
       if (ours) return url
       throw wrongPlace('place', url, hosts.uploads)
     },
