@@ -33,16 +33,19 @@ export async function startTcpProxy(port: number, rate = 0): Promise<TcpProxy> {
     if (early > 2) await sleep(early)
   }
   const passDown = (server: Socket, client: Socket): void => {
-    server.on('data', (chunk: Buffer) => {
-      if (proxy.holdAnswers !== undefined) {
-        server.pause()
-        server.unshift(chunk)
-        void proxy.holdAnswers.then(() => server.resume())
-        return
-      }
+    const pass = (chunk: Buffer): void => {
       if (proxy.swallowAnswers || client.destroyed || client.write(chunk)) return
       server.pause()
       client.once('drain', () => server.resume())
+    }
+    server.on('data', (chunk: Buffer) => {
+      const held = proxy.holdAnswers
+      if (held === undefined) return pass(chunk)
+      server.pause()
+      void held.then(() => {
+        server.resume()
+        pass(chunk)
+      })
     })
     // What the server said before it closed still gets through.
     server.on('end', () => client.end())
