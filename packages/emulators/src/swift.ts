@@ -95,7 +95,7 @@ function proxy(etc: string, port: number, cache: number): string {
     cache: `memcache_servers = 127.0.0.1:${cache}`,
     bulk: '',
     s3api:
-      'location = us-east-1\ndns_compliant_bucket_names = true\nallow_multipart_uploads = true\nmin_segment_size = 5242880',
+      'location = us-east-1\ndns_compliant_bucket_names = true\nallow_multipart_uploads = true\nmin_segment_size = 5242880\nmax_upload_part_num = 10000',
     tempauth: 'user_test_tester = SKTEST .admin\nstorage_url_scheme = http',
     slo: 'min_segment_size = 1',
     dlo: '',

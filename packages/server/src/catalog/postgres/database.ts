@@ -42,6 +42,8 @@ export function configOf({ url, schema = 'pawl' }: PostgresOptions): pg.ClientCo
 export function openPool(options: PostgresOptions, onIdleError: (error: Error) => void): pg.Pool {
   const pool = new pg.Pool({ ...configOf(options), max: CONNECTIONS })
   pool.on('error', onIdleError)
+  // One that is lost while it is used tells that by its statements, too; unheard, the event would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
