@@ -19,11 +19,11 @@ import { uploadWithTus } from './tus-client.ts'
 import { until } from './until.ts'
 import { beginPatch, create, head, offsetOf, patch, post, type Reply, sha256Of } from './wire.ts'
 
-const CEPH = await hasCeph()
+const [CEPH, SWIFT] = [await hasCeph(), await hasSwift()]
 const SERVERS = [
   // Takes long to start: one is enough for the whole file.
   { name: 'Ceph', has: CEPH, start: async () => ({ ...ceph, close: async () => {} }) },
-  { name: 'Swift', has: await hasSwift(), start: startSwift },
+  { name: 'Swift', has: SWIFT, start: startSwift },
 ]
 let ceph: S3Server
 
@@ -181,16 +181,19 @@ describe('a server whose bytes are in S3', () => {
     expect(await sha256Of(run.url ?? '')).toBe(content.sha256(size))
   })
 
-  test.skipIf(POSTGRES_BIN === undefined)(
+  // Not on Ceph: it completes only uploads of which every part is named that was ever sent (docs/design/s3-store.md).
+  test.skipIf(POSTGRES_BIN === undefined || !SWIFT)(
     'a node that was frozen between sending a part and recording it changes nothing when it wakes up',
     async () => {
       const postgres = await startPostgres()
-      const own = await startTcpProxy(Number(new URL(ceph.endpoint).port))
+      const swift = await startSwift()
+      await clientOf(swift).send(new CreateBucketCommand({ Bucket: 'bytes' }))
+      const own = await startTcpProxy(Number(new URL(swift.endpoint).port))
       const release = Promise.withResolvers<void>()
       try {
         const shared = { database: postgres.url, bucket: 'bytes' }
-        const late = await startNode({ ...shared, s3: { ...ceph, endpoint: own.url } })
-        const other = await startNode({ ...shared, s3: ceph })
+        const late = await startNode({ ...shared, s3: { ...swift, endpoint: own.url } })
+        const other = await startNode({ ...shared, s3: swift })
         pawls.push(late, other)
         const size = 30 * MIB
         const url = await create(late.url, size)
@@ -219,6 +222,7 @@ describe('a server whose bytes are in S3', () => {
         release.resolve()
         for (const pawl of pawls.splice(0)) await pawl.stop()
         await own.close()
+        await swift.close()
         await postgres.close()
       }
     },
