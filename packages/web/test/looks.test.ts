@@ -91,7 +91,7 @@ test('the list of uploads, empty, at work, interrupted and with errors, is clean
   await page.getByText('uploads wait for their files').waitFor()
   const [chooser] = await Promise.all([
     page.waitForEvent('filechooser'),
-    page.getByRole('button', { name: 'Choose song.flac again' }).click(),
+    page.getByRole('button', { name: 'Choose the file song.flac again' }).click(),
   ])
   await chooser.setFiles((await stage.file('song.flac', 10)).path)
   await row(page, 'song.flac').getByText('That is another file').waitFor()

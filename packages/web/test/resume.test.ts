@@ -46,7 +46,7 @@ async function noted(page: Page): Promise<void> {
 async function chooseAgain(page: Page, file: SourceFile): Promise<void> {
   const [chooser] = await Promise.all([
     page.waitForEvent('filechooser'),
-    page.getByRole('button', { name: `Choose ${file.name} again` }).click(),
+    page.getByRole('button', { name: `Choose the file ${file.name} again` }).click(),
   ])
   await chooser.setFiles(file.path)
 }

@@ -214,7 +214,9 @@ test(
     await utimes(file.path, new Date(), new Date(Date.now() + 60_000))
     await page.getByRole('button', { name: 'Resume changing.bin' }).click()
     await row(page, file.name).getByText('cannot be read any more').waitFor()
-    expect(await page.getByRole('button', { name: 'Choose changing.bin again' }).isVisible()).toBe(true)
+    expect(await page.getByRole('button', { name: 'Choose the file changing.bin again' }).isVisible()).toBe(
+      true,
+    )
   },
 )
 

@@ -57,7 +57,7 @@ function PickAgain({ upload }: { readonly upload: UploadView }) {
     <button
       type="button"
       className="button"
-      aria-label={`Choose ${upload.name} again`}
+      aria-label={`Choose the file ${upload.name} again`}
       onClick={() => void pick()}
     >
       Choose the file
@@ -76,7 +76,7 @@ function CopyButton({ name, url }: { readonly name: string; readonly url: string
     <button
       type="button"
       className="button button-copy"
-      aria-label={`Copy the link to ${name}`}
+      aria-label={`${copied ? 'Copied' : 'Copy'} link to ${name}`}
       onClick={() => void copyText(url).then(setCopied)}
     >
       {copied ? <CheckIcon /> : <LinkIcon />}
