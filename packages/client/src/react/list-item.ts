@@ -178,6 +178,9 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
     if (control.status === 'aborted' && !signal.aborted) return turn('aborted')
     if (signal.aborted) {
       wasCut = true
+      // A control that was cut is spent, and looks as if the upload had been given up: another one goes on.
+      const token = control.toJSON()
+      control = token === undefined ? new UploadControl() : UploadControl.from(token)
       return turn('interrupted')
     }
     // What the provider no longer knows is begun anew by the next `resume()`.
