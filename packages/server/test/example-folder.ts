@@ -19,7 +19,9 @@ export async function installExamples(): Promise<void> {
 
 export function launch(): Promise<Browser> {
   const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking']
-  return chromium.launch({ executablePath: chromiumPath, args: ['--headless=new', ...flags] })
+  // In the C locale it cannot open files whose names are not ASCII.
+  const env = { ...process.env, LANG: 'C.UTF-8' }
+  return chromium.launch({ executablePath: chromiumPath, env, args: ['--headless=new', ...flags] })
 }
 
 /** What an example is told of the server. */

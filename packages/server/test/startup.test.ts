@@ -40,7 +40,7 @@ test.concurrent.for([
   [{ PAWL_UPLOAD_TTL: '24' }, 'PAWL_UPLOAD_TTL is "24", but must be a time span such as'],
   [{ PAWL_JWT_SECRET: 'too short' }, 'PAWL_JWT_SECRET'],
   [{ PAWL_HOST: '0.0.0.0' }, 'binds loopback only: not 0.0.0.0'],
-  [{ PAWL_DATABASE_URL: 'postgres://127.0.0.1/pawl' }, 'PAWL_DATABASE_URL is not available in this version'],
+  [{ PAWL_DATABASE_URL: 'postgres://127.0.0.1/pawl' }, 'PAWL_DATABASE_URL needs PAWL_JWT_SECRET'],
 ] as const)('%j stops the start with exit code 2 and says what is wrong', async ([env, message]) => {
   const { code, output } = await runToEnd(env, [])
   expect(code).toBe(2)

@@ -7,7 +7,7 @@ import { drop, setStage, test } from './stage.ts'
 const stage = setStage()
 const COUNT = 5000
 
-test('5,000 files in a folder are listed, sent, paused, kept over a reload and cancelled', {
+test('5,000 files in a folder are listed, sent, paused and kept over a reload', {
   timeout: 300_000,
 }, async () => {
   const pawl = await stage.serve()
@@ -45,8 +45,6 @@ test('5,000 files in a folder are listed, sent, paused, kept over a reload and c
   const listed = Number(/of ([\d,]+) files/.exec((await words.textContent()) ?? '')?.[1]?.replaceAll(',', ''))
   expect(listed).toBeGreaterThan(COUNT - 1000)
   expect(listed).toBeLessThan(COUNT)
-  await page.getByRole('button', { name: 'Cancel all' }).click()
-  await expect.poll(() => page.locator('.row').count(), { timeout: 120_000 }).toBe(0)
   expect(tab.complaints).toEqual([])
 })
 
