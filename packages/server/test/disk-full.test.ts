@@ -28,17 +28,6 @@ test('an upload that cannot fit is refused with 507 at its creation', async ({ s
   expect((await post(server.url, 30 * MIB)).status).toBe(201)
 })
 
-/** A client that is still sending may find the connection closed before it has read why. */
-async function refusal(reply: Promise<{ readonly status: number }>): Promise<number> {
-  return reply.then(
-    ({ status }) => status,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 507
-      throw error
-    },
-  )
-}
-
 test('an upload that hits the end of the disk keeps what was written, and completes once an upload was deleted', async ({
   skip,
 }) => {
@@ -49,7 +38,7 @@ test('an upload that hits the end of the disk keeps what was written, and comple
   const other = await create(server.url, size)
   expect((await patch(other, 0, content.bytes(0, 20 * MIB))).status).toBe(204)
 
-  expect(await refusal(patch(wanted, 0, content.bytes(0, size)))).toBe(507)
+  expect((await patch(wanted, 0, content.bytes(0, size))).status).toBe(507)
   const kept = await offsetOf(wanted)
   expect(kept).toBeGreaterThan(8 * MIB)
   expect(kept).toBeLessThan(size)
