@@ -38,11 +38,12 @@ test('an upload that hits the end of the disk keeps what was written, and comple
   const other = await create(server.url, size)
   expect((await patch(other, 0, content.bytes(0, 20 * MIB))).status).toBe(204)
 
-  expect((await patch(wanted, 0, content.bytes(0, size))).status).toBe(507)
+  const reply = await patch(wanted, 0, content.bytes(0, size))
+  expect(reply.status).toBe(507)
   const kept = await offsetOf(wanted)
   expect(kept).toBeGreaterThan(8 * MIB)
   expect(kept).toBeLessThan(size)
-  expect((await patch(wanted, kept, content.bytes(kept, Math.min(size, kept + MIB / 2)))).status).toBe(507)
+  expect((await patch(wanted, kept, content.bytes(kept, size))).status).toBe(507)
   expect(await offsetOf(wanted)).toBeGreaterThanOrEqual(kept)
 
   expect((await remove(other)).status).toBe(204)
