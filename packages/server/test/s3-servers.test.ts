@@ -34,7 +34,9 @@ beforeAll(async () => {
 afterAll(() => ceph?.close())
 
 describe.each(SERVERS)('the store in S3, on $name', ({ has, start }) => {
-  if (!has) return test.skip('is not installed, or not asked for', () => {})
+  if (!has)
+    return test('keeps the contract', ({ skip }) =>
+      skip('it is not installed, or only asked for with PAWL_FULL=1: its random steps are not understood'))
   let server: S3Server
   const stores: LooseS3Store[] = []
   beforeAll(async () => {
