@@ -92,6 +92,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
       'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
     testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
   },
+  uploadthing: {
+    acrossProcesses: true,
+    primitive: 'URLs signed for each request, `HEAD` tells the offset, `PUT` with `Range`; MD5 compared',
+    testedAgainst: 'an emulator that `uploadthing` accepts, going on included; UploadThing itself: never',
+  },
   'cloudflare-stream': {
     acrossProcesses: true,
     primitive: 'preset of tus: chunks of 5 to 200 MiB, a multiple of 256 KiB; `stream-media-id`',

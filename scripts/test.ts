@@ -46,6 +46,11 @@ await vitest.close()
 const [passed, failed, skipped] = [count('passed'), count('failed') + trouble.length, count('skipped')]
 if (passed + failed === 0) console.log('No test ran.')
 for (const { name, why } of skips) console.log(`skipped: ${name}: ${why ?? 'not on this machine, see above'}`)
+for (const test of tests) {
+  if (!test.diagnostic()?.flaky) continue
+  const why = test.result().errors?.[0]?.message.split('\n', 1)[0]
+  console.log(`unsteady: ${test.module.relativeModuleId} > ${test.fullName} passed at the second try; at the first: ${why}`)
+}
 for (const line of trouble) console.log(`failed: ${line}`)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
