@@ -3,8 +3,8 @@ import { BaseSequencer } from 'vitest/node'
 
 /** Tests that assert memory or CPU of a process, or how long an answer takes: they want the machine to themselves. */
 const MEASURED = ['packages/server/test/{field-notes,two-writers,waiters}.test.ts']
-/** Tests that wait for time-outs nearly all the time: several at once keep no core busy. */
-const WAITING = ['packages/server/test/{abuse,expiry,idle,media,sigterm,startup}.test.ts']
+/** Tests that wait for time-outs nearly all the time, and assert when those come: two at once keep no core busy. */
+const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm}.test.ts']
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
@@ -32,12 +32,12 @@ const LONG = [
   'server/test/kill-at-full-speed',
   'server/test/deployed-proxies',
   'client/test/browser/',
-  'server/test/abuse',
   'cli/test/resume',
   'server/test/resumable-http',
   'server/test/webhook-kill',
   'server/src/catalog/sqlite/sqlite-catalog',
   'server/src/http/fetch',
+  'server/test/abuse',
 ]
 
 class LongestFirst extends BaseSequencer {
@@ -91,7 +91,6 @@ export default defineConfig({
           include: WAITING,
           exclude: NEVER,
           ...PATIENT,
-          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
