@@ -93,8 +93,22 @@ function optionsOf(place: HTMLElement, format: ChartProps['format'], least: numb
         grid: { stroke: borderColor, width: 1 },
       },
     ],
-    series: [{}, { stroke: color, fill: backgroundColor, width: 1.5, spanGaps: true, points: { size: 4 } }],
+    series: [
+      {},
+      {
+        stroke: color,
+        fill: backgroundColor,
+        width: 1.5,
+        spanGaps: true,
+        points: { size: 5, fill: color, show: isAlone },
+      },
+    ],
   }
+}
+
+/** A single value is no line: it is drawn as a point. */
+function isAlone({ data }: uPlot): boolean {
+  return (data[1] ?? []).filter((value) => value !== null && value !== undefined).length === 1
 }
 
 function clock(seconds: number): string {

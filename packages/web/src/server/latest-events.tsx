@@ -30,7 +30,9 @@ export function LatestEvents() {
           <table>
             <thead>
               <tr>
-                <th scope="col">When</th>
+                <th scope="col" className="cell-extra">
+                  When
+                </th>
                 <th scope="col">Event</th>
                 <th scope="col">What</th>
                 <th scope="col" className="number">
@@ -39,8 +41,8 @@ export function LatestEvents() {
               </tr>
             </thead>
             <tbody>
-              {events.map((event, index) => (
-                <EventRow key={events.length - index} event={event} />
+              {events.map((event) => (
+                <EventRow key={event.id} event={event} />
               ))}
             </tbody>
           </table>
@@ -55,7 +57,7 @@ function EventRow({ event: { type, timestamp, data } }: { readonly event: LiveEv
   const what = [filename, name, data.key].find((word) => typeof word === 'string')
   return (
     <tr>
-      <td>{new Date(timestamp).toLocaleTimeString()}</td>
+      <td className="cell-extra">{new Date(timestamp).toLocaleTimeString()}</td>
       <td>
         <span className="cell-main">{type}</span>
       </td>
