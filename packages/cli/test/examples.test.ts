@@ -81,11 +81,14 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
     ['html', 'Stored'],
     ['react', 'completed'],
     ['service-worker', 'is stored'],
+    ['next', 'completed'],
   ])(
     '%s uploads a file that is chosen, and goes on after a reload',
     { timeout: 240_000 },
     async (name, stored) => {
-      await atExample(browser, name, exampleEnv(pawl), async (page, url) => {
+      if (name === 'next') await installExamples(name)
+      const env = { ...exampleEnv(pawl), PAWL_DATA: join(folder, `data of ${name}`) }
+      await atExample(browser, name, env, async (page, url) => {
         const left = Promise.withResolvers<void>()
         const held = Promise.withResolvers<void>()
         // The first chunk gets no answer before the page is left.
@@ -96,14 +99,15 @@ describe.skipIf(!existsSync(chromiumPath))('in a browser', () => {
           }
           await route.continue().catch(() => {}) // the page that asked is gone
         })
-        const input = page.locator('input[type=file]')
+        const input = page.locator('input[type=file]:enabled')
         await page.goto(url, PATIENT)
+        await input.waitFor(PATIENT)
         if (name === 'service-worker') await page.getByText('Choose a file').waitFor(PATIENT)
         await input.setInputFiles(file, PATIENT)
         await held.promise
         await page.reload(PATIENT)
         left.resolve()
-        if (name === 'react') await page.getByText('again to go on').waitFor(PATIENT)
+        if (name === 'react' || name === 'next') await page.getByText('again to go on').waitFor(PATIENT)
         if (name !== 'service-worker') await input.setInputFiles(file, PATIENT)
         await page.getByRole('status').filter({ hasText: stored }).waitFor(PATIENT)
         const href = await page.getByRole('status').getByRole('link').getAttribute('href')

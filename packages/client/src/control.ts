@@ -112,7 +112,8 @@ export class UploadControl {
   }
 
   /**
-   * Cancels the upload for good and discards the provider's session. `upload()` rejects with `aborted`.
+   * Cancels the upload for good and discards the provider's session. `upload()` rejects with `aborted`, or
+   * resolves if the provider turns out to have the whole object already: that one stays.
    * Resolves when the session is gone. To stop but keep the session, abort through a `signal` instead.
    * @throws FilesError if the provider could not be told.
    */

@@ -93,8 +93,11 @@ interface DriverCalls<Session extends Json> {
   prepare?(call: Call): Promise<void>
   /** Reads a session out of a token. Throws `FilesError` if it is not this driver's, or leads elsewhere. */
   adopt(session: Json): Session
-  /** Gives the session up. A session that is not there counts as done. */
-  discard(session: Session, call: Call): Promise<void>
+  /**
+   * Gives the session up. A session that is not there counts as done.
+   * @param complete Told the result where the provider turns out to have the whole object: it is kept then.
+   */
+  discard(session: Session, call: Call, complete?: (result: ProviderResult) => void): Promise<void>
   /** Gets new credentials after `Unauthorized`. False: there are no others. */
   refresh?(call: Call): Promise<boolean>
   /** The provider reports this digest of the whole object: it is computed while sending, and compared. */

@@ -1,20 +1,19 @@
 /** The folder of examples, installed, and its pages as their commands serve them. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { install } from '../../../scripts/install.mjs'
 import { freePort, type Pawl } from './process.ts'
 import { until } from './until.ts'
 
 export const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
 export const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
 
-export async function installExamples(): Promise<void> {
-  if (existsSync(join(examples, 'node_modules'))) return
-  await promisify(execFile)('npm', ['ci', '--loglevel=error'], { cwd: examples })
+/** @param below Of one that has dependencies of its own. */
+export async function installExamples(below = ''): Promise<void> {
+  await install(join(examples, below), { dev: true, say: console.log })
 }
 
 export function launch(): Promise<Browser> {
@@ -36,7 +35,7 @@ export function exampleEnv({ url, output }: Pawl): NodeJS.ProcessEnv {
   }
 }
 
-/** Runs `vite <name>`, and hands on a page in a context of its own and where the example is. */
+/** Runs `vite <name>`, or Next.js, and hands on a page in a context of its own and where the example is. */
 export async function atExample(
   browser: Browser,
   name: string,
@@ -44,11 +43,19 @@ export async function atExample(
   use: (page: Page, url: string) => Promise<void>,
 ): Promise<void> {
   const port = await freePort()
-  const command = join(examples, 'node_modules/vite/bin/vite.js')
-  const args = [command, name, '--port', String(port), '--strictPort', '--host', '127.0.0.1']
-  const vite = spawn(process.execPath, args, { cwd: examples, env, stdio: 'ignore' })
-  const exited = once(vite, 'exit')
-  const end = endWithProcess(vite)
+  const host = ['--port', String(port)]
+  const args =
+    name === 'next'
+      ? ['next/node_modules/next/dist/bin/next', 'dev', name, ...host, '--hostname', '127.0.0.1']
+      : ['node_modules/vite/bin/vite.js', name, ...host, '--strictPort', '--host', '127.0.0.1']
+  const child = spawn(process.execPath, args, {
+    cwd: examples,
+    env: { ...env, NEXT_TELEMETRY_DISABLED: '1' },
+    stdio: 'ignore',
+    detached: true,
+  })
+  const exited = once(child, 'exit')
+  const end = endWithProcess(child)
   const context = await browser.newContext()
   try {
     const url = `http://127.0.0.1:${port}/`
@@ -67,9 +74,11 @@ export const answers = (url: string): Promise<boolean> =>
     () => false,
   )
 
-/** A test that was given up leaves nothing running behind. */
+/** A test that was given up leaves nothing running behind, nor what its process has started. */
 function endWithProcess(child: ChildProcess): () => void {
-  const end = (): void => void child.kill('SIGKILL')
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }
   process.once('exit', end)
   child.once('exit', () => process.off('exit', end))
   return end

@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
-import { drop, setStage, test } from './stage.ts'
+import { drop, kept, setStage, test } from './stage.ts'
 
 const stage = setStage()
 const COUNT = 5000
 
-test('5,000 files in a folder are listed, sent, paused and kept over a reload', {
+test('5,000 files in a folder are listed, sent, paused, kept over a reload and cancelled', {
   timeout: 300_000,
 }, async () => {
   const pawl = await stage.serve()
@@ -46,6 +46,16 @@ test('5,000 files in a folder are listed, sent, paused and kept over a reload', 
   expect(listed).toBeGreaterThan(COUNT - 1000)
   expect(listed).toBeLessThan(COUNT)
   expect(tab.complaints).toEqual([])
+
+  await page.getByRole('button', { name: 'Cancel all' }).click()
+  await expect.poll(() => page.locator('.row:not([data-state=completed])').count()).toBe(0)
+  // What was paused between its last byte and the answer had arrived: it is shown as stored, and can be cleared.
+  const arrived = page.getByRole('button', { name: 'Clear finished' })
+  if (await arrived.isVisible()) await arrived.click()
+  await expect.poll(() => page.locator('.row').count()).toBe(0)
+  expect(await kept(page)).toBe(0)
+  // The browser tells of each refusal to cancel what is complete.
+  expect(tab.complaints.filter((line) => !line.includes('403'))).toEqual([])
 })
 
 /** Runs in the page: the longest time between two frames, for people to read. No test depends on it. */

@@ -11,6 +11,10 @@ export interface Proxy {
   readonly requests: Readonly<Record<string, number>>
   /** Answers itself instead of passing on: return a status, or undefined to pass on. */
   answer: ((method: string, url: string) => number | undefined) | undefined
+  /** Whose answers it keeps to itself: the server has the request, the browser waits. `end`: of its bytes in the upload. */
+  swallows: ((method: string, end: number) => boolean) | undefined
+  /** Answers kept so far. */
+  readonly swallowed: number
   close(): Promise<void>
 }
 
@@ -18,6 +22,7 @@ export async function startProxy(target: string): Promise<Proxy> {
   const { hostname, port } = new URL(target)
   const requests: Record<string, number> = {}
   let bytes = 0
+  let swallowed = 0
   const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
     const method = incoming.method ?? ''
     requests[method] = (requests[method] ?? 0) + 1
@@ -29,6 +34,11 @@ export async function startProxy(target: string): Promise<Proxy> {
     const onward = request(
       { hostname, port, method, path: incoming.url, headers: incoming.headers },
       (answer) => {
+        const { 'upload-offset': offset, 'content-length': length } = incoming.headers
+        if (proxy.swallows?.(method, Number(offset) + Number(length))) {
+          swallowed += 1
+          return void answer.resume()
+        }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)
       },
@@ -47,6 +57,10 @@ export async function startProxy(target: string): Promise<Proxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     answer: undefined,
+    swallows: undefined,
+    get swallowed() {
+      return swallowed
+    },
     get bytes() {
       return bytes
     },

@@ -81,10 +81,7 @@ test(
   },
 )
 
-/** Not proven yet: a headless browser kept the lock of a tab that was made to crash. */
-const unproven = process.env.PAWL_FULL === '1' ? test : test.skip
-
-unproven(
+test(
   'after a crash of the tab another one lists the upload, and goes on with the file',
   patient,
   async () => {
@@ -300,6 +297,31 @@ test(
     expect(await digestOfObject(page, file.name)).toBe(file.digest)
   },
 )
+
+test('what had arrived whole before it was cancelled is shown as stored', patient, async () => {
+  const pawl = await stage.serve()
+  const proxy = await startProxy(pawl.url)
+  const { page } = await stage.open(proxy.url)
+  const [now, later] = [
+    await stage.file('now.bin', 5 * mebibyte),
+    await stage.file('later.bin', 5 * mebibyte),
+  ]
+  // The last byte reaches the server, the answer to it does not reach the page.
+  proxy.swallows = (method, end) => method === 'PATCH' && end === now.size
+  await choose(page, now, later)
+  await expect.poll(() => proxy.swallowed).toBe(2)
+  await page.getByRole('button', { name: 'Cancel now.bin' }).click()
+  await finishes(page, now.name)
+  await page.getByRole('button', { name: 'Pause later.bin' }).click()
+  await row(page, later.name).getByText('Paused').waitFor()
+  await page.reload()
+  await row(page, later.name).getByText('Choose the file again').waitFor()
+  await page.getByRole('button', { name: 'Cancel later.bin' }).click()
+  await page.getByRole('link', { name: later.name }).waitFor()
+  expect(await digestOfObject(page, later.name)).toBe(later.digest)
+  expect(await kept(page)).toBe(0)
+  await proxy.close()
+})
 
 test('offline it waits and says so; online it goes on at once', patient, async () => {
   const pawl = await stage.serve()

@@ -31,10 +31,14 @@ export const abort: Command = {
     if (typeof lock === 'number') throw new Error(`process ${lock} is sending ${id}: end that first`)
     try {
       const record = await findRecord(records, id)
-      await discard(record)
+      const complete = await discard(record)
       await records.delete(id)
-      if (values.json === true) printJson({ event: 'aborted', id, file: record.file })
-      else process.stderr.write(`${printable(record.file)}: given up\n`)
+      if (values.json === true)
+        printJson({ event: complete ? 'completed' : 'aborted', id, file: record.file })
+      else
+        process.stderr.write(
+          `${printable(record.file)}: ${complete ? 'was complete already, and stays' : 'given up'}\n`,
+        )
       return EXIT.done
     } finally {
       lock.release()
@@ -42,9 +46,9 @@ export const abort: Command = {
   },
 }
 
-/** @throws FilesError if the provider could not be told */
-async function discard({ place, key, token }: SessionRecord): Promise<void> {
-  if (token === undefined) return
+/** Resolves to whether the provider has all of it, and keeps it. @throws FilesError if it could not be told */
+async function discard({ place, key, token }: SessionRecord): Promise<boolean> {
+  if (token === undefined) return false
   const control = UploadControl.from(token)
   const files = new Files({ adapter: await openPlace(place) })
   // Paused before it begins: nothing is sent, and the file need not be there any more.
@@ -56,4 +60,5 @@ async function discard({ place, key, token }: SessionRecord): Promise<void> {
   const error = await ended
   // A token for another place is refused before the provider could be told.
   if (error instanceof FilesError && !error.aborted) throw error
+  return control.status === 'completed'
 }

@@ -8,9 +8,12 @@ export interface Place {
   resolve(location: string): string
 }
 
-/** @param trustedOrigins - other origins that the service may put uploads on */
+/**
+ * @param base Relative to the page, in a page.
+ * @param trustedOrigins - other origins that the service may put uploads on
+ */
 export function placeOf(base: string | URL, trustedOrigins: readonly string[] = []): Place {
-  const home = new URL(base)
+  const home = new URL(base, globalThis.location?.href)
   const trusted = new Set([home.origin, ...trustedOrigins.map((origin) => new URL(origin).origin)])
   return {
     base: home.href,
@@ -22,7 +25,7 @@ export function placeOf(base: string | URL, trustedOrigins: readonly string[] = 
       if (trusted.has(url.origin) && url.username === '' && url.password === '') return url.href
       throw new FilesError(
         'Unauthorized',
-        `the upload's URL is on ${url.origin}, not on ${home.origin}; if that is right, add it to trustedOrigins`,
+        `the upload's URL is on ${url.origin}, not on ${home.origin}; trustedOrigins may allow that`,
       )
     },
   }

@@ -28,7 +28,7 @@ export interface KeptFile {
 export interface KeptFiles {
   /** Oldest first. */
   list(): Promise<KeptFile[]>
-  /** All of them in one transaction. */
+  /** All of them in one transaction, with what else is put and deleted at the same moment. */
   put(...files: KeptFile[]): Promise<void>
   delete(id: string): Promise<void>
 }
@@ -36,12 +36,16 @@ export interface KeptFiles {
 const TABLE = 'files'
 /** How long a connection waits for the next call, in milliseconds: thousands of files are many calls. */
 const IDLE = 500
+/** How many are written without a break: the page has to draw in between. */
+const PIECE = 250
 
 /** @param name Of the database; tokens are in another one, because anything can read tokens. */
 export function keptFiles(name: string): KeptFiles {
   let opened: Promise<IDBDatabase> | undefined
   let closing: ReturnType<typeof setTimeout> | undefined
   let users = 0
+  /** What the next transaction does: thousands that are paused or given up at once are not thousands of them. */
+  let batch: Batch | undefined
 
   const close = () => {
     const last = opened
@@ -75,18 +79,33 @@ export function keptFiles(name: string): KeptFiles {
       if (users === 0) closing = setTimeout(close, IDLE)
     }
   }
+  const gather = () => {
+    const changes: Batch['changes'] = new Map()
+    const written = run('readwrite', async (table) => {
+      batch = undefined
+      await Promise.all([committed(table.transaction), apply([...changes], table)])
+    })
+    const made = { changes, written }
+    // What could not be written is not waited for again.
+    written.catch(() => {
+      if (batch === made) batch = undefined
+    })
+    return made
+  }
+  const change = (id: string, file: KeptFile | undefined) => {
+    batch ??= gather()
+    batch.changes.set(id, file)
+    return batch.written
+  }
   return {
     list: async () => {
       const all: unknown[] = await run('readonly', (table) => done(table.getAll()))
       return all.filter(isKeptFile).sort((a, b) => a.startedAt - b.startedAt)
     },
     put: async (...files) => {
-      await run('readwrite', (table) => {
-        for (const file of files) table.put(file)
-        return committed(table.transaction)
-      })
+      await Promise.all(files.map((file) => change(file.id, file)))
     },
-    delete: async (id) => void (await run('readwrite', (table) => done(table.delete(id)))),
+    delete: (id) => change(id, undefined),
   }
 }
 
@@ -116,6 +135,24 @@ function isKeptFile(value: unknown): value is KeptFile {
   return (
     typeof value === 'object' && value !== null && 'id' in value && 'key' in value && 'startedAt' in value
   )
+}
+
+interface Batch {
+  /** By id; undefined deletes. */
+  readonly changes: Map<string, KeptFile | undefined>
+  readonly written: Promise<void>
+}
+
+async function apply(
+  changes: readonly (readonly [id: string, file: KeptFile | undefined])[],
+  table: IDBObjectStore,
+): Promise<void> {
+  for (let at = 0; at < changes.length; at += PIECE) {
+    let last: IDBRequest | undefined
+    for (const [id, file] of changes.slice(at, at + PIECE)) last = file ? table.put(file) : table.delete(id)
+    // The transaction goes on where it is used again as soon as a request has its answer.
+    if (last) await done(last)
+  }
 }
 
 function done<T>(request: IDBRequest<T>): Promise<T> {

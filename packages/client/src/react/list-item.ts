@@ -65,6 +65,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   let wasCut = false
   /** Whether the component is there. */
   let present = true
+  /** It is being given up: what was asked for before, and comes late, begins nothing. */
+  let givenUp = false
   let shown: UploadView | undefined
 
   const told = (what: 'progress' | 'status') => {
@@ -81,7 +83,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
 
   const keep = async (change: Partial<KeptFile>) => {
     facts = { ...facts, ...change }
-    await kept?.files.put(facts)
+    // Behind its deletion it would be on the list of the next page.
+    if (!givenUp) await kept?.files.put(facts)
   }
   /** What has no handle waits for its file anyway. Nobody waits for it: at worst it goes on once more. */
   const remember = (paused: boolean) => {
@@ -104,6 +107,7 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   }
 
   const queue = (body?: File) => {
+    if (givenUp) return
     file = body ?? file
     needs = 'nothing'
     remember(false)
@@ -175,7 +179,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   }
 
   const settle = (why: FilesError, signal: AbortSignal, body: File | undefined) => {
-    if (control.status === 'aborted' && !signal.aborted) return turn('aborted')
+    // Whoever gives it up tells what came of it.
+    if (givenUp) return
     if (signal.aborted) {
       wasCut = true
       // A control that was cut is spent, and looks as if the upload had been given up: another one goes on.
@@ -200,6 +205,7 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   const resume = async (picked?: PickedFile) => {
     try {
       const body = picked instanceof File ? picked : await (picked ? readHandle(picked) : again())
+      if (givenUp) return
       if (body === undefined) {
         const message =
           needs === 'permission' ? 'the file may not be read' : 'the file has to be picked again'
@@ -208,6 +214,7 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
       if (picked !== undefined && !(picked instanceof File)) facts = { ...facts, handle: picked }
       queue(body)
     } catch (cause) {
+      if (givenUp) return
       needs = 'file'
       turn(status, unreadableError(cause))
     }
@@ -215,23 +222,20 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   const again = async () => file ?? (facts.handle && (await readHandle(facts.handle)))
 
   async function abort(): Promise<void> {
-    if (status === 'completed' || status === 'aborted') return
-    // It must not begin while it is being given up.
+    if (givenUp || status === 'completed' || status === 'aborted') return
+    givenUp = true
     if (status === 'queued') turn('paused')
     try {
-      if (running !== undefined) {
-        await control.abort()
-        await running?.ended
-      } else {
-        await giveUp(
-          parts.files,
-          facts.key,
-          control.toJSON() ?? (facts.begun ? await kept?.tokens.get(facts.id) : undefined),
-        )
-      }
+      if (running !== undefined) await control.abort().finally(() => running?.ended)
+      if (result !== undefined) return
+      // A run that had not come to the provider yet has left it there.
+      const token = control.toJSON() ?? (facts.begun ? await kept?.tokens.get(facts.id) : undefined)
+      result = await giveUp(parts.files, facts.key, token)
       await forget()
-      turn('aborted')
+      // Its last byte may have been quicker.
+      turn(result === undefined ? 'aborted' : 'completed')
     } catch (thrown) {
+      givenUp = false
       turn('error', FilesError.wrap(thrown))
     }
   }

@@ -7,7 +7,7 @@ export interface TabOwner {
   /** From now on what it adds is nobody else's. */
   hold(): Promise<void>
   release(): void
-  /** Calls once, when the tab that holds `name` has died. */
+  /** Calls once, when the tab that holds the lock `name` has died or let it go. */
   whenGone(name: string, then: () => void): void
 }
 
@@ -29,7 +29,7 @@ export function tabOwner(store: string): TabOwner {
       if (awaited.has(other)) return
       awaited.add(other)
       globalThis.navigator.locks
-        ?.request(other, { mode: 'shared' }, () => {})
+        ?.request(other, { mode: 'shared' }, () => void awaited.delete(other))
         .then(then)
         .catch(() => {})
     },

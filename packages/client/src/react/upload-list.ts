@@ -92,6 +92,8 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   let telling: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined
   let toldAt = 0
   let looked = false
+  /** One after the other: two looks at once would list an upload twice. */
+  let looking = Promise.resolve()
   let lastStart = 0
   let pumping = false
 
@@ -147,16 +149,23 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     return item
   }
 
-  const load = async () => {
+  const load = () => {
+    looking = looking.then(look)
+    return looking
+  }
+  const look = async () => {
     try {
       const held = kept ? await heldLocks() : new Set()
       const found = (await kept?.files.list()) ?? []
       const needs = await Promise.all(found.map(needOf))
       const ours: KeptFile[] = []
       for (const [index, facts] of found.entries()) {
-        if (items.has(facts.id) || held.has(lockName(kept?.name ?? '', facts.id))) continue
-        const other = facts.owner !== undefined && facts.owner !== owner.name
-        if (other && held.has(facts.owner)) owner.whenGone(facts.owner, () => void load())
+        // What is this tab's own is on the list, or has just come to its end.
+        if (items.has(facts.id) || facts.owner === owner.name) continue
+        // A tab that dies lets go of its locks one by one: each that still holds is waited for.
+        const locks = [facts.owner, lockName(kept?.name ?? '', facts.id)]
+        const busy = locks.find((name) => name !== undefined && held.has(name))
+        if (busy !== undefined) owner.whenGone(busy, load)
         // Its token was cleared: it came to its end.
         else if (facts.begun && (await kept?.tokens.get(facts.id)) === undefined)
           await kept?.files.delete(facts.id)

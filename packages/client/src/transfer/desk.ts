@@ -73,7 +73,7 @@ export class Desk {
     if (this.#claimed) {
       throw new FilesError(
         'Conflict',
-        'this UploadControl already drives an upload; make a new one, or UploadControl.from(control.toJSON()) to go on',
+        'this UploadControl already drives an upload; go on with UploadControl.from(control.toJSON())',
       )
     }
     this.#claimed = true

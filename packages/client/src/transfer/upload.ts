@@ -99,9 +99,8 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
     }
     const given = session
     session = undefined
-    const failure =
-      given === undefined ? undefined : await (await import('./discard.ts')).discard(bare, given)
-    desk.finish('aborted', failure)
+    const complete = await (await import('./discard.ts')).discard(bare, given)
+    if (complete) return complete
     throw abortedError('the upload', desk.aborted.reason)
   } finally {
     await source.close?.()

@@ -23,17 +23,21 @@ export type { ResumableHttpOptions } from './options.ts'
  */
 export function resumableHttp(options: ResumableHttpOptions): Adapter<undefined> {
   const endpoint = String(options.endpoint)
-  const place = placeOf(endpoint.replace('{key}', ''), options.trustedOrigins)
+  // Late: where pages are rendered on a server, a relative endpoint leads nowhere yet.
+  const place = () => placeOf(endpoint.replace('{key}', ''), options.trustedOrigins)
   const wire = resumableWire(options)
   const known: Known = {}
   return {
     name: 'resumable-http',
-    place: place.base,
+    get place() {
+      return place().base
+    },
     raw: undefined,
     traits: { resumable: true },
     driver: ({ key }) => {
       const path = key.split('/').map(encodeURIComponent).join('/')
-      return resumableDriver(options, wire, place, new URL(endpoint.replace('{key}', () => path)).href, known)
+      const url = placeOf(endpoint.replace('{key}', () => path)).base
+      return resumableDriver(options, wire, place(), url, known)
     },
   }
 }

@@ -1,7 +1,9 @@
 /** Several uploads joined into one: https://tus.io/protocols/resumable-upload#concatenation */
 import { formatUploadConcat } from '@pawl/protocol'
 import type { Call, Lane, UploadIntent } from '../../driver.ts'
+import { remove } from './remove.ts'
 import type { TusSession } from './session.ts'
+import type { TusWire } from './wire.ts'
 
 type Create = (
   intent: UploadIntent,
@@ -12,8 +14,8 @@ type Create = (
 
 /** Creates an upload for each lane. */
 export async function createLanes(
+  wire: TusWire,
   create: Create,
-  remove: (url: string, call: Call) => Promise<void>,
   intent: UploadIntent,
   lanes: readonly Lane[],
   call: Call,
@@ -29,7 +31,7 @@ export async function createLanes(
     }
   } catch (error) {
     // Nobody will ever know of these: what was created is given back, as far as that works.
-    await Promise.allSettled(urls.map((url) => remove(url, call)))
+    await Promise.allSettled(urls.map((url) => remove(wire, url, call)))
     throw error
   }
   return { urls }

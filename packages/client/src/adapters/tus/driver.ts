@@ -55,14 +55,6 @@ export function tusDriver(
     return { url: place.resolve(location), response }
   }
 
-  async function remove(url: string, call: Call): Promise<void> {
-    const response = await wire.send({ method: 'DELETE', url }, call)
-    const { status } = response
-    // 400, 405 and 501 are how servers say that they know no termination: the upload expires by itself.
-    const done = status < 300 || [400, 404, 405, 410, 501].includes(status)
-    if (!done) throw await tusError('discarding the upload', response)
-  }
-
   return {
     shape: 'offset',
     get maxLanes() {
@@ -84,7 +76,7 @@ export function tusDriver(
         return { session: { urls: [place.base] }, offsets: [offsetOf(await look(place.base, call, false))] }
       if (lanes.length > 1) {
         const { createLanes } = await import('./concatenation.ts')
-        return { session: await createLanes(create, remove, intent, lanes, call), offsets }
+        return { session: await createLanes(wire, create, intent, lanes, call), offsets }
       }
       const whole = first !== undefined && first.size === intent.size && first.size > 0 && first.size <= SMALL
       const along = whole && creationWithUpload && known.offer?.creationWithUpload === true
@@ -142,9 +134,8 @@ export function tusDriver(
       return resultOf(options, url, response, call)
     },
 
-    discard: async (session, call) => {
-      await Promise.all(session.urls.map((url) => remove(url, call)))
-    },
+    discard: async ({ urls }, call, complete) =>
+      (await import('./remove.ts')).removeAll(options, wire, urls, call, complete),
     refresh: () => wire.refresh(),
   }
 
@@ -160,7 +151,7 @@ export function tusDriver(
 function urlOf({ urls }: TusSession, lane: number): string {
   const url = urls[lane]
   if (url !== undefined) return url
-  throw new FilesError('SessionGone', `the session has no upload for lane ${lane}`)
+  throw new FilesError('SessionGone', `the session lacks lane ${lane}`)
 }
 
 function metadataHeader({ metadata }: TusOptions, intent: UploadIntent): Record<string, string> {

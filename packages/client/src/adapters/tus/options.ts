@@ -5,7 +5,7 @@ import type { HeaderSource } from '../credentials.ts'
 
 /** What differs between services that speak tus. */
 export interface TusOptions {
-  /** Where uploads are created. Not needed with `uploadUrl`. */
+  /** Where uploads are created; in a page it may be relative to it. Not needed with `uploadUrl`. */
   readonly endpoint?: string | URL
   /** The URL of an upload that was created elsewhere, e.g. by a backend. */
   readonly uploadUrl?: string | URL

@@ -99,6 +99,28 @@ describe("tus on Pawl's server", () => {
     expect(same(new Uint8Array(await (await fetch(url)).arrayBuffer()), body)).toBe(true)
   })
 
+  it('is complete, and says so, when it is given up after its last byte has arrived', async () => {
+    const body = randomBytes(6 * MIB)
+    const arrived = Promise.withResolvers<void>()
+    // The answer to the last byte never comes.
+    const deaf: Http = async (request, call) => {
+      const response = await http(request, call)
+      if (request.method !== 'PATCH') return response
+      arrived.resolve()
+      return new Promise((_, reject) =>
+        call.signal.addEventListener('abort', () => reject(call.signal.reason)),
+      )
+    }
+    const files = new Files({ adapter: tus({ endpoint: server.endpoint, http: deaf }) })
+    const control = new UploadControl()
+    const done = files.upload('a.bin', body, { control, multipart: { partSize: 6 * MIB } })
+    await arrived.promise
+    await control.abort()
+    expect(control.status).toBe('completed')
+    const { url = '' } = await done
+    expect(same(new Uint8Array(await (await fetch(url)).arrayBuffer()), body)).toBe(true)
+  })
+
   it('returns the digest that the server computed, and compares it when everything is to be verified', async () => {
     const body = randomBytes(3 * MIB)
     const files = new Files({ adapter: tus({ endpoint: server.endpoint }) })

@@ -89,9 +89,9 @@ export function presetDriver(preset: Preset, intent: UploadIntent): OffsetDriver
       const { url: _, ...done } = await begun().complete(session, intent, call)
       return { ...done, ...preset.result(nameOf(session)) }
     },
-    discard: async (session, call) => {
+    discard: async (session, call, complete) => {
       const video = nameOf(session)
-      if (video === '' || !(await preset.remove(video, call))) await begun().discard(session, call)
+      if (video === '' || !(await preset.remove(video, call))) await begun().discard(session, call, complete)
     },
     refresh: preset.refresh,
   }

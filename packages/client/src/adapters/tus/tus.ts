@@ -25,14 +25,17 @@ export type { TusOptions } from './options.ts'
 export function tus(options: TusOptions): Adapter<undefined> {
   const base = options.endpoint ?? options.uploadUrl
   if (base === undefined) throw new FilesError('NotSupported', 'tus() needs an endpoint or an uploadUrl')
-  const place = placeOf(base, options.trustedOrigins)
+  // Late: where pages are rendered on a server, a relative endpoint leads nowhere yet.
+  const place = () => placeOf(base, options.trustedOrigins)
   const wire = tusWire(options)
   const known: { offer?: Offer } = {}
   return {
     name: 'tus',
-    place: place.base,
+    get place() {
+      return place().base
+    },
     raw: undefined,
     traits: { metadata: true, resumable: true },
-    driver: () => tusDriver(options, wire, place, known),
+    driver: () => tusDriver(options, wire, place(), known),
   }
 }

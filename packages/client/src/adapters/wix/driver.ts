@@ -171,7 +171,7 @@ export function wixDriver(
       const response = await finalize(session, call)
       return settled(session, await made(response), call)
     },
-    discard: (session, call) => driver.discard(session, call),
+    discard: (session, call, complete) => driver.discard(session, call, complete),
   }
 }
 

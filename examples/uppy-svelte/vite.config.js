@@ -1,0 +1,3 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+
+export default { envPrefix: ['PAWL_URL'], plugins: [svelte({ configFile: false })] }
