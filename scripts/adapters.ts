@@ -53,7 +53,7 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
   },
   dropbox: {
     acrossProcesses: true,
-    primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
+    primitive: 'upload session, sequential or concurrent, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
   box: {

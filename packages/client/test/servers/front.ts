@@ -23,6 +23,8 @@ interface FrontRules {
   rules(asked: Asked): Onward | Reply | Promise<Onward | Reply>
   /** Changes an answer on its way back. */
   back?(reply: Reply, asked: Asked): Reply
+  /** With these the server is asked how far an upload is. Default: those of tus. */
+  readonly look?: Readonly<Record<string, string>>
 }
 
 interface Onward {
@@ -45,7 +47,7 @@ const HOP = ['connection', 'keep-alive', 'transfer-encoding']
 /** @param behind Origin of the server. */
 export async function startFront(
   behind: string,
-  { callOf, refusal, rules, back }: FrontRules,
+  { callOf, refusal, rules, back, look = { 'tus-resumable': '1.0.0' } }: FrontRules,
 ): Promise<Front> {
   const created = new Set<string>()
   const expired = new Set<string>()
@@ -68,10 +70,7 @@ export async function startFront(
       let open = 0
       for (const path of created) {
         if (expired.has(path)) continue
-        const { headers } = await fetch(behind + path, {
-          method: 'HEAD',
-          headers: { 'tus-resumable': '1.0.0' },
-        })
+        const { headers } = await fetch(behind + path, { method: 'HEAD', headers: look })
         if (Number(headers.get('upload-offset')) < Number(headers.get('upload-length'))) open++
       }
       return open
@@ -85,7 +84,8 @@ export async function startFront(
 /** Asks the server. A body that broke off breaks off there too: resolves when the server is over it. */
 async function pass(behind: string, asked: Asked, onward: Onward): Promise<Reply> {
   const reply = await send(behind, asked, onward)
-  if (asked.method === 'PATCH' && !asked.whole) await letGo(behind + onward.path)
+  const speaksTus = asked.headers['tus-resumable'] !== undefined
+  if (speaksTus && asked.method === 'PATCH' && !asked.whole) await letGo(behind + onward.path)
   return reply
 }
 
