@@ -68,11 +68,15 @@ async function run(
   const root = await mkdtemp(join(dirname(folder), 'rows-'))
   const closing: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true })]
   try {
-    const samples: Sample[] = []
+    const places: Place[] = []
     for (const count of [FEW, rows]) {
       const place = await make(await mkdtemp(join(root, 'data-')))
       closing.push(place.end)
       await fill(place, count)
+      places.push(place)
+    }
+    const samples: Sample[] = []
+    for (const place of places) {
       const server = await place.start()
       closing.push(server.stop)
       const connection = await Connection.open(server.port)

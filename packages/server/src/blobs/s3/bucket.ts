@@ -27,7 +27,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { StoredPart } from '../../catalog/segment-parts.ts'
 import { type RedirectHeaders, StoreError } from '../blob-store.ts'
-import { crc32Of } from './checksum.ts'
+import { crc32Of, refuseDamage } from './checksum.ts'
 import { type ClientOptions, clientFor } from './client.ts'
 import { asStoreError, isEnded, isMissing, isUnknown, wasGone } from './faults.ts'
 
@@ -346,11 +346,6 @@ function wasAnswered(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return false
   const { httpStatusCode } = error.$metadata as { httpStatusCode?: number }
   return httpStatusCode !== undefined && httpStatusCode < 500
-}
-
-function refuseDamage(what: string, sent: string, stored: string | undefined): void {
-  if (stored === undefined || stored === sent) return
-  throw new StoreError('unavailable', `${what} did not arrive as it was sent: CRC-32 ${stored}, not ${sent}`)
 }
 
 function etagOf(key: string, number: number, etag: string | undefined): string {
