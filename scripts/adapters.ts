@@ -53,7 +53,7 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
   },
   dropbox: {
     acrossProcesses: true,
-    primitive: 'sequential upload session, `content_hash` with each piece and of the whole',
+    primitive: 'upload session, sequential or concurrent, `content_hash` with each piece and of the whole',
     testedAgainst: 'an emulator that `dropbox` accepts; Dropbox itself: never',
   },
   box: {
@@ -91,6 +91,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
     primitive:
       'chunks with `X-Unique-Upload-Id` and `Content-Range`, the same range again after a doubt, MD5 compared',
     testedAgainst: 'an emulator that `cloudinary` accepts; Cloudinary itself: never',
+  },
+  uploadthing: {
+    acrossProcesses: true,
+    primitive: 'URLs signed for each request, `HEAD` tells the offset, `PUT` with `Range`; MD5 compared',
+    testedAgainst: 'an emulator that `uploadthing` accepts, going on included; UploadThing itself: never',
   },
   'cloudflare-stream': {
     acrossProcesses: true,

@@ -1,7 +1,7 @@
 // `npm test`: provides what tests need, runs them, and prints `N passed, N failed` as its last line.
 
 import { dirname, join } from 'node:path'
-import { parseCLI, startVitest } from 'vitest/node'
+import { parseCLI, startVitest, type TestCase } from 'vitest/node'
 import { install } from './install.mjs'
 import { buildPage } from './page.ts'
 import { provideServices } from './services.ts'
@@ -17,7 +17,12 @@ const missing = [...provideServices(console.log), ...provideUnpacked(console.log
 if (process.env.CI)
   trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
 // What only tests compare with, or run on, has lock files of its own, so that `npm start` stays small.
-for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor', 'test/runtimes'])
+for (const folder of [
+  'packages/client/test/vendor',
+  'packages/emulators/vendor',
+  'test/runtimes',
+  'test/deployment',
+])
   await install(join(dirname(import.meta.dirname), folder), { dev: true, say: console.log }).catch(
     (error: Error) => trouble.push(error.message),
   )
@@ -30,10 +35,31 @@ const count = (state: string) => tests.filter((test) => test.result().state === 
 for (const module of modules)
   if (module.errors().length > 0) trouble.push(`${module.relativeModuleId} could not run`)
 for (const _ of vitest.state.getUnhandledErrors()) trouble.push('an error outside of any test')
+// Tests of other names than the one that was asked for are skipped, too: nobody wants to read of those.
+const skips = options.testNamePattern === undefined ? tests.map(skipOf).filter((it) => it !== undefined) : []
+if (process.env.CI)
+  for (const { name, why } of skips)
+    if (why === undefined)
+      trouble.push(`${name} is skipped without a reason: give one with skip(condition, 'because …')`)
 await vitest.close()
 
 const [passed, failed, skipped] = [count('passed'), count('failed') + trouble.length, count('skipped')]
 if (passed + failed === 0) console.log('No test ran.')
+for (const { name, why } of skips) console.log(`skipped: ${name}: ${why ?? 'not on this machine, see above'}`)
+for (const test of tests) {
+  if (!test.diagnostic()?.flaky) continue
+  const why = test.result().errors?.[0]?.message.split('\n', 1)[0]
+  console.log(
+    `unsteady: ${test.module.relativeModuleId} > ${test.fullName} passed at the second try; at the first: ${why}`,
+  )
+}
 for (const line of trouble) console.log(`failed: ${line}`)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+/** A test that was skipped, and what it says of that. */
+function skipOf(test: TestCase): { name: string; why: string | undefined } | undefined {
+  const result = test.result()
+  if (result.state !== 'skipped') return undefined
+  return { name: `${test.module.relativeModuleId} > ${test.fullName}`, why: result.note }
+}

@@ -185,6 +185,8 @@ export interface PartRule {
 export interface PartsDriver<Session extends Json = Json> extends DriverCalls<Session> {
   readonly shape: 'parts'
   readonly part: PartRule
+  /** The last part is what ends the taking of parts: it is sent when the others are there. */
+  readonly lastAlone?: boolean
   /** Bodies up to `max` bytes go in one request without a session: safe to repeat, nothing to resume. */
   readonly single?: {
     readonly max: number

@@ -39,7 +39,7 @@ export interface Emulator {
   /** Every request, in order. */
   readonly requests: (Omit<Asked, 'body'> & { readonly call: Call; readonly size: number })[]
   /** Decides whether something goes wrong with a request. `index` counts the requests of its kind from 0. */
-  inject: (call: Call, index: number) => Fault | undefined
+  inject: (call: Call, index: number) => Fault | undefined | Promise<Fault | undefined>
   /** Holds a request back, its body read, until this resolves. */
   hold: (call: Call, index: number) => Promise<void> | undefined
   /** Bytes a second that bodies are read at. */
@@ -76,7 +76,7 @@ export async function listen(provider: Provider): Promise<Emulator> {
     const call = provider.callOf(head)
     const index = counts.get(call) ?? 0
     counts.set(call, index + 1)
-    const fault = emulator.inject(call, index)
+    const fault = await emulator.inject(call, index)
     const cutAt = fault === 'partial write' ? Number(request.headers['content-length'] ?? 0) / 2 : undefined
     const { body, whole } = await readBody(request, cutAt, emulator.bytesPerSecond)
     await emulator.hold(call, index)
@@ -129,11 +129,14 @@ async function readBody(
   const chunks: Buffer[] = []
   let size = 0
   let whole = cutAt === undefined
+  const began = performance.now()
   try {
     for await (const chunk of request) {
-      if (bytesPerSecond !== undefined) await sleep((chunk.length / bytesPerSecond) * 1000)
       chunks.push(chunk)
       size += chunk.length
+      // By the clock: timers that come late do not add up.
+      if (bytesPerSecond !== undefined)
+        await sleep(Math.max(0, began + (size / bytesPerSecond) * 1000 - performance.now()))
       if (cutAt !== undefined && size >= cutAt) break
     }
   } catch {

@@ -25,6 +25,10 @@ export interface S3 extends Emulator {
   readonly sessions: Map<string, Session>
   /** Entries a page of a listing. */
   page: number
+  /** Bytes that every part but the last must have. */
+  leastPart: number
+  /** As Ceph: a multipart upload is completed only by all parts that were ever sent, not by some of them. */
+  wantsEveryPart: boolean
   /** What new objects and multipart uploads are dated. */
   now: () => Date
 }
@@ -86,12 +90,28 @@ export async function startS3(): Promise<S3> {
       return { status: 204 }
     }
     if (method === 'POST') return complete(session, id, headers, body.toString())
+    if (method === 'GET') return listParts(session, url.searchParams)
     const source = sourceOf(headers)
-    const bytes = source === undefined ? body : found(source).bytes
+    const bytes = source === undefined ? body : rangeOf(found(source).bytes, headers)
     const checksum = source === undefined ? verified(headers, body) : {}
     session.parts.set(Number(url.searchParams.get('partNumber')), { bytes, etag: etagOf(bytes) })
     if (source !== undefined) return xml(`<CopyPartResult><ETag>${etagOf(bytes)}</ETag></CopyPartResult>`)
     return { headers: { etag: etagOf(bytes), ...checksum } }
+  }
+
+  function listParts({ parts }: Session, query: URLSearchParams): Reply {
+    const after = Number(query.get('part-number-marker') ?? 0)
+    const some = [...parts].filter(([number]) => number > after).sort(([a], [b]) => a - b)
+    const page = some.slice(0, s3.page)
+    const items = page.map(
+      ([number, { bytes, etag }]) =>
+        `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag><Size>${bytes.length}</Size></Part>`,
+    )
+    const more = some.length > page.length
+    const next = `<NextPartNumberMarker>${page.at(-1)?.[0] ?? 0}</NextPartNumberMarker>`
+    return xml(
+      `<ListPartsResult><IsTruncated>${more}</IsTruncated>${next}${items.join('')}</ListPartsResult>`,
+    )
   }
 
   function complete(session: Session, id: string, headers: Asked['headers'], list: string): Reply {
@@ -99,11 +119,12 @@ export async function startS3(): Promise<S3> {
       number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
       etag: (/<ETag>(.*?)<\/ETag>/.exec(part)?.[1] ?? '').replaceAll('&quot;', '"'),
     }))
+    if (s3.wantsEveryPart && listed.length !== session.parts.size) throw refused(400, 'InvalidPart')
     const bytes = listed.map(({ number, etag }, at) => {
       if (at > 0 && number <= (listed[at - 1]?.number ?? 0)) throw refused(400, 'InvalidPartOrder')
       const part = session.parts.get(number)
       if (part === undefined || part.etag !== etag || number > 10_000) throw refused(400, 'InvalidPart')
-      if (at < listed.length - 1 && part.bytes.length < LEAST_PART) throw refused(400, 'EntityTooSmall')
+      if (at < listed.length - 1 && part.bytes.length < s3.leastPart) throw refused(400, 'EntityTooSmall')
       return part.bytes
     })
     const whole = Buffer.concat(bytes)
@@ -167,7 +188,14 @@ export async function startS3(): Promise<S3> {
     answer,
     refusal: (status) => refusal(status, status === 429 ? 'SlowDown' : 'InternalError'),
   })
-  const s3: S3 = Object.assign(emulator, { objects, sessions, page: 1000, now: () => new Date() })
+  const s3: S3 = Object.assign(emulator, {
+    objects,
+    sessions,
+    page: 1000,
+    leastPart: LEAST_PART,
+    wantsEveryPart: false,
+    now: () => new Date(),
+  })
   return s3
 }
 
@@ -176,13 +204,22 @@ function callOf({ method, url }: Pick<Asked, 'method' | 'url'>): Call {
   if (method === 'POST') return query.has('uploads') ? 'begin' : 'finish'
   if (method === 'DELETE') return 'discard'
   if (method === 'PUT') return 'send'
-  return query.has('list-type') || query.has('uploads') ? 'other' : 'probe'
+  return query.has('list-type') || query.has('uploads') || query.has('uploadId') ? 'other' : 'probe'
 }
 
 function sourceOf(headers: Asked['headers']): string | undefined {
   const source = headers['x-amz-copy-source']
   if (source === undefined) return undefined
   return decodeURIComponent(String(source)).replace(/^\//, '').split('/').slice(1).join('/')
+}
+
+/** @throws Refused when some of them are not there */
+function rangeOf(bytes: Buffer, headers: Asked['headers']): Buffer {
+  const range = headers['x-amz-copy-source-range']
+  if (range === undefined) return bytes
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(String(range)) ?? []
+  if (to === undefined || Number(to) >= bytes.length) throw refused(416, 'InvalidRange')
+  return bytes.subarray(Number(from), Number(to) + 1)
 }
 
 /** Checks the body against the checksum that came with it; resolves to what the answer says of it. */

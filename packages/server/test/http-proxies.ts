@@ -1,7 +1,8 @@
-/** nginx and HAProxy as processes of the test, in front of a server: as they are meant to stand before Pawl. */
+/** nginx and HAProxy as processes of the test, in front of servers, with the files that `deploy/` has. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,15 +15,39 @@ export const FORBIDDEN = 'forbidden'
 export interface HttpProxy {
   readonly url: string
   readonly port: number
+  /** What belongs to it: bodies that it would gather lie in here. */
+  readonly folder: string
   stop(): Promise<void>
 }
 
-interface ProxyKind {
+export interface ProxyKind {
   readonly name: string
   /** The program; empty when it is not installed. */
   readonly program: string
   readonly args: (folder: string) => string[]
+  /** Of `deploy/`, with the ports and addresses of the test. */
   readonly config: (folder: string, port: number, upstreams: readonly number[]) => string
+  /** The same for servers in development mode. */
+  readonly open: (config: string) => string
+}
+
+const deployed = (path: string): string =>
+  readFileSync(join(import.meta.dirname, '../../../deploy', path), 'utf8')
+
+/** Puts something in the place of what must be there. */
+function exchange(text: string, found: RegExp, put: string): string {
+  if (text.search(found) < 0) throw new Error(`${found} is not in what deploy/ has`)
+  return text.replace(found, put)
+}
+
+/** Consecutive lines that `made` makes for each upstream, in the place of the nodes' lines. */
+function aimed(
+  text: string,
+  nodes: RegExp,
+  upstreams: readonly number[],
+  made: (port: number, i: number) => string,
+): string {
+  return exchange(text, nodes, upstreams.map((port, i) => `${made(port, i)}\n`).join(''))
 }
 
 export const PROXIES: readonly ProxyKind[] = [
@@ -30,75 +55,84 @@ export const PROXIES: readonly ProxyKind[] = [
     name: 'nginx',
     program: process.env.PAWL_TEST_NGINX ?? '',
     args: (folder) => ['-p', folder, '-c', join(folder, 'proxy.conf'), '-e', join(folder, 'error.log')],
+    // Around it stands what a distribution's nginx.conf has: where the process keeps its own things.
     config: (folder, port, upstreams) => `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
 pid ${folder}/pid;
-events { worker_connections 256; }
+events { worker_connections 1024; }
 http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  upstream pawl { ${upstreams.map((upstream) => `server 127.0.0.1:${upstream} fail_timeout=1s;`).join(' ')} keepalive 4; }
-  server {
-    listen 127.0.0.1:${port};
-    client_max_body_size 0;
-    location / {
-      if ($args ~ ${FORBIDDEN}) { return 403; }
-      proxy_pass http://pawl;
-      proxy_http_version 1.1;
-      proxy_request_buffering off;
-      proxy_buffering off;
-      proxy_set_header Host $http_host;
-      proxy_set_header Connection "";
-      # A client that is refused a HEAD takes its upload for lost: it is told to wait.
-      error_page 502 503 504 = @away;
-    }
-    location @away {
-      if ($request_method = HEAD) { return 423; }
-      add_header Retry-After 1 always;
-      return 503;
-    }
-  }
+access_log off;
+client_body_temp_path ${folder}/body;
+proxy_temp_path ${folder}/proxy;
+fastcgi_temp_path ${folder}/fastcgi;
+uwsgi_temp_path ${folder}/uwsgi;
+scgi_temp_path ${folder}/scgi;
+${exchange(
+  aimed(
+    deployed('nginx/pawl.conf'),
+    /(^ *server pawl-\d:8080 .*\n)+/m,
+    upstreams,
+    (upstream) => `  server 127.0.0.1:${upstream} fail_timeout=1s;`,
+  ),
+  /listen 80;/,
+  `listen 127.0.0.1:${port};`,
+)}
 }
 `,
+    open: (config) =>
+      exchange(
+        exchange(config, /(^ *proxy_set_header X-Forwarded.*\n)+/m, ''),
+        /(listen .*;)/,
+        `$1 if ($args ~ ${FORBIDDEN}) { return 403; }`,
+      ),
   },
   {
     name: 'HAProxy',
     program: process.env.PAWL_TEST_HAPROXY ?? '',
     args: (folder) => ['-db', '-f', join(folder, 'proxy.conf')],
-    config: (_folder, port, upstreams) => `
-global
-  maxconn 256
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 75s
-  timeout server 75s
-  http-reuse always
-frontend front
-  bind 127.0.0.1:${port}
-  http-request deny if { query -m sub ${FORBIDDEN} }
-  # A client that is refused a HEAD takes its upload for lost: it is told to wait.
-  http-request set-var(txn.method) method
-  http-after-response set-status 423 if { var(txn.method) -m str HEAD } { status 502:504 }
-  default_backend pawl
-backend pawl
-  balance roundrobin
-${upstreams.map((upstream, i) => `  server pawl${i} 127.0.0.1:${upstream}${upstreams.length > 1 ? ' check inter 250ms' : ''}`).join('\n')}
-`,
+    config: (_folder, port, upstreams) =>
+      exchange(
+        aimed(
+          deployed('haproxy/haproxy.cfg'),
+          /(^ *server pawl-\d .*\n)+/m,
+          upstreams,
+          (upstream, i) => `  server pawl-${i} 127.0.0.1:${upstream}`,
+        ),
+        /bind :80/,
+        `bind 127.0.0.1:${port}`,
+      ),
+    open: (config) =>
+      exchange(
+        exchange(config, / *option forwardfor\n.*X-Forwarded-Proto.*\n/, ''),
+        /(bind .*)/,
+        `$1\n  http-request deny if { query -m sub ${FORBIDDEN} }`,
+      ),
   },
 ]
 
-export async function startProxy(kind: ProxyKind, ...upstreams: readonly number[]): Promise<HttpProxy> {
+/** With the very file that `deploy/` has. */
+export function startProxy(kind: ProxyKind, ...upstreams: readonly number[]): Promise<HttpProxy> {
+  return start(kind, upstreams, (config) => config)
+}
+
+/**
+ * For servers in development mode, which take no forwarded requests: the proxy does not say that it is one. It refuses
+ * what is {@link FORBIDDEN}.
+ */
+export function startOpenProxy(kind: ProxyKind, ...upstreams: readonly number[]): Promise<HttpProxy> {
+  return start(kind, upstreams, kind.open)
+}
+
+async function start(
+  kind: ProxyKind,
+  upstreams: readonly number[],
+  change: (config: string) => string,
+): Promise<HttpProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'pawl-proxy-'))
-  await mkdir(folder, { recursive: true })
   const port = await freePort()
-  await writeFile(join(folder, 'proxy.conf'), kind.config(folder, port, upstreams))
+  await writeFile(join(folder, 'proxy.conf'), change(kind.config(folder, port, upstreams)))
   let output = ''
   const child = spawn(kind.program, kind.args(folder), { stdio: ['ignore', 'pipe', 'pipe'] })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
@@ -115,7 +149,7 @@ export async function startProxy(kind: ProxyKind, ...upstreams: readonly number[
     await stop()
     throw error
   }
-  return { url: `http://127.0.0.1:${port}`, port, stop }
+  return { url: `http://127.0.0.1:${port}`, port, folder, stop }
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RawConnection } from '../src/http/testing/raw-connection.ts'
 import { contentOf, MIB } from './content.ts'
-import { FORBIDDEN, type HttpProxy, PROXIES, startProxy } from './http-proxies.ts'
+import { FORBIDDEN, type HttpProxy, PROXIES, startOpenProxy } from './http-proxies.ts'
 import { type Pawl, startPawl } from './process.ts'
 import { until } from './until.ts'
 import { beginPatch, create, head, offsetOf, patch, send, sha256Of } from './wire.ts'
@@ -107,7 +107,7 @@ test('the server alone takes nothing from a request whose length can be read in 
 describe.each(PROXIES)('Behind $name', (kind) => {
   let proxy: HttpProxy
   beforeAll(async () => {
-    if (kind.program !== '') proxy = await startProxy(kind, pawl.port)
+    if (kind.program !== '') proxy = await startOpenProxy(kind, pawl.port)
   })
   afterAll(() => proxy?.stop())
 

@@ -28,6 +28,7 @@ export function uploadWithTus(
   file: string | Buffer,
   chunkSize = Infinity,
   protocol: Protocol = 'tus-v1',
+  headers: Readonly<Record<string, string>> = {},
 ): TusRun {
   const log: string[] = []
   let sent = 0
@@ -36,6 +37,7 @@ export function uploadWithTus(
     endpoint: `${server}/files/`,
     retryDelays: RETRY_DELAYS,
     chunkSize,
+    headers: { ...headers },
     ...({ protocol } as object),
     metadata: { filename: 'source.bin', filetype: 'application/octet-stream' },
     onProgress: (count) => {

@@ -4,7 +4,7 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../../../server/src/catalog/postgres/testing/postgres-server.ts'
-import { type HttpProxy, PROXIES, startProxy } from '../../../server/test/http-proxies.ts'
+import { type HttpProxy, PROXIES, startOpenProxy } from '../../../server/test/http-proxies.ts'
 import { makeBucket, startNode } from '../../../server/test/nodes.ts'
 import type { Pawl } from '../../../server/test/process.ts'
 
@@ -55,7 +55,7 @@ export async function startCluster({
       nodes.push(node)
     }
     say(`${proxy} …`)
-    const front = await startProxy(kind, ...nodes.map(({ port }) => port))
+    const front = await startOpenProxy(kind, ...nodes.map(({ port }) => port))
     closing.push(() => front.stop())
     return { url: front.url, proxy: front, nodes, postgres, s3, close }
   } catch (error) {

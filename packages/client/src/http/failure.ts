@@ -8,8 +8,7 @@ export function noAnswer(method: string, url: string, cause: unknown): FilesErro
 }
 
 /** `Retry-After` in milliseconds. */
-function retryAfter(response: HttpResponse): number | undefined {
-  const value = response.header('retry-after')
+export function retryAfterOf(value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   const seconds = Number(value)
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now()
@@ -27,7 +26,7 @@ export function statusError(
   again = false,
 ): FilesError {
   const { status } = response
-  const wait = retryAfter(response)
+  const wait = retryAfterOf(response.header('retry-after'))
   const details: FilesErrorDetails = {
     status,
     ...(wait === undefined ? {} : { retryAfter: wait }),

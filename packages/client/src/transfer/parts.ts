@@ -22,14 +22,15 @@ export async function sendParts(
 ): Promise<ProviderResult | undefined> {
   const plan = partsOf(transfer.intent.size, partSize)
   keepFitting(held, plan)
-  const missing = plan.filter((part) => !held.has(part.number)).values()
+  const missing = plan.filter((part) => !held.has(part.number))
+  const last = driver.lastAlone && missing.at(-1)?.number === plan.length ? missing.splice(-1) : []
   let complete: ProviderResult | undefined
   const tally = () =>
     transfer.progress.acknowledged([...held.values()].reduce((sum, part) => sum + part.size, 0))
   tally()
 
-  const worker = async (stop: AbortSignal) => {
-    for (const part of missing) {
+  const worker = (parts: Iterable<PlannedPart>) => async (stop: AbortSignal) => {
+    for (const part of parts) {
       const patience = patienceOf(transfer, stop)
       while (!held.has(part.number) && complete === undefined) {
         await transfer.desk.ready(stop)
@@ -49,10 +50,13 @@ export async function sendParts(
       tally()
     }
   }
-  await together(
-    stop,
-    Array.from({ length: Math.min(transfer.concurrency, plan.length) }, () => worker),
-  )
+  for (const parts of [missing, last]) {
+    const worked = worker(parts.values())
+    await together(
+      stop,
+      Array.from({ length: Math.min(transfer.concurrency, parts.length) }, () => worked),
+    )
+  }
   return complete
 }
 

@@ -14,6 +14,7 @@ import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { startPocketBase } from '@pawl/emulators/pocketbase'
+import { startUploadThing } from '@pawl/emulators/uploadthing'
 import { startVercelBlob } from '@pawl/emulators/vercel-blob'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hasFtp, startFtp } from '../servers/ftp.ts'
@@ -122,6 +123,14 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint, tokens, close } = await startCloudinary()
       return { options: { endpoint, apiKey: 'key', apiSecret: tokens.current }, close }
+    },
+  ],
+  [
+    'uploadthing',
+    async () => {
+      const { endpoint, token, close } = await startUploadThing()
+      const places = { endpoint, ingest: `${endpoint}/ingest`, files: `${endpoint}/a/app` }
+      return { options: { ...places, token: token() }, close }
     },
   ],
   [

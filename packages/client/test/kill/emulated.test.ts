@@ -8,6 +8,7 @@ import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
 import { startOneDrive } from '@pawl/emulators/onedrive'
+import { startUploadThing } from '@pawl/emulators/uploadthing'
 import { startVercelBlob } from '@pawl/emulators/vercel-blob'
 import { FEW, killTests } from './kill-tests.ts'
 
@@ -172,6 +173,26 @@ killTests(
       partSize: MIB,
       cannotBeAsked: true,
       digest: async (key) => sha256(assets.get(`raw/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'uploadthing',
+  async () => {
+    const { endpoint, token, read, close } = await startUploadThing()
+    return {
+      adapter: {
+        name: 'uploadthing',
+        endpoint,
+        ingest: `${endpoint}/ingest`,
+        files: `${endpoint}/a/app`,
+        token: token(),
+      },
+      partSize: MIB,
+      digest: async (key) => sha256(read(key)),
       close,
     }
   },

@@ -16,6 +16,7 @@ import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
 import type { SharePointOptions } from '../../src/adapters/sharepoint/sharepoint.ts'
 import type { SupabaseOptions } from '../../src/adapters/supabase/options.ts'
+import type { UploadThingOptions } from '../../src/adapters/uploadthing/options.ts'
 import type { VercelBlobOptions } from '../../src/adapters/vercel-blob/vercel-blob.ts'
 import type { VimeoOptions } from '../../src/adapters/vimeo/vimeo.ts'
 import type { WebdavOptions } from '../../src/adapters/webdav/options.ts'
@@ -35,6 +36,7 @@ export type AdapterDescription =
   | ({ readonly name: 'webdav' } & WebdavOptions)
   | ({ readonly name: 'appwrite' } & AppwriteOptions)
   | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
+  | ({ readonly name: 'uploadthing' } & UploadThingOptions)
   | ({ readonly name: 'cloudflare-stream' } & CloudflareStreamOptions)
   | ({ readonly name: 'vimeo' } & VimeoOptions)
   | ({ readonly name: 'bunny-stream' } & BunnyStreamOptions)
@@ -87,6 +89,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
     case 'cloudinary':
       return (await import('../../src/adapters/cloudinary/cloudinary.ts')).cloudinary(description)
+    case 'uploadthing':
+      return (await import('../../src/adapters/uploadthing/uploadthing.ts')).uploadThing(description)
     case 'cloudflare-stream': {
       const { cloudflareStream } = await import('../../src/adapters/cloudflare-stream/cloudflare-stream.ts')
       return cloudflareStream(description)

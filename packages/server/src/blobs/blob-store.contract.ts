@@ -152,6 +152,17 @@ export function blobStoreContract(make: () => Promise<BlobStore>, runs = 100): v
       expect(await contentOf(store, segment)).toEqual(bytes)
     })
 
+    test('takes back to nothing what an earlier writer left', async () => {
+      const store = await make()
+      const segment = await filled(store, sampleBytes(10))
+      const writer = await store.openWriter(segment)
+      await writer.truncate(0)
+      expect(writer.length).toBe(0)
+      await write(writer, [sampleBytes(5, 3)])
+      await end(writer)
+      expect(await contentOf(store, segment)).toEqual(sampleBytes(5, 3))
+    })
+
     test('never makes a segment longer by cutting it', async () => {
       const store = await make()
       const segment = newSegmentId()

@@ -645,7 +645,8 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await catalog.findUpload(after.id)).toEqual(after)
     })
 
-    test.runIf(inOrder)('does what was asked first first', async () => {
+    const ordered = inOrder ? test : () => {}
+    ordered('does what was asked first first', async () => {
       const catalog = await open()
       const upload = sampleUpload()
       const [, found, , ended] = await Promise.all([

@@ -55,6 +55,7 @@ const NAMES: Readonly<Record<OperationName, 'read' | 'write'>> = {
   recordParts: 'write',
   cutParts: 'write',
   partsFrom: 'read',
+  recordRescue: 'write',
   sealParts: 'write',
   insertGrant: 'write',
   findGrant: 'read',

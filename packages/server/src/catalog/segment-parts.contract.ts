@@ -192,6 +192,50 @@ export function segmentPartsContract(open: () => Promise<Catalog>): void {
     })
   })
 
+  describe('the rescue of a segment', () => {
+    const found = { strays: [{ number: 3, length: 10 }], into: undefined }
+    const more = { strays: [...found.strays, { number: 1, length: 7 }], into: undefined }
+
+    test('is recorded in place of what was known, by whoever is first', async () => {
+      const catalog = await open()
+      const segment = await segmentIn(catalog)
+      const hold = await held(catalog, segment)
+      await catalog.recordParts(hold, growth({ parts: [part(2, 10)] }))
+      expect((await catalog.storedSegment(segment))?.rescue).toBeUndefined()
+      expect(await catalog.recordRescue(segment, undefined, found)).toBe(true)
+      expect(await catalog.recordRescue(segment, undefined, more)).toBe(false)
+      expect((await catalog.storedSegment(segment))?.rescue).toEqual(found)
+      expect(await catalog.recordRescue(segment, found, more)).toBe(true)
+      const copying = { ...more, into: 'multipart "upload" 2' }
+      expect(await catalog.recordRescue(segment, found, copying)).toBe(false)
+      expect(await catalog.recordRescue(segment, more, copying)).toBe(true)
+      expect(await catalog.recordRescue(segment, more, copying)).toBe(false)
+      expect((await catalog.storedSegment(segment))?.rescue).toEqual(copying)
+      expect(await catalog.recordRescue(segment, copying, more)).toBe(true)
+    })
+
+    test('of many at once has one that is first', async () => {
+      const catalog = await open()
+      const segment = await segmentIn(catalog)
+      const tries = Array.from({ length: 8 }, (_, i) =>
+        catalog.recordRescue(segment, undefined, { strays: [], into: `T${i}` }),
+      )
+      expect((await Promise.all(tries)).filter(Boolean)).toHaveLength(1)
+    })
+
+    test('ends with its sealing, after which there is none', async () => {
+      const catalog = await open()
+      const segment = await segmentIn(catalog)
+      const hold = await held(catalog, segment)
+      await catalog.recordParts(hold, growth({ parts: [part(2, 10)] }))
+      await catalog.recordRescue(segment, undefined, found)
+      await catalog.sealParts(segment, 10)
+      expect((await catalog.storedSegment(segment))?.rescue).toBeUndefined()
+      expect(await catalog.recordRescue(segment, undefined, found)).toBe(false)
+      expect(await catalog.recordRescue(newSegmentId(), undefined, found)).toBe(false)
+    })
+  })
+
   describe('a sealed segment', () => {
     test('is one object: nothing is in parts and nobody may write', async () => {
       const catalog = await open()

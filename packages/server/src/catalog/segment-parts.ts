@@ -8,6 +8,7 @@
  * - Part numbers are never given to two holds, unless the first one gave them back unused.
  */
 import type { SegmentId } from '../blobs/blob-store.ts'
+import type { Rescue } from './rescue.ts'
 
 /** Part numbers that a hold sets aside at a time. */
 export const PART_BLOCK = 8
@@ -22,6 +23,8 @@ export interface StoredSegment {
   readonly modifiedAt: number
   /** It is one ordinary object now, of `inParts` bytes, and never changes. */
   readonly sealed: boolean
+  /** What is known of parts that no record names, where the store cannot drop them. */
+  readonly rescue?: Rescue | undefined
   /** The node whose request has the right to write now, where nodes share the catalog. */
   readonly holder?: number | undefined
 }
@@ -102,6 +105,11 @@ export interface SegmentParts {
   cutParts(hold: Hold, length: number): Promise<StoredSegment>
   /** Parts by where they begin, from byte `start` on. */
   partsFrom(segment: SegmentId, start: number, limit: number): Promise<StoredPart[]>
+  /**
+   * Puts `rescue` in place of what is recorded of it now, which must be `before`; false when it is not, or the
+   * segment is sealed or gone: another process was faster.
+   */
+  recordRescue(segment: SegmentId, before: Rescue | undefined, rescue: Rescue): Promise<boolean>
   /**
    * The segment is one ordinary object of `length` bytes now: its parts and tail are forgotten, every hold ends.
    * True also when that was so before; false when another length is recorded.

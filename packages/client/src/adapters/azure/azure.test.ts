@@ -1,11 +1,16 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ContainerClient, ContainerSASPermissions } from '@azure/storage-blob'
+import { Refused, type Reply } from '@pawl/emulators/listen'
+import { tokens } from '@pawl/emulators/tokens'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { type Azurite, hasAzurite, startAzurite } from '../../../test/servers/azurite.ts'
+import { startFront } from '../../../test/servers/front.ts'
 import { UploadControl } from '../../control.ts'
 import { FilesError } from '../../errors.ts'
 import { Files } from '../../files.ts'
@@ -42,6 +47,60 @@ async function worldOf({ connectionString }: Azurite, container: string): Promis
   }
 }
 
+/** Behind a road with faults, and URLs whose permission can be taken back. */
+async function onARoad(server: Azurite): Promise<EmulatedWorld> {
+  const { connectionString } = server
+  const container = 'road'
+  const world = await worldOf(server, container)
+  const owner = new ContainerClient(connectionString, container)
+  const accepted = tokens()
+  const front = await startFront(new URL(owner.url).origin, {
+    callOf: ({ method, url }) => {
+      const { comp } = Object.fromEntries(url.searchParams)
+      if (method === 'PUT') return comp === 'block' ? 'send' : comp === 'blocklist' ? 'finish' : 'other'
+      if (method === 'DELETE') return 'discard'
+      return comp === 'blocklist' ? 'probe' : 'other'
+    },
+    refusal: (status) => refusal(status, status === 503 ? 'ServerBusy' : 'InternalError'),
+    rules: ({ url }) => {
+      if (url.searchParams.get('token') !== accepted.current)
+        throw new Refused(refusal(403, 'AuthenticationFailed'))
+      return { path: url.pathname + url.search.replace(/[?&]token=[^&]*/, '') }
+    },
+  })
+  const permissions = ContainerSASPermissions.parse('racwdl')
+  return {
+    ...world,
+    emulator: front,
+    adapter: () =>
+      azure({
+        container,
+        url: async () => {
+          const sas = new URL(
+            await owner.generateSasUrl({ permissions, expiresOn: new Date(Date.now() + 3_600_000) }),
+          )
+          sas.searchParams.set('token', accepted.current)
+          return `${front.endpoint}${sas.pathname}${sas.search}`
+        },
+      }),
+    expireCredential: () => accepted.expire(),
+    expireSessions: () => {},
+    sessionless: true,
+    unproved: true,
+    // Bodies of a few parts are too large for one request.
+    partSize: 2 * MIB,
+    close: front.close,
+  }
+}
+
+function refusal(status: number, code: string): Reply {
+  return {
+    status,
+    headers: { 'content-type': 'application/xml', 'x-ms-error-code': code },
+    body: `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>not now</Message></Error>`,
+  }
+}
+
 it('names blocks with one length and knows only its own', () => {
   const [ours, theirs] = [newPrefix(), newPrefix()]
   expect(blockName(ours, 1).length).toBe(blockName(theirs, 50_000).length)
@@ -58,6 +117,7 @@ describe.runIf(hasAzurite())('azure on Azurite', () => {
   afterAll(() => server?.close())
   scenarios('azure', () => worldOf(server, 'scenarios'))
   operations('azure', () => worldOf(server, 'operations'))
+  providerFaults('azure on a bad road', () => onARoad(server))
 
   it('keeps two uploads to one blob apart', async () => {
     const world = await worldOf(server, 'apart')

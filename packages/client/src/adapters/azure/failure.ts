@@ -1,4 +1,6 @@
 import { FilesError, type FilesErrorCode } from '../../errors.ts'
+import { retryAfterOf } from '../../http/failure.ts'
+import { isObject } from '../../json.ts'
 
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes */
 const CODES: Readonly<Record<string, readonly [code: FilesErrorCode, retryable: boolean]>> = {
@@ -25,10 +27,14 @@ export async function asked<T>(what: string, signal: AbortSignal, call: () => Pr
   } catch (cause) {
     if (cause instanceof FilesError) throw cause
     signal.throwIfAborted()
-    const { status, code } = facts(cause)
+    const { status, code, retryAfter } = facts(cause)
     const message = `${what}: ${cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)}`
     const [meaning, retryable] = CODES[code ?? ''] ?? byStatus(status)
-    throw new FilesError(meaning, message, cause, { retryable, ...(status === undefined ? {} : { status }) })
+    throw new FilesError(meaning, message, cause, {
+      retryable,
+      ...(status === undefined ? {} : { status }),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    })
   }
 }
 
@@ -37,12 +43,25 @@ export function codeOf(error: unknown): string | undefined {
   return facts(error instanceof FilesError ? error.cause : error).code
 }
 
-function facts(cause: unknown): { readonly status: number | undefined; readonly code: string | undefined } {
-  if (!(cause instanceof Error)) return { status: undefined, code: undefined }
+function facts(cause: unknown): {
+  readonly status: number | undefined
+  readonly code: string | undefined
+  readonly retryAfter: number | undefined
+} {
+  if (!(cause instanceof Error)) return { status: undefined, code: undefined, retryAfter: undefined }
   return {
+    retryAfter: 'response' in cause ? waitOf(cause.response) : undefined,
     status: 'statusCode' in cause && typeof cause.statusCode === 'number' ? cause.statusCode : undefined,
     code: 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined,
   }
+}
+
+/** `Retry-After` of the answer that the SDK made an error of, in milliseconds. */
+function waitOf(response: unknown): number | undefined {
+  const { headers } = isObject(response) ? response : {}
+  if (!isObject(headers) || typeof headers.get !== 'function') return undefined
+  const value: unknown = headers.get('retry-after')
+  return typeof value === 'string' ? retryAfterOf(value) : undefined
 }
 
 function byStatus(status: number | undefined): readonly [FilesErrorCode, boolean] {
@@ -50,5 +69,6 @@ function byStatus(status: number | undefined): readonly [FilesErrorCode, boolean
   if (status === 401 || status === 403) return ['Unauthorized', false]
   if (status === 404) return ['NotFound', false]
   if (status === 409 || status === 412) return ['Conflict', false]
-  return ['Provider', status >= 500 || status === 408 || status === 429]
+  if (status === 429) return ['RateLimited', true]
+  return ['Provider', status >= 500 || status === 408]
 }

@@ -10,11 +10,12 @@ import type {
   Call,
   OffsetDriver,
   OffsetState,
+  Payload,
   ProviderResult,
   UploadIntent,
 } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
-import type { Json } from '../../json.ts'
+import type { Json, JsonObject } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { inSlices } from '../../transfer/slices.ts'
@@ -25,7 +26,7 @@ import { contentHash } from './content-hash.ts'
 import { type DropboxAnswer, type DropboxWire, dropboxError, type Fields, fieldsOf } from './wire.ts'
 
 /** 2^41 − 2^22 bytes. */
-const MAX_SIZE = 2_199_019_061_248
+export const MAX_SIZE = 2_199_019_061_248
 
 export interface DropboxSession {
   readonly [name: string]: Json
@@ -44,29 +45,11 @@ export function dropboxDriver(
   const append = (id: string, offset: number, close: boolean, call: Call) =>
     wire.content('upload_session/append_v2', { cursor: { session_id: id, offset }, close }, {}, call)
 
-  function commit(): { readonly [name: string]: Json } {
-    const mode: Json =
-      condition === undefined
-        ? 'overwrite'
-        : condition.type === 'create'
-          ? 'add'
-          : { '.tag': 'update', update: condition.etag }
-    return { path, mode, autorename: false, mute: true, strict_conflict: condition !== undefined }
-  }
-
-  async function checked(answer: DropboxAnswer): Promise<DropboxAnswer> {
-    if (answer.response.status < 300) return answer
-    const error = await dropboxError(what, answer)
-    // A session that is not found makes the engine ask: only that decides.
-    const lost = answer.refusal?.summary.startsWith('not_found')
-    throw lost ? new FilesError('Provider', error.message, error, { status: 409, retryable: true }) : error
-  }
-
   /** The file under the path, if its content is the body's. */
   async function made(body: BodyReader, call: Call): Promise<ProviderResult | undefined> {
     const { response, refusal } = await wire.ask('get_metadata', { path }, call)
     if (refusal?.summary.includes('not_found')) return undefined
-    const file = fieldsOf(await (await checked({ response, refusal })).response.text())
+    const file = fieldsOf(await (await checked(what, { response, refusal })).response.text())
     const theirs = hexDigest('dropbox', file.content_hash)
     const running = runningDigest(body, 'dropbox')
     if (file.size !== size || theirs === undefined || running === undefined) return undefined
@@ -83,14 +66,7 @@ export function dropboxDriver(
     begin: async (_intent, _lanes, _first, call) => {
       if (size > MAX_SIZE)
         throw new FilesError('QuotaExceeded', `${what}: Dropbox takes at most ${MAX_SIZE} bytes`)
-      const { response } = await checked(
-        await wire.content('upload_session/start', { close: false }, {}, call),
-      )
-      const { session_id: id } = fieldsOf(await response.text())
-      if (typeof id === 'string') return { session: { id }, offsets: [0] }
-      throw new FilesError('Provider', `${what}: the answer names no session`, undefined, {
-        retryable: false,
-      })
+      return { session: { id: await started(wire, what, {}, call) }, offsets: [0] }
     },
     adopt: (session) => ({ id: sessionText(session, 'id') }),
     probe: async ({ id }, _intent, _lanes, body, call): Promise<OffsetState> => {
@@ -103,26 +79,26 @@ export function dropboxDriver(
       return result ? { state: 'complete', result } : { state: 'gone' }
     },
     send: async ({ id }, _lane, payload, call) => {
-      const whole = await (await payload.sums()).whole('dropbox')
-      const bytes = await told(payload, whole).bytes({ told: true })
-      const content_hash = await contentHash(bytes)
+      const { body, content_hash } = await hashed(payload)
       const cursor = { session_id: id, offset: payload.start }
       const end = payload.start + payload.size
-      const body = inSlices(payload, bytes)
       if (end === size) {
-        const args = { cursor, commit: commit(), content_hash }
-        const { response } = await checked(await wire.content('upload_session/finish', args, { body }, call))
+        const args = { cursor, commit: commitOf(path, condition), content_hash }
+        const { response } = await checked(
+          what,
+          await wire.content('upload_session/finish', args, { body }, call),
+        )
         finished = resultOf(fieldsOf(await response.text()))
       } else {
         const args = { cursor, close: false, content_hash }
-        await checked(await wire.content('upload_session/append_v2', args, { body }, call))
+        await checked(what, await wire.content('upload_session/append_v2', args, { body }, call))
       }
       return end
     },
     complete: async ({ id }, _intent, call) => {
       if (finished) return finished
-      const args = { cursor: { session_id: id, offset: size }, commit: commit() }
-      const { response } = await checked(await wire.content('upload_session/finish', args, {}, call))
+      const args = { cursor: { session_id: id, offset: size }, commit: commitOf(path, condition) }
+      const { response } = await checked(what, await wire.content('upload_session/finish', args, {}, call))
       return resultOf(fieldsOf(await response.text()))
     },
     // Nothing gives a session up. Closed, it takes no more bytes, and Dropbox drops it after seven days.
@@ -141,7 +117,47 @@ export function dropboxDriver(
   }
 }
 
-function resultOf({ rev, content_hash }: Fields): ProviderResult {
+/** A piece with the hash that goes before it. */
+export async function hashed(
+  payload: Payload,
+): Promise<{ readonly body: Payload; readonly content_hash: string }> {
+  const whole = await (await payload.sums()).whole('dropbox')
+  const bytes = await told(payload, whole).bytes({ told: true })
+  return { body: inSlices(payload, bytes), content_hash: await contentHash(bytes) }
+}
+
+/** Starts a session. Resolves to its id. */
+export async function started(
+  wire: DropboxWire,
+  what: string,
+  args: JsonObject,
+  call: Call,
+): Promise<string> {
+  const answer = await wire.content('upload_session/start', { close: false, ...args }, {}, call)
+  const { session_id: id } = fieldsOf(await (await checked(what, answer)).response.text())
+  if (typeof id === 'string') return id
+  throw new FilesError('Provider', `${what}: the answer names no session`, undefined, { retryable: false })
+}
+
+export function commitOf(path: string, condition: UploadIntent['condition']): JsonObject {
+  const mode: Json =
+    condition === undefined
+      ? 'overwrite'
+      : condition.type === 'create'
+        ? 'add'
+        : { '.tag': 'update', update: condition.etag }
+  return { path, mode, autorename: false, mute: true, strict_conflict: condition !== undefined }
+}
+
+export async function checked(what: string, answer: DropboxAnswer): Promise<DropboxAnswer> {
+  if (answer.response.status < 300) return answer
+  const error = await dropboxError(what, answer)
+  // A session that is not found makes the engine ask: only that decides.
+  const lost = answer.refusal?.summary.startsWith('not_found')
+  throw lost ? new FilesError('Provider', error.message, error, { status: 409, retryable: true }) : error
+}
+
+export function resultOf({ rev, content_hash }: Fields): ProviderResult {
   const digest = hexDigest('dropbox', content_hash)
   return { ...(typeof rev === 'string' ? { etag: rev } : {}), ...(digest ? { digest } : {}) }
 }

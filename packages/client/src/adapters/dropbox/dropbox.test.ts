@@ -1,5 +1,6 @@
 import { type DropboxEmulator, startDropbox } from '@pawl/emulators/dropbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
 import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios } from '../../../test/scenarios.ts'
@@ -7,18 +8,26 @@ import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import { dropbox } from './dropbox.ts'
 
-async function emulated(): Promise<EmulatedWorld> {
+const MIB = 2 ** 20
+
+async function emulated(parallel = false): Promise<EmulatedWorld> {
   const emulator = await startDropbox()
   const { endpoint, tokens, files, expireSessions, close } = emulator
   return {
     emulator,
     adapter: () =>
-      dropbox({ endpoint, token: () => tokens.current, folder: '/Apps/pawl', temporaryLinks: true }),
+      dropbox({
+        endpoint,
+        token: () => tokens.current,
+        folder: '/Apps/pawl',
+        temporaryLinks: true,
+        parallel,
+      }),
     read: async (key) => files.get(`/apps/pawl/${key.toLowerCase()}`)?.bytes,
     openSessions: async () => emulator.openSessions(),
     expireCredential: () => tokens.expire(),
     expireSessions,
-    partSize: 256 * 1024,
+    partSize: parallel ? 4 * MIB : 256 * 1024,
     close,
   }
 }
@@ -26,6 +35,26 @@ async function emulated(): Promise<EmulatedWorld> {
 scenarios('dropbox', emulated)
 providerFaults('dropbox', emulated)
 operations('dropbox', emulated)
+scenarios('dropbox, pieces side by side', () => emulated(true))
+providerFaults('dropbox, pieces side by side', () => emulated(true))
+
+it('dropbox closes a concurrent session with the last piece only when the others are there, and sends side by side', async () => {
+  const { emulator, adapter, read, close } = await emulated(true)
+  const files = new Files({ adapter: adapter(), retries: { max: 3, backoff: () => 1 } })
+  const body = randomBytes(18 * MIB, 3)
+  let broken = 0
+  // The first piece fails when the last could long have gone.
+  emulator.inject = (call, index) =>
+    call === 'send' && index === 0 && broken++ === 0 ? 'partial write' : undefined
+  await files.upload('closed', body, { multipart: { partSize: 4 * MIB, concurrency: 4 } })
+  expect(same(await read('closed', undefined), body)).toBe(true)
+  const args = emulator.requests
+    .filter(({ call }) => call === 'send')
+    .map(({ headers }) => JSON.parse(String(headers['dropbox-api-arg'])))
+  expect(args.map((arg) => arg.close)).toEqual([false, false, false, false, false, true])
+  expect(args.at(-1).cursor.offset).toBe(16 * MIB)
+  await close?.()
+})
 
 describe('dropbox', () => {
   let server: DropboxEmulator

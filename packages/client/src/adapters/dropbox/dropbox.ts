@@ -2,9 +2,9 @@
  * A folder of Dropbox: https://www.dropbox.com/developers/documentation/http/documentation
  *
  * Can: upload sessions, asked for their offset after every doubt; a content hash with each piece, checked by
- * Dropbox, and that of the whole file compared (not in browsers); conditions; every file operation but signed
- * uploads. Cannot: give a session up (it is closed, and dropped after seven days), keep content types or
- * metadata, send pieces of one file side by side. Dropbox knows paths without their case. Its links live four
+ * Dropbox, and that of the whole file compared (not in browsers); with `parallel`, pieces side by side; conditions;
+ * every file operation but signed uploads. Cannot: give a session up (it is closed, and dropped after seven days),
+ * keep content types or metadata. Dropbox knows paths without their case. Its links live four
  * hours: `url` is there only with `temporaryLinks`. Lists read the whole folder.
  */
 import type { Adapter } from '../../adapter.ts'
@@ -15,6 +15,7 @@ import { callOf } from '../call.ts'
 import { listPage } from '../listing.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
+import { concurrentDriver } from './concurrent.ts'
 import { dropboxDriver } from './driver.ts'
 import { type DropboxWire, dropboxError, dropboxWire, type Fields, fieldsOf } from './wire.ts'
 
@@ -25,6 +26,11 @@ export interface DropboxOptions {
   readonly token: TokenSource
   /** The folder that keys are below, such as `/backups`. Default: the root of what the token sees. */
   readonly folder?: string
+  /**
+   * Pieces of a file go side by side. Dropbox cannot be asked what such a session holds: the token notes it, and what
+   * was on its way when a process ended is sent again. Default false.
+   */
+  readonly parallel?: boolean
   /** `url` gives temporary links, which work for four hours, whatever `expiresIn` says. Default false. */
   readonly temporaryLinks?: boolean
   /** One host for everything, instead of `api.` and `content.dropboxapi.com`. */
@@ -37,7 +43,7 @@ const LINK_LIFE = 14_400
 
 /** @example new Files({ adapter: dropbox({ token: () => accessToken() }) }) */
 export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
-  const { token, folder = '', temporaryLinks = false, endpoint, http } = options
+  const { token, folder = '', parallel = false, temporaryLinks = false, endpoint, http } = options
   const root = folder.replace(/\/+$/, '')
   if (root !== '' && !root.startsWith('/'))
     throw new FilesError('InvalidKey', `the folder ${JSON.stringify(folder)} must begin with a slash`)
@@ -97,7 +103,7 @@ export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
       ...(temporaryLinks ? { maxExpiresIn: LINK_LIFE } : {}),
       resumable: true,
     },
-    driver: (intent) => dropboxDriver(wire, pathOf(intent.key), intent),
+    driver: (intent) => (parallel ? concurrentDriver : dropboxDriver)(wire, pathOf(intent.key), intent),
     download: (key, range, { signal }) =>
       read.download(key, range, signal, (response) => {
         const { etag, lastModified } = factsOf(key, fieldsOf(response.header('dropbox-api-result') ?? ''))

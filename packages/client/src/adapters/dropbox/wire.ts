@@ -77,30 +77,21 @@ export function dropboxWire(authorization: Authorization, hosts: Hosts, send: Ht
   return wire
 }
 
-/** By the tag that says it, wherever it stands in the summary. */
-const MEANINGS: readonly (readonly [tag: string, code: FilesErrorCode, retryable: boolean])[] = [
-  ['content_hash_mismatch', 'Provider', true],
-  ['too_many_write_operations', 'RateLimited', true],
-  ['insufficient_space', 'QuotaExceeded', false],
-  ['too_large', 'QuotaExceeded', false],
-  ['conflict', 'Conflict', false],
-  ['malformed_path', 'InvalidKey', false],
-  ['disallowed_name', 'InvalidKey', false],
-  ['no_write_permission', 'Unauthorized', false],
-  // Of sessions: only the answer to a question decides that one is gone.
-  ['incorrect_offset', 'Provider', true],
-  ['closed', 'Provider', true],
-  ['lookup_failed', 'Provider', true],
+/** By the tags that say it, wherever they stand in the summary. */
+const MEANINGS: readonly (readonly [tags: RegExp, code: FilesErrorCode, retryable: boolean])[] = [
+  [/too_many_write/, 'RateLimited', true],
+  [/insufficient_space|too_large/, 'QuotaExceeded', false],
+  [/conflict/, 'Conflict', false],
+  [/malformed_path|disallowed_name/, 'InvalidKey', false],
+  [/no_write_permission/, 'Unauthorized', false],
+  // Damaged on the way; and of sessions, where only the answer to a question decides that one is gone.
+  [/hash_mismatch|incorrect_offset|closed|lookup_failed/, 'Provider', true],
+  [/not_found/, 'NotFound', false],
 ]
 
 export async function dropboxError(what: string, { response, refusal }: DropboxAnswer): Promise<FilesError> {
   if (refusal === undefined) return statusError(what, response, await response.text())
-  const meaning = MEANINGS.find(([tag]) => refusal.summary.includes(tag))
-  const [, code, retryable] = meaning ?? [
-    '',
-    refusal.summary.includes('not_found') ? 'NotFound' : 'Provider',
-    false,
-  ]
+  const [, code, retryable] = MEANINGS.find(([tags]) => tags.test(refusal.summary)) ?? ['', 'Provider', false]
   return new FilesError(code, `${what}: Dropbox answered ${refusal.summary}`, undefined, {
     status: 409,
     retryable,

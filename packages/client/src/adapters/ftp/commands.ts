@@ -13,6 +13,15 @@ export async function sizeOf(client: Client, path: string): Promise<number | und
   }
 }
 
+/**
+ * Whether the server keeps a file of the folder from view. Pure-FTPd does, while it writes to one that was there, or
+ * believes that it does: as long as it has not noticed that the connection is gone.
+ */
+export async function isHeld(client: Client, folder: string): Promise<boolean> {
+  const files = await client.list(folder === '' ? '/' : folder)
+  return files.some(({ name }) => name.startsWith('.pureftpd-upload.'))
+}
+
 /** Makes the folder of a path. Whether it is there afterwards, the next command tells. */
 export async function makeFolder(client: Client, path: string): Promise<void> {
   const segments = path.split('/').slice(1, -1)

@@ -14,7 +14,7 @@ import { sessionText } from '../../session.ts'
 import { sleep } from '../../transfer/retry.ts'
 import { folderOf, partName, remotePath } from '../file-key.ts'
 import { holds, provenEnd } from '../proof.ts'
-import { makeFolder, nothing, read, sizeOf, storeAt } from './commands.ts'
+import { isHeld, makeFolder, nothing, read, sizeOf, storeAt } from './commands.ts'
 import type { Connections } from './connections.ts'
 import { replyOf } from './failure.ts'
 
@@ -23,6 +23,8 @@ const MIB = 1024 * 1024
 const TAIL = MIB
 /** Milliseconds after which a part file that has not grown has no other writer. */
 const STILL = 300
+/** How often a part file is looked for that a server keeps from view. */
+const LOOKS = 10
 /** How servers say that a file is not to be written to. */
 const REFUSALS = [450, 451, 500, 502, 504, 532, 550, 553]
 
@@ -92,6 +94,12 @@ export function ftpDriver(connections: Connections, intent: UploadIntent): Offse
       connections.use(what, call.signal, async (client, root): Promise<OffsetState> => {
         const { part, target } = pathsOf(root, session)
         let size = await sizeOf(client, part)
+        for (let left = LOOKS; size === undefined && (await isHeld(client, folderOf(part))); left--) {
+          if (left === 0) throw held()
+          call.touch()
+          await sleep(STILL, call.signal)
+          size = await sizeOf(client, part)
+        }
         for (let before: number | undefined; broken && size !== before; size = await sizeOf(client, part)) {
           before = size
           call.touch()
@@ -142,6 +150,15 @@ export function ftpDriver(connections: Connections, intent: UploadIntent): Offse
           if ((await sizeOf(client, part)) === undefined) return
         }
       }),
+  }
+
+  function held(): FilesError {
+    return new FilesError(
+      'Provider',
+      `${what}: the server keeps the file for a connection that broke; go on when it has noticed`,
+      undefined,
+      { retryable: true },
+    )
   }
 
   function tooLong(size: number): FilesError {

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
+import { type RoadWorld, roadFaults } from '../../../test/road-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { type FtpServer, type FtpServerName, hasFtp, startFtp } from '../../../test/servers/ftp.ts'
+import { startRelay } from '../../../test/servers/relay.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import { ftp } from './ftp.ts'
@@ -20,6 +22,17 @@ async function worldOf({ options, files }: FtpServer): Promise<World> {
     read: (key) => readFile(join(files, key)).catch(() => undefined),
     openSessions: async () => (await readdir(files)).filter((name) => name.endsWith('.pawl-part')).length,
     partSize: MIB,
+  }
+}
+
+async function onARoad(server: FtpServer): Promise<RoadWorld> {
+  const relay = await startRelay(server.options.port ?? 0)
+  const options = { ...server.options, port: relay.port }
+  return {
+    ...(await worldOf({ ...server, options })),
+    relay,
+    partSize: MIB / 4,
+    close: relay.close,
   }
 }
 
@@ -49,6 +62,7 @@ for (const name of names) {
       // With TLS in whole on the strictest of them: it wants the same TLS session for control and data.
       if (!tls || name === 'vsftpd') scenarios('ftp', () => worldOf(server))
       if (tls) return
+      roadFaults('ftp on a bad road', () => onARoad(server))
       operations('ftp', () => worldOf(server))
 
       it('is refused with a wrong password, which nobody gets to see', async () => {

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto'
+import { Refused } from '@pawl/emulators/listen'
+import { tokens } from '@pawl/emulators/tokens'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
+import { startFront, tusCall } from '../../../test/servers/front.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
@@ -69,6 +73,35 @@ function worldOf(server: PawlServer, creation: 'optimistic' | 'careful', send?: 
   }
 }
 
+/** The server behind a road with faults, where credentials are asked for that expire. It lets no interim answers through. */
+async function onARoad(server: PawlServer): Promise<EmulatedWorld> {
+  const accepted = tokens()
+  const front = await startFront(new URL(server.endpoint).origin, {
+    callOf: ({ method }) => tusCall(method),
+    refusal: (status) => ({ status }),
+    look: DRAFT,
+    rules: ({ url, headers }) => {
+      if (!accepted.accepts(headers.authorization)) throw new Refused({ status: 401 })
+      return { path: url.pathname, headers: { authorization: undefined } }
+    },
+  })
+  return {
+    emulator: front,
+    adapter: () =>
+      resumableHttp({
+        endpoint: `${front.endpoint}/files/`,
+        creation: 'careful',
+        headers: () => ({ authorization: `Bearer ${accepted.current}` }),
+      }),
+    read: (_key, url) => read(url && new URL(new URL(url).pathname, server.endpoint).href),
+    openSessions: front.openSessions,
+    expireCredential: () => accepted.expire(),
+    expireSessions: front.expireSessions,
+    partSize: MIB / 4,
+    close: front.close,
+  }
+}
+
 describe("resumable-http on Pawl's server", () => {
   let server: PawlServer
   beforeAll(async () => {
@@ -80,6 +113,7 @@ describe("resumable-http on Pawl's server", () => {
   scenarios('created before its bytes', async () => worldOf(server, 'careful'))
   scenarios('over fetch', async () => worldOf(server, 'careful', overFetch))
   operations('resumable-http', async () => worldOf(server, 'optimistic'))
+  providerFaults('on a bad road', () => onARoad(server))
 
   const upload = async (body: Uint8Array<ArrayBuffer>, seen: Seen, more: object = {}) =>
     new Files({ adapter: resumableHttp({ endpoint: server.endpoint, http: seen.http, ...more }) }).upload(

@@ -4,7 +4,9 @@ import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
+import { type RoadWorld, roadFaults } from '../../../test/road-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
+import { startRelay } from '../../../test/servers/relay.ts'
 import { hasSshd, type SshServer, startSshd } from '../../../test/servers/sshd.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
@@ -21,6 +23,17 @@ async function worldOf({ options, files }: SshServer): Promise<World> {
   }
 }
 
+async function onARoad(server: SshServer): Promise<RoadWorld> {
+  const relay = await startRelay(server.options.port ?? 0)
+  const options = { ...server.options, port: relay.port }
+  return {
+    ...(await worldOf({ ...server, options })),
+    relay,
+    partSize: MIB / 4,
+    close: relay.close,
+  }
+}
+
 describe.runIf(hasSshd())("sftp on OpenSSH's server", () => {
   let server: SshServer
   beforeAll(async () => {
@@ -28,6 +41,7 @@ describe.runIf(hasSshd())("sftp on OpenSSH's server", () => {
   })
   afterAll(() => server?.close())
   scenarios('sftp', () => worldOf(server))
+  roadFaults('sftp on a bad road', () => onARoad(server))
   operations('sftp', () => worldOf(server))
 
   /** An upload that was stopped on its way, its token and its part file. */

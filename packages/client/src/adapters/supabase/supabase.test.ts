@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto'
+import { json, Refused } from '@pawl/emulators/listen'
+import { tokens } from '@pawl/emulators/tokens'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
+import { startFront, tusCall } from '../../../test/servers/front.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
 import { FilesError } from '../../errors.ts'
@@ -62,14 +66,7 @@ function world(parallel: number): World {
   }
   return {
     adapter: () => adapter({ parallel, chunk: {}, http: remembering }),
-    read: async (key) => {
-      try {
-        return new Uint8Array(await (await filesOf().download(key)).arrayBuffer())
-      } catch (error) {
-        if (error instanceof FilesError && error.code === 'NotFound') return undefined
-        throw error
-      }
-    },
+    read,
     openSessions: async () => {
       let open = 0
       for (const url of created) {
@@ -85,8 +82,50 @@ function world(parallel: number): World {
   }
 }
 
+async function read(key: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await (await filesOf().download(key)).arrayBuffer())
+  } catch (error) {
+    if (error instanceof FilesError && error.code === 'NotFound') return undefined
+    throw error
+  }
+}
+
+/** The storage face behind a road with faults, and tokens of users that expire. */
+async function onARoad(): Promise<EmulatedWorld> {
+  const accepted = tokens()
+  const { origin, pathname } = new URL(server.storage)
+  const front = await startFront(origin, {
+    callOf: ({ method, url }) => (url.pathname.includes('/upload/resumable') ? tusCall(method) : 'other'),
+    refusal: (status) => json({ message: 'not now' }, status),
+    look: { 'tus-resumable': '1.0.0', authorization: `Bearer ${server.serviceKey}` },
+    rules: ({ url, headers }) => {
+      if (!accepted.accepts(headers.authorization)) throw new Refused(json(EXPIRED, 400))
+      return { path: url.pathname + url.search, headers: { authorization: `Bearer ${server.serviceKey}` } }
+    },
+  })
+  return {
+    emulator: front,
+    adapter: () =>
+      supabase({
+        url: front.endpoint + pathname,
+        bucket: 'documents',
+        chunk: {},
+        token: () => accepted.current,
+      }),
+    read,
+    openSessions: front.openSessions,
+    expireCredential: () => accepted.expire(),
+    expireSessions: front.expireSessions,
+    // Bodies of a few parts are too large to travel with the creation.
+    partSize: 1.25 * MIB,
+    close: front.close,
+  }
+}
+
 scenarios("supabase on Pawl's storage face, one lane", async () => world(1))
 scenarios("supabase on Pawl's storage face, joined lanes", async () => world(3))
+providerFaults("supabase on Pawl's storage face, on a bad road", onARoad)
 operations("supabase on Pawl's storage face", async () => world(1))
 
 /** A token of an upload that was stopped after its first chunk of 6 MiB. */

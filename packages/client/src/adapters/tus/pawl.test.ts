@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
+import { Refused } from '@pawl/emulators/listen'
+import { tokens } from '@pawl/emulators/tokens'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
+import { startFront, tusCall } from '../../../test/servers/front.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
@@ -37,6 +41,38 @@ function worldOf(server: PawlServer, parallel: number): World {
   }
 }
 
+/** The server behind a road with faults, where credentials are asked for that expire. */
+async function onARoad(server: PawlServer): Promise<EmulatedWorld> {
+  const accepted = tokens()
+  const front = await startFront(new URL(server.endpoint).origin, {
+    callOf: ({ method }) => tusCall(method),
+    refusal: (status) => ({ status }),
+    rules: ({ url, headers }) => {
+      if (!accepted.accepts(headers.authorization)) throw new Refused({ status: 401 })
+      return { path: url.pathname, headers: { authorization: undefined } }
+    },
+  })
+  return {
+    emulator: front,
+    adapter: () =>
+      tus({
+        endpoint: `${front.endpoint}/files/`,
+        headers: () => ({ authorization: `Bearer ${accepted.current}` }),
+      }),
+    read: async (_key, url) => {
+      const response =
+        url === undefined ? undefined : await fetch(new URL(new URL(url).pathname, server.endpoint))
+      return response?.ok ? new Uint8Array(await response.arrayBuffer()) : undefined
+    },
+    openSessions: front.openSessions,
+    expireCredential: () => accepted.expire(),
+    expireSessions: front.expireSessions,
+    // Bodies of a few parts are too large to travel with the creation.
+    partSize: 1.25 * MIB,
+    close: front.close,
+  }
+}
+
 describe("tus on Pawl's server", () => {
   let server: PawlServer
   beforeAll(async () => {
@@ -45,6 +81,7 @@ describe("tus on Pawl's server", () => {
   afterAll(() => server?.close())
   scenarios('one lane', async () => worldOf(server, 1))
   scenarios('joined lanes', async () => worldOf(server, 3))
+  providerFaults('on a bad road', () => onARoad(server))
 
   it('goes on by itself after the server was killed and started again', async () => {
     const body = randomBytes(24 * MIB)

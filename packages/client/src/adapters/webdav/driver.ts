@@ -102,11 +102,16 @@ export function webdavDriver(wire: WebdavWire, intent: UploadIntent): OffsetDriv
       const held = (await look(part, call))?.size
       if (held === undefined || held < payload.start) throw misplaced(held, payload.start)
       if (!session.patches && payload.size !== intent.size) throw misplaced(held, intent.size)
-      const range = { 'content-range': `bytes ${payload.start}-${end - 1}/${intent.size}` }
+      // A part file that was removed meanwhile must not be made anew, with nothing where the bytes before were.
+      const range = {
+        'content-range': `bytes ${payload.start}-${end - 1}/${intent.size}`,
+        'if-match': '*',
+      }
       const headers = { ...OCTETS, ...(session.patches ? range : {}) }
       broken = true
       const response = await wire.send({ method: 'PUT', url: part, headers, body: payload }, call)
-      if (response.status >= 300) throw statusError(what, response)
+      // 412: it is not there any more.
+      if (response.status >= 300) throw statusError(what, response, '', response.status === 412)
       const now = (await look(part, call))?.size
       if (now === undefined || now < end) throw misplaced(now, end)
       broken = false

@@ -1,11 +1,15 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
+import { type Call, Refused } from '@pawl/emulators/listen'
+import { tokens } from '@pawl/emulators/tokens'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { wireOf } from '../../../test/faults.ts'
 import { operations } from '../../../test/operations.ts'
+import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
+import { startFront } from '../../../test/servers/front.ts'
 import {
   hasWebdav,
   startWebdav,
@@ -28,6 +32,43 @@ async function worldOf({ options, files }: WebdavServer): Promise<World> {
   }
 }
 
+const CALLS: Readonly<Record<string, Call>> = { PROPFIND: 'probe', MOVE: 'finish', DELETE: 'discard' }
+
+/** Behind a road with faults, and tokens that expire. */
+async function onARoad(server: WebdavServer): Promise<EmulatedWorld> {
+  const { url, user, password } = server.options
+  const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  const accepted = tokens()
+  const front = await startFront(url, {
+    callOf: ({ method, headers }) => {
+      const [, size] = /\/(\d+)$/.exec(String(headers['content-range'] ?? '')) ?? []
+      // Whether it patches is tried with bodies of a few bytes.
+      if (method === 'PUT')
+        return Number(size) > 100 ? 'send' : headers['content-length'] === '4' ? 'begin' : 'other'
+      return CALLS[method] ?? 'other'
+    },
+    refusal: (status) => ({ status }),
+    rules: ({ url: { pathname }, headers: { authorization, destination } }) => {
+      if (!accepted.accepts(authorization)) throw new Refused({ status: 401 })
+      const to = destination === undefined ? {} : { destination: url + new URL(String(destination)).pathname }
+      return { path: pathname, headers: { authorization: basic, host: new URL(url).host, ...to } }
+    },
+  })
+  return {
+    ...(await worldOf(server)),
+    emulator: front,
+    adapter: () => webdav({ url: front.endpoint, token: () => accepted.current }),
+    expireCredential: () => accepted.expire(),
+    expireSessions: async () => {
+      const parts = (await readdir(server.files)).filter((name) => name.endsWith('.pawl-part'))
+      await Promise.all(parts.map((name) => rm(join(server.files, name))))
+    },
+    unproved: true,
+    partSize: MIB / 4,
+    close: front.close,
+  }
+}
+
 /** Does it write a part of a file where it belongs? */
 const servers: readonly (readonly [name: WebdavServerName, patches: boolean])[] = [
   ['apache', true],
@@ -43,6 +84,7 @@ for (const [name, patches] of servers) {
     })
     afterAll(() => server?.close())
     if (patches) scenarios('webdav', () => worldOf(server))
+    if (patches) providerFaults('webdav on a bad road', () => onARoad(server))
     // It asks for none.
     if (name !== 'nginx') {
       it('is refused with a wrong password, which nobody gets to see', async () => {

@@ -17,6 +17,8 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
+  ListPartsCommand,
+  type ListPartsCommandOutput,
   PutObjectCommand,
   S3Client,
   type S3ClientConfig,
@@ -29,7 +31,7 @@ import type { StoredPart } from '../../catalog/segment-parts.ts'
 import { type RedirectHeaders, StoreError } from '../blob-store.ts'
 import type { S3Address } from '../s3-address.ts'
 import { crc32Of } from './checksum.ts'
-import { asStoreError, isEnded, isMissing, isUnknown } from './faults.ts'
+import { asStoreError, isEnded, isMissing, isUnknown, wasGone } from './faults.ts'
 
 export interface ListedObject {
   readonly key: string
@@ -192,8 +194,18 @@ export class Bucket {
     return etagOf(key, number, answer.ETag)
   }
 
-  /** An object becomes a part; the server copies. @throws StoreError `missing` */
-  async copyPart(key: string, session: string, number: number, from: string): Promise<string> {
+  /**
+   * An object becomes a part, or some bytes of it do; the server copies.
+   * @param range - without its last byte
+   * @throws StoreError
+   */
+  async copyPart(
+    key: string,
+    session: string,
+    number: number,
+    from: string,
+    range?: { readonly from: number; readonly to: number },
+  ): Promise<string> {
     const { CopyPartResult } = await this.#call(`copy ${from} into ${key}`, 'UploadPartCopy', (Bucket) =>
       this.#client.send(
         new UploadPartCopyCommand({
@@ -202,17 +214,43 @@ export class Bucket {
           UploadId: session,
           PartNumber: number,
           CopySource: this.#source(from),
+          ...(range && { CopySourceRange: `bytes=${range.from}-${range.to - 1}` }),
         }),
       ),
     )
     return etagOf(key, number, CopyPartResult?.ETag)
   }
 
+  /** Every part that was sent, by their numbers; undefined when the multipart upload is no more. */
+  async partsOf(key: string, session: string): Promise<StoredPart[] | undefined> {
+    const parts: StoredPart[] = []
+    let after: string | undefined
+    try {
+      do {
+        const request = { Key: this.#key(key), UploadId: session, PartNumberMarker: after }
+        const page: ListPartsCommandOutput = await this.#call(
+          `list the parts of ${key}`,
+          'ListParts',
+          (Bucket) => this.#client.send(new ListPartsCommand({ Bucket, ...request })),
+        )
+        for (const { PartNumber: number, ETag, Size: length } of page.Parts ?? []) {
+          if (number === undefined || length === undefined) continue
+          parts.push({ number, etag: etagOf(key, number, ETag), length })
+        }
+        after = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
+      } while (after !== undefined)
+      return parts
+    } catch (error) {
+      if (wasGone(error)) return undefined
+      throw error
+    }
+  }
+
   /** Makes one object of parts; false when the multipart upload is no more: it was completed before, or aborted. */
   async complete(key: string, session: string, parts: readonly StoredPart[]): Promise<boolean> {
     const what = `make one object of the parts of ${key}`
     try {
-      // What is left out of the list is dropped by the server.
+      // What is left out of the list is dropped by the server, or makes it refuse: see rescue.ts.
       const listed = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }))
       const length = parts.reduce((sum, part) => sum + part.length, 0)
       await this.#client.send(

@@ -32,3 +32,17 @@ export function isEnded(error: unknown): boolean {
 export function isUnknown(error: unknown): boolean {
   return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 501
 }
+
+/** Of a call that failed: what it named is not there any more, be it an object or a multipart upload. */
+export function wasGone(error: unknown): boolean {
+  return error instanceof StoreError && (error.code === 'missing' || isEnded(error.cause))
+}
+
+/** Of completing: the parts that were named are not those that are there. */
+export function isRefusedPart(error: unknown): boolean {
+  return (
+    error instanceof StoreError &&
+    error.cause instanceof S3ServiceException &&
+    error.cause.name === 'InvalidPart'
+  )
+}

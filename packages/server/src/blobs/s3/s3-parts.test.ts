@@ -252,6 +252,32 @@ test('sealing goes on where a lost answer left it', async () => {
   expect(objectOf(segment)?.equals(bytes.subarray(0, 18 * MIB))).toBe(true)
 })
 
+test('sealing goes on where a process died behind completing, with a tail that it cannot copy any more', async () => {
+  const segment = newSegmentId()
+  await append(segment, 17 * MIB)
+  await append(segment, 18 * MIB)
+  const seal = catalog.sealParts.bind(catalog)
+  catalog.sealParts = () => Promise.reject(new Error('the process is gone'))
+  await expect(store.seal(segment, 18 * MIB)).rejects.toThrow('the process is gone')
+  catalog.sealParts = seal
+  await store.seal(segment, 18 * MIB)
+  expect(objectOf(segment)?.equals(bytes.subarray(0, 18 * MIB))).toBe(true)
+})
+
+test('bytes are taken back to what is in parts, also when the tail was there before', async () => {
+  const segment = newSegmentId()
+  await append(segment, 17 * MIB)
+  await append(segment, 18 * MIB)
+  const writer = await store.openWriter(segment)
+  await writer.truncate(17 * MIB)
+  expect(writer.length).toBe(17 * MIB)
+  await writer.close()
+  expect(await lengthOf(segment)).toBe(17 * MIB)
+  await append(segment, 18 * MIB)
+  await store.seal(segment, 18 * MIB)
+  expect(objectOf(segment)?.equals(bytes.subarray(0, 18 * MIB))).toBe(true)
+})
+
 test('a multipart upload that someone aborted is told as lost bytes', async () => {
   const segment = newSegmentId()
   await append(segment, 18 * MIB)

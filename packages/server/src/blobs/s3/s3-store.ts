@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { Hold, SegmentParts, StoredPart, StoredSegment } from '../../catalog/segment-parts.ts'
+import type { Hold, SegmentParts, StoredSegment } from '../../catalog/segment-parts.ts'
 import type {
   BlobStore,
   RedirectHeaders,
@@ -20,10 +20,11 @@ import { Bucket, type BucketOptions } from './bucket.ts'
 import { Followers } from './followers.ts'
 import { HashThread } from './hash-thread.ts'
 import { Memory } from './memory.ts'
-import { LAST_NUMBER, type PartPlan, partSizes } from './part-plan.ts'
+import { type PartPlan, partSizes } from './part-plan.ts'
 import { Reachable } from './reachable.ts'
 import { readObject } from './read-object.ts'
 import { lengthOf, S3Writer } from './s3-writer.ts'
+import { Sealing } from './sealing.ts'
 import { Tails, tailPrefix } from './tails.ts'
 
 export interface S3StoreOptions extends BucketOptions {
@@ -44,8 +45,6 @@ const MARKER = 'store.json'
 const ABANDONED_MS = 60 * 60 * 1000
 /** Each process looks for what was abandoned this often. */
 const TIDY_EVERY_MS = 60 * 60 * 1000
-/** Parts read from the catalog at a time. */
-const PAGE = 1000
 
 export class S3Store implements BlobStore {
   readonly packs = false
@@ -62,7 +61,8 @@ export class S3Store implements BlobStore {
   readonly #followers = new Followers(this.#thread)
   readonly #reachable: Reachable
   readonly #writers = new Map<SegmentId, S3Writer>()
-  readonly #sealing = new Map<SegmentId, Promise<void>>()
+  readonly #sealing: Sealing
+  readonly #underSeal = new Map<SegmentId, Promise<void>>()
   readonly #cleaning = new Set<Promise<void>>()
   #tidiedAt: number | undefined
 
@@ -83,6 +83,7 @@ export class S3Store implements BlobStore {
       },
     })
     this.#parts = parts
+    this.#sealing = new Sealing(this.#bucket, parts)
     this.#tails = new Tails(this.#bucket)
     this.#memory = new Memory(memory)
     this.#plan = plan
@@ -146,14 +147,14 @@ export class S3Store implements BlobStore {
 
   /** Whoever else seals it, here or elsewhere, does the same: the last one finds it done. */
   seal(segment: SegmentId, length: number): Promise<void> {
-    const before = this.#sealing.get(segment) ?? Promise.resolve()
+    const before = this.#underSeal.get(segment) ?? Promise.resolve()
     const sealing = before
       .catch(() => {})
       .then(() => this.#seal(segment, length))
       .finally(() => {
-        if (this.#sealing.get(segment) === sealing) this.#sealing.delete(segment)
+        if (this.#underSeal.get(segment) === sealing) this.#underSeal.delete(segment)
       })
-    this.#sealing.set(segment, sealing)
+    this.#underSeal.set(segment, sealing)
     return sealing
   }
 
@@ -240,7 +241,8 @@ export class S3Store implements BlobStore {
     for await (const { key, session, begunAt } of this.#bucket.sessions(OBJECTS)) {
       const segment = key.slice(OBJECTS.length)
       if (begunAt > now - ABANDONED_MS || !isSegmentId(segment)) continue
-      if ((await this.#parts.storedSegment(segment))?.session === session) continue
+      const stored = await this.#parts.storedSegment(segment)
+      if (stored?.session === session || stored?.rescue?.into === session) continue
       await this.#bucket.abort(key, session)
       tidied += 1
     }
@@ -277,57 +279,10 @@ export class S3Store implements BlobStore {
     if (recorded !== length)
       throw new StoreError('damaged', `segment ${segment} has ${recorded} bytes, not ${length}`)
     if (stored.sealed) return
-    await this.#publish(segment, stored, length)
+    await this.#sealing.publish(segment, objectKey(segment), stored, length)
     if (!(await this.#parts.sealParts(segment, length)))
       throw new StoreError('unavailable', `segment ${segment} grew while it was sealed`)
     if (stored.tail !== undefined) this.#clean(this.#tails.remove(stored.tail.name))
-  }
-
-  /** One ordinary object of what is recorded. What it is made of stays until the catalog knows of it. */
-  async #publish(segment: SegmentId, { session, tail }: StoredSegment, length: number): Promise<void> {
-    const key = objectKey(segment)
-    if (session === undefined) {
-      if (tail === undefined) return this.#bucket.put(key, new Uint8Array(0))
-      return this.#unlessThere(key, length, () => this.#bucket.copy(tail.name, key))
-    }
-    await this.#unlessThere(key, length, async () => {
-      const parts = await this.#allParts(segment)
-      if (tail !== undefined) {
-        // Always the same number and the same bytes: it does not matter who copies them, or how often.
-        const etag = await this.#bucket.copyPart(key, session, LAST_NUMBER, tail.name)
-        parts.push({ number: LAST_NUMBER, etag, length: tail.length })
-      }
-      await this.#bucket.complete(key, session, parts)
-    })
-    const actual = await this.#bucket.lengthOf(key)
-    if (actual === length) return
-    throw actual === undefined
-      ? new StoreError(
-          'missing',
-          `the multipart upload of segment ${segment} is gone, and there is no object`,
-        )
-      : new StoreError('damaged', `segment ${segment} became ${actual} bytes of ${length}`)
-  }
-
-  /** Where what was to be copied is gone, another process may have been through. */
-  async #unlessThere(key: string, length: number, make: () => Promise<unknown>): Promise<void> {
-    try {
-      await make()
-    } catch (error) {
-      if (!(error instanceof StoreError && error.code === 'missing')) throw error
-      if ((await this.#bucket.lengthOf(key)) !== length) throw error
-    }
-  }
-
-  async #allParts(segment: SegmentId): Promise<StoredPart[]> {
-    const parts: StoredPart[] = []
-    let at = 0
-    for (;;) {
-      const page = await this.#parts.partsFrom(segment, at, PAGE)
-      parts.push(...page)
-      for (const { length } of page) at += length
-      if (page.length < PAGE) return parts
-    }
   }
 
   async *#slices(segment: SegmentId, start: number, end: number): AsyncGenerator<Uint8Array> {

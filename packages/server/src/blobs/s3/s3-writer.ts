@@ -162,8 +162,12 @@ export class S3Writer implements SegmentWriter {
     if (length >= this.length) return
     const hold = await this.#holding()
     const { inParts, tail } = this.#stored
-    if (tail === undefined || length <= inParts) await this.#cut(hold, length)
-    else {
+    if (tail === undefined || length < inParts) await this.#cut(hold, length)
+    else if (length === inParts) {
+      // Nothing of the tail counts. It need not be what the hold found: that is all that cutting returns to.
+      this.#tail = undefined
+      await this.#record({ tail: undefined, bytes: undefined }, false)
+    } else {
       const bytes = (await this.#with.tails.load(tail)).slice(0, length - inParts)
       const shorter = await this.#with.tails.store(hold, bytes)
       this.#tail = shorter

@@ -195,6 +195,10 @@ const STEPS: readonly string[] = [
   CREATE INDEX media_files_pending ON media_files (id) WHERE status = 'PENDING';
   `,
   USAGE_FUNCTIONS,
+  `
+  -- JSON; NULL where nothing strays. See docs/design/s3-store.md.
+  ALTER TABLE segments ADD COLUMN rescue TEXT;
+  `,
 ]
 
 interface MigrateOptions {

@@ -2,6 +2,7 @@
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import { CatalogError } from '../catalog.ts'
 import { integer, optionalInteger, optionalText, type Row, text } from '../columns.ts'
+import { rescueFromRow, rescueText } from '../rescue.ts'
 import { type Hold, PART_BLOCK, type SegmentParts, type StoredSegment } from '../segment-parts.ts'
 import type { Statements } from './statements.ts'
 
@@ -13,7 +14,7 @@ export const GRANT = (pending: string): string => `
   base_tail_length = CASE WHEN ${pending} THEN s.base_tail_length ELSE s.tail_length END`
 
 /** What is read of a row `s`. */
-export const STORED = `s.session, s.in_parts, s.tail_name, s.tail_length, s.modified_at, s.sealed,
+export const STORED = `s.session, s.in_parts, s.tail_name, s.tail_length, s.modified_at, s.sealed, s.rescue,
   CASE WHEN s.lease_until > now() THEN s.holder END AS holder`
 
 export function partOperations({ one, all, run }: Statements): SegmentParts {
@@ -118,12 +119,22 @@ export function partOperations({ one, all, run }: Statements): SegmentParts {
       }))
     },
 
+    async recordRescue(segment, before, rescue) {
+      const rows = await run(
+        'UPDATE segments SET rescue = $1 WHERE id = $2 AND rescue IS NOT DISTINCT FROM $3 AND sealed = 0',
+        rescueText(rescue),
+        segment,
+        rescueText(before),
+      )
+      return rows > 0
+    },
+
     async sealParts(segment, length) {
       const sealed = await run(
         `WITH s AS (
            UPDATE segments SET sealed = 1, fence = fence + 1, holder = NULL, lease_until = NULL, in_parts = $2,
              session = NULL, tail_name = NULL, tail_length = NULL, base_parts = $2, base_tail_name = NULL,
-             base_tail_length = NULL
+             base_tail_length = NULL, rescue = NULL
            WHERE id = $1 AND in_parts + coalesce(tail_length, 0) = $2 AND sealed = 0 RETURNING id),
          gone AS (DELETE FROM segment_parts AS p USING s WHERE p.segment = s.id)
          SELECT 1 FROM s`,
@@ -149,6 +160,7 @@ export function storedFromRow(row: Row): StoredSegment {
     tail: name === undefined || length === undefined ? undefined : { name, length },
     modifiedAt: integer(row, 'modified_at'),
     sealed: integer(row, 'sealed') === 1,
+    rescue: rescueFromRow(row),
     holder: optionalInteger(row, 'holder'),
   }
 }

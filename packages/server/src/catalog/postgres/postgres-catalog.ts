@@ -54,6 +54,7 @@ const SINGLE = new Set<OperationName>([
   'reserveParts',
   'recordParts',
   'cutParts',
+  'recordRescue',
   'sealParts',
   'setDigests',
   'forgetSegments',

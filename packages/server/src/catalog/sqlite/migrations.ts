@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { CatalogError } from '../catalog.ts'
 import { MEDIA_SCHEMA } from './media.ts'
 import { PACKS_STEP } from './packs.ts'
-import { PARTS_STEP } from './parts.ts'
+import { PARTS_STEP, RESCUE_STEP } from './parts.ts'
 import { STORAGE_SCHEMA } from './storage.ts'
 import { USAGE_STEP } from './usage.ts'
 
@@ -107,6 +107,7 @@ const STEPS: readonly string[] = [
   MEDIA_SCHEMA,
   PACKS_STEP,
   PARTS_STEP,
+  RESCUE_STEP,
 ]
 
 export interface MigrateOptions {

@@ -2,6 +2,7 @@
 import type { SegmentId } from '../../blobs/blob-store.ts'
 import { CatalogError, type Synchronous } from '../catalog.ts'
 import { integer, optionalInteger, optionalText, type Row, type SqlValue, text } from '../columns.ts'
+import { rescueFromRow, rescueText } from '../rescue.ts'
 import {
   type Hold,
   PART_BLOCK,
@@ -34,6 +35,12 @@ export const PARTS_STEP = `
     etag    TEXT NOT NULL,
     PRIMARY KEY (segment, start)
   ) STRICT, WITHOUT ROWID;
+`
+
+/** A later one. */
+export const RESCUE_STEP = `
+  -- JSON; NULL where nothing strays.
+  ALTER TABLE segments ADD COLUMN rescue TEXT;
 `
 
 interface Statements {
@@ -149,10 +156,20 @@ export function partOperations({ run, one, all }: Statements): Synchronous<Segme
       }))
     },
 
+    recordRescue(segment, before, rescue) {
+      const rows = run(
+        'UPDATE segments SET rescue = ? WHERE id = ? AND rescue IS ? AND sealed = 0',
+        rescueText(rescue),
+        segment,
+        rescueText(before),
+      )
+      return rows > 0
+    },
+
     sealParts(segment, length) {
       const sealed = run(
         `UPDATE segments SET sealed = 1, fence = fence + 1, in_parts = ?1, session = NULL, tail_name = NULL,
-           tail_length = NULL, base_parts = ?1, base_tail_name = NULL, base_tail_length = NULL
+           tail_length = NULL, base_parts = ?1, base_tail_name = NULL, base_tail_length = NULL, rescue = NULL
          WHERE id = ?2 AND in_parts + coalesce(tail_length, 0) = ?1 AND sealed = 0`,
         length,
         segment,
@@ -177,6 +194,7 @@ function storedFromRow(row: Row): StoredSegment {
     tail: tailFromRow(row),
     modifiedAt: integer(row, 'modified_at'),
     sealed: integer(row, 'sealed') === 1,
+    rescue: rescueFromRow(row),
   }
 }
 
