@@ -11,6 +11,7 @@ const PROCESSES = [
   'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
   'packages/emulators/src/*.test.ts',
+  'test/docs-site.test.ts',
 ]
 /**
  * What takes a minute or more, longest first: whatever begins last keeps all others waiting for its end. Without these

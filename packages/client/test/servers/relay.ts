@@ -88,7 +88,7 @@ export async function startRelay(to: number): Promise<Relay> {
         breakDown('cut')
         return
       }
-      order = order.then(async () => void client.write(await says(chunk))).catch(() => client.destroy())
+      order = order.then(async () => void client.write(await says(chunk))).catch(() => void client.destroy())
     })
     from.on('end', () => void order.then(() => silent.has(from) || client.end()))
   }

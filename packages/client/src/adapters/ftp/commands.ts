@@ -18,8 +18,14 @@ export async function sizeOf(client: Client, path: string): Promise<number | und
  * believes that it does: as long as it has not noticed that the connection is gone.
  */
 export async function isHeld(client: Client, folder: string): Promise<boolean> {
-  const files = await client.list(folder === '' ? '/' : folder)
-  return files.some(({ name }) => name.startsWith('.pureftpd-upload.'))
+  try {
+    const files = await client.list(folder === '' ? '/' : folder)
+    return files.some(({ name }) => name.startsWith('.pureftpd-upload.'))
+  } catch (error) {
+    // Whoever may not look learns nothing by it; without an answer nothing is known.
+    if ((replyOf(error) ?? 0) >= 500) return false
+    throw error
+  }
 }
 
 /** Makes the folder of a path. Whether it is there afterwards, the next command tells. */
