@@ -1,20 +1,56 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer } from 'vitest/node'
 
-/**
- * Tests that assert times, memory or CPU of a process, or kill one in the middle of a transfer: they want the
- * machine to themselves.
- */
-const MEASURED = [
-  'packages/server/test/{abuse,expiry,field-notes,idle,media,sigterm,startup,two-writers,waiters}.test.ts',
-  'packages/client/src/adapters/s3/s3.test.ts',
-]
+/** Tests that assert memory or CPU of a process, or how long an answer takes: they want the machine to themselves. */
+const MEASURED = ['packages/server/test/{field-notes,two-writers,waiters}.test.ts']
+/** Tests that wait for time-outs nearly all the time, and assert when those come: two at once keep no core busy. */
+const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm}.test.ts']
 /** Tests with servers, browsers and kills. */
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
   'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
   'packages/emulators/src/*.test.ts',
+  'test/docs-site.test.ts',
 ]
+/**
+ * What takes a minute or more, longest first: whatever begins last keeps all others waiting for its end. Without these
+ * lines large files would begin first, and the long ones are not large.
+ */
+const LONG = [
+  'web/test/resume',
+  'client/src/adapters/s3/s3.test',
+  'web/test/many',
+  'cli/test/cluster/cluster.test',
+  'cli/test/examples',
+  'server/test/s3-servers',
+  'client/test/kill/kill.test',
+  'client/test/react/',
+  'web/test/upload',
+  'web/test/page',
+  'web/test/server',
+  'web/test/looks',
+  'server/test/kill-at-full-speed',
+  'server/test/deployed-proxies',
+  'client/test/browser/',
+  'cli/test/resume',
+  'server/test/resumable-http',
+  'server/test/webhook-kill',
+  'server/src/catalog/sqlite/sqlite-catalog',
+  'server/src/http/fetch',
+  'server/test/abuse',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Parameters<BaseSequencer['sort']>[0]): Promise<typeof files> {
+    const place = (id: string): number => {
+      const at = LONG.findIndex((part) => id.includes(`packages/${part}`))
+      return at < 0 ? LONG.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => place(a.moduleId) - place(b.moduleId))
+  }
+}
+
 const NEVER = ['**/node_modules/**']
 /** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */
 const PATIENT = { testTimeout: 120_000, hookTimeout: 60_000, expect: { poll: { timeout: 60_000 } } }
@@ -23,6 +59,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // One slow moment of a build machine keeps nothing from landing; `npm test` ends by naming who needed it.
@@ -41,9 +78,21 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: PROCESSES,
-          exclude: [...MEASURED, ...NEVER],
+          exclude: [...MEASURED, ...WAITING, ...NEVER],
           ...PATIENT,
+          // One more than cores: a browser that is watched and a process that starts leave much of one idle.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'waiting',
+          include: WAITING,
+          exclude: NEVER,
+          ...PATIENT,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -54,7 +103,7 @@ export default defineConfig({
           exclude: NEVER,
           fileParallelism: false,
           ...PATIENT,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -47,6 +47,8 @@ const goals: readonly Goal[] = [
   { workload: 'loop-delay', of: 'pawl', detail: 'maxMs', most: 40 },
   { workload: 'handover', of: 'pawl', most: 600 },
   { workload: 'growth', of: 'pawl', most: 1.3 },
+  { workload: 'growth-sqlite', of: 'pawl', most: 2 },
+  { workload: 'growth-postgres', of: 'pawl', most: 2 },
   client('upload-1', 'curl', 0.95),
   client('upload-4', 'curl', 0.95),
   client('upload-1-verified', 'curl', 0.85),

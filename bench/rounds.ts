@@ -120,11 +120,8 @@ async function measure(options: {
     const loopFile = workload.watchesLoop === true ? join(folder, 'loop.json') : undefined
     const { port, pid, stop, output } = await startServer(server, folder, profileDir, loopFile)
     try {
-      return await client.measure({
-        workload: workload.name,
-        target: { port, pid, folder, ...filesIn },
-        scale,
-      })
+      const target = { port, pid, folder, ...filesIn }
+      return await client.measure({ workload: workload.name, target, scale }, workload.limitMinutes)
     } catch (error) {
       const last = output().trim().split('\n').slice(-5).join('\n')
       throw new Error(`${error instanceof Error ? error.message : String(error)}${last && `\n${last}`}`)

@@ -16,7 +16,7 @@ async function tool(folder: string, script: string, args: readonly string[]): Pr
   if (code !== 0) throw new Error(`${relative(root, path)} ended with ${code}; the lines above say why.`)
 }
 
-/** Pages are named after files; people know modules by what they import. */
+/** Pages are named after files; people know modules by what they import. Names that it counts twice stand there once. */
 function nameModules(): void {
   const names = ['client', 'server'].flatMap((folder) => {
     const manifest: { name: string; exports: Record<string, string> } = JSON.parse(
@@ -34,7 +34,10 @@ function nameModules(): void {
     let text = readFileSync(join(docs, page), 'utf8')
     for (const [file, name] of names)
       text = text.replace(`# ${file}\n`, `# ${name}\n`).replaceAll(`[${file}](`, `[${name}](`)
-    writeFileSync(join(docs, page), text)
+    const headings = text.match(/(?<=^#+ ).+$/gm)?.map((heading) => heading.toLowerCase()) ?? []
+    const once = (link: string, name: string): string =>
+      headings.filter((heading) => heading === name).length === 1 ? `](#${name})` : link
+    writeFileSync(join(docs, page), text.replace(/\]\(#([a-z]+)-1\)/g, once))
   }
 }
 

@@ -49,7 +49,9 @@ for (const { name, why } of skips) console.log(`skipped: ${name}: ${why ?? 'not 
 for (const test of tests) {
   if (!test.diagnostic()?.flaky) continue
   const why = test.result().errors?.[0]?.message.split('\n', 1)[0]
-  console.log(`unsteady: ${test.module.relativeModuleId} > ${test.fullName} passed at the second try; at the first: ${why}`)
+  console.log(
+    `unsteady: ${test.module.relativeModuleId} > ${test.fullName} passed at the second try; at the first: ${why}`,
+  )
 }
 for (const line of trouble) console.log(`failed: ${line}`)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)

@@ -21,6 +21,8 @@ export interface Scale {
   readonly warmUpSeconds: number
   /** Uploads that are open while growth is measured. */
   readonly openUploads: number
+  /** Uploads, and objects, in the catalog while its growth is measured. */
+  readonly rows: number
   /** Files that are deleted while small uploads are measured. */
   readonly deletedFiles: number
   /** How long the slow uploads go on. */
@@ -51,6 +53,8 @@ interface Row {
   readonly cpuPer?: 'GiB' | 'upload' | 'request'
   /** Leaves thousands of files: see the README on what deleting them does to the next measurement. */
   readonly manyFiles?: boolean
+  /** Takes more than a few minutes. */
+  readonly limitMinutes?: number
   /** Wants to know how late the server's event loop is. */
   readonly watchesLoop?: boolean
 }

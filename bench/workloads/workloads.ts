@@ -5,6 +5,7 @@ import { handover } from './handover.ts'
 import { head } from './head.ts'
 import { loopDelay } from './loop-delay.ts'
 import { memory } from './memory.ts'
+import { growthOfRows } from './rows.ts'
 import { smallUploads } from './small.ts'
 import { uploads } from './uploads.ts'
 import { waiters } from './waiters.ts'
@@ -19,6 +20,7 @@ export const workloads: readonly Workload[] = [
   handover,
   waiters,
   growth,
+  ...growthOfRows,
 ]
 
 /** Those of clients, which stand in a table of their own. */
@@ -33,6 +35,7 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     seconds: 2.5,
     warmUpSeconds: 0.8,
     openUploads: 100_000,
+    rows: 1_000_000,
     deletedFiles: 20_000,
     slowSeconds: 4,
     uploadBytes: 1024 * MIB,
@@ -45,6 +48,7 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     seconds: 0.6,
     warmUpSeconds: 0.3,
     openUploads: 3000,
+    rows: 50_000,
     deletedFiles: 2000,
     slowSeconds: 1.5,
     uploadBytes: 256 * MIB,

@@ -26,7 +26,12 @@ function titleOf(page: string): string {
 const sidebar: DefaultTheme.SidebarItem[] = [
   {
     text: 'Start',
-    items: [item('index.md'), item('quick-start.md'), item('how-it-works.md'), item('comparison.md')],
+    items: [
+      { text: 'What it is', link: '/' },
+      item('quick-start.md'),
+      item('how-it-works.md'),
+      item('comparison.md'),
+    ],
   },
   { text: 'Guides', items: [...items('guides/*.md'), ...GUIDES.map(item)] },
   { text: 'Adapters', collapsed: true, items: items('adapters/*.md') },
@@ -43,8 +48,13 @@ export default defineConfig({
   cleanUrls: false,
   outDir: join(docs, '../build/docs'),
   srcExclude: ['typedoc/**', 'node_modules/**'],
-  // Its esbuild does not know the newest target of the repository's settings.
-  vite: { esbuild: { tsconfigRaw: {} } },
+  head: [['link', { rel: 'icon', href: '/favicon.svg', type: 'image/svg+xml' }]],
+  vite: {
+    // Its esbuild does not know the newest target of the repository's settings.
+    esbuild: { tsconfigRaw: {} },
+    // The mark of the page, which is the site's too.
+    publicDir: join(docs, '../packages/web/public'),
+  },
   markdown: {
     config(md) {
       // Files of the repository are not pages: their names stay, as text.
@@ -67,6 +77,7 @@ export default defineConfig({
     },
   },
   themeConfig: {
+    logo: '/favicon.svg',
     nav: [
       { text: 'Quick start', link: '/quick-start' },
       { text: 'Guides', link: '/guides/resume' },

@@ -31,6 +31,8 @@ export default defineConfig({
     // The content policy forbids what a polyfill or an inlined asset would bring in.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // How long its own parts took is no news for whoever starts the server for the first time.
+    rolldownOptions: { checks: { bundlerTimings: false } },
     // The budget is 120 kB compressed; a test of the page watches over it.
     chunkSizeWarningLimit: 400,
   },

@@ -1,4 +1,4 @@
-/** A Ceph cluster of one monitor, one OSD in memory and S3 gateways, all on the loopback. Takes about 15 s. */
+/** A Ceph cluster of one monitor, one OSD in memory (or on the disk) and S3 gateways, all on the loopback. Takes about 15 s. */
 
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -24,24 +24,25 @@ export interface Ceph extends S3Server {
   startGateways(): Promise<void>
 }
 
-export async function startCeph(gateways = 1): Promise<Ceph> {
+/** @param diskGiB - what it may hold, in a file that grows; in memory it holds 4 */
+export async function startCeph(gateways = 1, diskGiB?: number): Promise<Ceph> {
   for (let left = TRIES; ; left -= 1) {
     try {
-      return await startCluster(gateways)
+      return await startCluster(gateways, diskGiB)
     } catch (error) {
       if (left === 1) throw error
     }
   }
 }
 
-async function startCluster(count: number): Promise<Ceph> {
+async function startCluster(count: number, diskGiB: number | undefined): Promise<Ceph> {
   const home = await mkdtemp(join(tmpdir(), 'pawl-ceph-'))
   const at = (name: string) => join(home, name)
   for (const folder of ['mon', 'osd', 'rgw', 'run', 'log']) await mkdir(at(folder))
   const [fsid, monitor] = [randomUUID(), await freePort()]
   const ports: number[] = []
   while (ports.length < count) ports.push(await freePort())
-  await writeFile(at('ceph.conf'), configuration(home, fsid, ports, monitor))
+  await writeFile(at('ceph.conf'), configuration(home, fsid, ports, monitor, diskGiB))
   const env = { CEPH_CONF: at('ceph.conf') }
   const root = ['--setuser', 'root', '--setgroup', 'root']
   const call = (program: string, ...args: string[]) => run(program, args, { env: { ...process.env, ...env } })
@@ -106,7 +107,17 @@ async function startCluster(count: number): Promise<Ceph> {
   }
 }
 
-function configuration(home: string, fsid: string, ports: readonly number[], monitor: number): string {
+function configuration(
+  home: string,
+  fsid: string,
+  ports: readonly number[],
+  monitor: number,
+  diskGiB: number | undefined,
+): string {
+  const store =
+    diskGiB === undefined
+      ? 'osd_objectstore = memstore\nmemstore_device_bytes = 4294967296'
+      : `osd_objectstore = bluestore\nbluestore_block_size = ${diskGiB * 2 ** 30}\nosd_memory_target = 1073741824`
   return `[global]
 fsid = ${fsid}
 mon_host = [v1:127.0.0.1:${monitor}]
@@ -126,8 +137,7 @@ osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_warn_on_pool_no_redundancy = false
 mon_max_pg_per_osd = 1000
-osd_objectstore = memstore
-memstore_device_bytes = 4294967296
+${store}
 run_dir = ${home}/run
 admin_socket = ${home}/run/$cluster-$name.asok
 pid_file = ${home}/run/$name.pid

@@ -53,7 +53,7 @@ function patchHead(url: string, length: number): string {
   )
 }
 
-test(
+test.concurrent(
   'headers that never end are cut after 30 s at the most, and others are served meanwhile',
   TIMEOUT,
   async (context) => {
@@ -75,7 +75,7 @@ test(
   },
 )
 
-test(
+test.concurrent(
   'a body that comes a byte at a time holds its place only as long as PAWL_MIN_RATE lets it',
   TIMEOUT,
   async (context) => {

@@ -87,7 +87,8 @@ test.concurrent('a completed upload is never touched by the sweep', async ({ onT
 test.concurrent('the expiry survives a kill: it neither begins anew nor comes early', async ({
   onTestFinished,
 }) => {
-  const pawl = await start({ PAWL_UPLOAD_TTL: '12s' }, onTestFinished)
+  // Long enough for a start on a busy machine.
+  const pawl = await start({ PAWL_UPLOAD_TTL: '30s' }, onTestFinished)
   const early = await create(pawl.url, SIZE)
   const late = await create(pawl.url, SIZE)
   await sleep(4 * SECOND)

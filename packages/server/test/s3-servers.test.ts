@@ -124,7 +124,9 @@ describe('a server whose bytes are in S3', () => {
     return pawl
   }
 
-  test('kill -9 in mid-upload loses nothing that was told, and the object is one that other tools can read', async () => {
+  test('kill -9 in mid-upload loses nothing that was told, and the object is one that other tools can read', {
+    timeout: 300_000,
+  }, async () => {
     const pawl = await start('kills')
     const size = 48 * MIB + 123
     const url = await create(pawl.url, size)

@@ -36,26 +36,6 @@ test('SIGTERM during a transfer keeps the bytes, cuts the connection and exits w
   expect(await sha256Of(url)).toBe(content.sha256(size))
 })
 
-test('tus-js-client goes on through three SIGTERM, at the same URL', async () => {
-  pawl = await startPawl()
-  const proxy = await startTcpProxy(pawl.port, 20e6)
-  try {
-    const size = 48 * MIB
-    const run = uploadWithTus(proxy.url, content.bytes(0, size))
-    for (const at of [8 * MIB, 20 * MIB, 36 * MIB]) {
-      await until(`${at} bytes are sent`, () => run.sent >= at)
-      expect(await pawl.terminate()).toBe(0)
-      await pawl.restart()
-    }
-    await run.done
-    expect(run.log.filter((line) => line.startsWith('POST'))).toHaveLength(1)
-    expect(await sha256Of(run.url ?? '')).toBe(content.sha256(size))
-    expect(proxy.bytes).toBeLessThan(size + 3 * 16 * MIB)
-  } finally {
-    await proxy.close()
-  }
-})
-
 test('a HEAD that is under way when the server begins to close is told to wait with 423', async () => {
   pawl = await startPawl()
   const url = await create(pawl.url, 1000)
@@ -93,8 +73,36 @@ test('idle kept-alive connections do not hold the exit up', async () => {
   silent.destroy()
 })
 
-test('a reader that takes its time does not hold the exit up for longer than promised', async () => {
-  pawl = await startPawl()
+// These wait for most of their time: side by side.
+
+test.concurrent('tus-js-client goes on through three SIGTERM, at the same URL', async ({
+  onTestFinished,
+}) => {
+  const pawl = await startPawl()
+  onTestFinished(() => pawl.stop())
+  const proxy = await startTcpProxy(pawl.port, 20e6)
+  try {
+    const size = 48 * MIB
+    const run = uploadWithTus(proxy.url, content.bytes(0, size))
+    for (const at of [8 * MIB, 20 * MIB, 36 * MIB]) {
+      await until(`${at} bytes are sent`, () => run.sent >= at)
+      expect(await pawl.terminate()).toBe(0)
+      await pawl.restart()
+    }
+    await run.done
+    expect(run.log.filter((line) => line.startsWith('POST'))).toHaveLength(1)
+    expect(await sha256Of(run.url ?? '')).toBe(content.sha256(size))
+    expect(proxy.bytes).toBeLessThan(size + 3 * 16 * MIB)
+  } finally {
+    await proxy.close()
+  }
+})
+
+test.concurrent('a reader that takes its time does not hold the exit up for longer than promised', async ({
+  onTestFinished,
+}) => {
+  const pawl = await startPawl()
+  onTestFinished(() => pawl.stop())
   const size = 64 * MIB
   const url = await create(pawl.url, size)
   let offset = 0
@@ -111,8 +119,11 @@ test('a reader that takes its time does not hold the exit up for longer than pro
   reader.destroy()
 })
 
-test('a second signal after a second exits at once, and one that came with the first does not', async () => {
-  pawl = await startPawl()
+test.concurrent('a second signal after a second exits at once, and one that came with the first does not', async ({
+  onTestFinished,
+}) => {
+  const pawl = await startPawl()
+  onTestFinished(() => pawl.stop())
   const size = 64 * MIB
   const url = await create(pawl.url, size)
   for (const [start, end] of pieces(0, size, 16 * MIB)) await patch(url, start, content.bytes(start, end))

@@ -23,19 +23,25 @@ const RETRY_DELAYS = [0, 250, 500, 1000, 1000, 2000, 2000, 4000, 4000, 8000]
 /** What the client can speak; its types leave the option out. */
 type Protocol = 'tus-v1' | 'ietf-draft-03' | 'ietf-draft-05'
 
+interface TusMore {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Milliseconds before each try after one that got nowhere. */
+  readonly retryDelays?: readonly number[]
+}
+
 export function uploadWithTus(
   server: string,
   file: string | Buffer,
   chunkSize = Infinity,
   protocol: Protocol = 'tus-v1',
-  headers: Readonly<Record<string, string>> = {},
+  { headers = {}, retryDelays = RETRY_DELAYS }: TusMore = {},
 ): TusRun {
   const log: string[] = []
   let sent = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const upload = new tus.Upload(typeof file === 'string' ? createReadStream(file) : file, {
     endpoint: `${server}/files/`,
-    retryDelays: RETRY_DELAYS,
+    retryDelays: [...retryDelays],
     chunkSize,
     headers: { ...headers },
     ...({ protocol } as object),

@@ -6,9 +6,11 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   limitMs = 60_000,
 ): Promise<void> {
-  const deadline = Date.now() + limitMs
+  const began = Date.now()
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain: ${what}`)
-    await sleep(5)
+    const waited = Date.now() - began
+    if (waited > limitMs) throw new Error(`waited ${limitMs} ms in vain: ${what}`)
+    // Many ask a server each time: what takes long need not be asked for all the time.
+    await sleep(waited < 500 ? 5 : 20)
   }
 }

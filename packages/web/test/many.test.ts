@@ -5,9 +5,10 @@ import { expect } from 'vitest'
 import { drop, kept, setStage, test } from './stage.ts'
 
 const stage = setStage()
-const COUNT = 5000
+/** Five thousand with `PAWL_FULL=1`: only the time that it takes is another. */
+const COUNT = process.env.PAWL_FULL === '1' ? 5000 : 2000
 
-test('5,000 files in a folder are listed, sent, paused, kept over a reload and cancelled', {
+test(`${COUNT} files in a folder are listed, sent, paused, kept over a reload and cancelled`, {
   timeout: 300_000,
 }, async () => {
   const pawl = await stage.serve()
@@ -26,7 +27,7 @@ test('5,000 files in a folder are listed, sent, paused, kept over a reload and c
   }
   await page.evaluate(watchFrames)
   await drop(tab, { ...near, path: folder })
-  await page.getByText(/of 5,000 files/).waitFor({ timeout: 120_000 })
+  await page.getByText(`of ${COUNT.toLocaleString('en')} files`).waitFor({ timeout: 120_000 })
   await page.getByText('Verified').first().waitFor({ timeout: 60_000 })
   expect(await page.locator('.row').count()).toBeLessThan(60)
   expect(await page.locator('.row').first().getAttribute('aria-setsize')).toBe(String(COUNT))
@@ -53,7 +54,8 @@ test('5,000 files in a folder are listed, sent, paused, kept over a reload and c
   const arrived = page.getByRole('button', { name: 'Clear finished' })
   if (await arrived.isVisible()) await arrived.click()
   await expect.poll(() => page.locator('.row').count()).toBe(0)
-  expect(await kept(page)).toBe(0)
+  // Forgotten a moment after they left the list.
+  await expect.poll(() => kept(page)).toBe(0)
   // The browser tells of each refusal to cancel what is complete.
   expect(tab.complaints.filter((line) => !line.includes('403'))).toEqual([])
 })

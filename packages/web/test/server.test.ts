@@ -95,7 +95,7 @@ test('health and the last hour are shown, and a server that is gone is said so',
   for (const title of ['Throughput', 'Active uploads', 'Errors', 'Time to publish'])
     await page.getByRole('figure', { name: title }).locator('canvas').waitFor()
   // A sample each five seconds.
-  await page.getByRole('figure', { name: 'Throughput' }).getByText('at most').waitFor()
+  await page.getByRole('figure', { name: 'Throughput' }).getByText('peak').waitFor()
   expect(complaints).toEqual([])
   await pawl.kill()
   await facts.getByText('the server does not answer').first().waitFor()
@@ -195,6 +195,8 @@ test('dead letters are listed with their reasons, and replayed', patient, async 
   const dead = page.getByRole('button', { name: /^Replay upload|^Replay object/ })
   await expect.poll(() => dead.count()).toBeGreaterThanOrEqual(2)
   await page.getByText('the receiver answered 410').first().waitFor()
+  // They were seen as they happened, too.
+  await page.getByRole('cell', { name: 'object.created' }).first().waitFor()
   receiver.behave(answer(204))
   await dead.first().click()
   await page.getByText('One event is delivered again.').waitFor()

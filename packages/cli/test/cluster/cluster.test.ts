@@ -8,9 +8,15 @@ import { hasCeph } from '@pawl/emulators/ceph'
 import { Files } from 'pawl'
 import { tus } from 'pawl/tus'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { S3Store } from '../../../server/src/blobs/s3/s3-store.ts'
+import { openPostgresCatalog } from '../../../server/src/catalog/postgres/postgres-catalog.ts'
 import { POSTGRES_BIN } from '../../../server/src/catalog/postgres/testing/postgres-server.ts'
+import { Readers } from '../../../server/src/objects/readers.ts'
+import { sampleEngine } from '../../../server/src/uploads/sample-engine.ts'
+import { sweep } from '../../../server/src/uploads/sweep.ts'
 import { type Content, chance, contentOf, MIB } from '../../../server/test/content.ts'
 import { PROXIES } from '../../../server/test/http-proxies.ts'
+import { contentsOf } from '../../../server/test/nodes.ts'
 import { startTcpProxy, type TcpProxy } from '../../../server/test/tcp-proxy.ts'
 import { uploadWithTus } from '../../../server/test/tus-client.ts'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -18,6 +24,8 @@ import { type Cluster, startCluster } from './cluster.ts'
 /** How many uploads, of how many MiB at least and at most, and how long S3 is away. */
 const LARGE = process.env.PAWL_TEST_CLUSTER === 'large'
 const [UPLOADS, LEAST, MOST, AWAY_MS] = LARGE ? [200, 16, 512, 10_000] : [6, 6, 24, 1500]
+/** Small files are many and large ones few, as it is with what people upload. */
+const SKEW = LARGE ? 8 : 1
 const AT_ONCE = LARGE ? 8 : 6
 const CHUNK = 8 * MIB
 const LIMIT_MS = LARGE ? 3_600_000 : 300_000
@@ -29,7 +37,7 @@ describe.skipIf(!can || !(await hasCeph()))('a cluster', { timeout: LIMIT_MS }, 
   let cluster: Cluster
   let front: TcpProxy
   beforeAll(async () => {
-    cluster = await startCluster()
+    cluster = await startCluster(LARGE ? { diskGiB: 60 } : {})
     // Counts what clients send, before any proxy could repeat it.
     front = await startTcpProxy(cluster.proxy.port, LARGE ? 0 : 12 * MIB)
   }, 300_000)
@@ -51,7 +59,7 @@ describe.skipIf(!can || !(await hasCeph()))('a cluster', { timeout: LIMIT_MS }, 
         const i = wanted.length
         const content = contentOf(`cluster-${random.seed}-${i}`)
         // Not a multiple of anything.
-        const size = random.between(LEAST * MIB, MOST * MIB)
+        const size = Math.round(LEAST * MIB * (MOST / LEAST) ** ((random.between(0, 1000) / 1000) ** SKEW))
         const client = i % 2 === 0 ? 'tus-js-client' : 'pawl'
         wanted.push({ content, size, client })
         const bytes = content.bytes(0, size)
@@ -95,8 +103,51 @@ describe.skipIf(!can || !(await hasCeph()))('a cluster', { timeout: LIMIT_MS }, 
     expect(await count("SELECT count(*) AS n FROM pawl.uploads WHERE state = 'complete'")).toBe(wanted.length)
     expect(await count('SELECT coalesce(sum(in_parts), 0) AS n FROM pawl.segments WHERE sealed = 0')).toBe(0)
     await client.end()
+    for (const node of cluster.nodes) await node.stop()
+    expect(await leftAfterSweep(cluster)).toEqual({ rows: {}, keys: [] })
   })
 })
+
+/** A time at which everything that a sweep may take is due. */
+const LATER_MS = 30 * 24 * 3_600_000
+
+/**
+ * Sweeps as a node does, with a clock that is a month ahead. Resolves to what is there besides objects: rows by their
+ * tables, and keys in S3, those of multipart uploads under way included.
+ */
+async function leftAfterSweep({ postgres, s3, bucket }: Cluster): Promise<{ rows: object; keys: string[] }> {
+  const now = (): number => Date.now() + LATER_MS
+  const catalog = await openPostgresCatalog({ url: postgres.url })
+  const place = { bucket, prefix: 'pawl/', endpoint: s3.endpoint, region: undefined, forcePathStyle: true }
+  const blobs = new S3Store({ ...place, credentials: s3.credentials, parts: catalog, now })
+  const client = await postgres.connect()
+  try {
+    const engine = sampleEngine(catalog, blobs, now)
+    // What expires is forgotten later, and its bytes later still.
+    for (const late of [0, 1, 2])
+      await sweep({ ...engine, now: () => now() + late * LATER_MS }, new Readers())
+    const rows: Record<string, number> = {}
+    const named = 'SELECT segment FROM pawl.object_segments'
+    for (const [table, which] of [
+      ['uploads', "state <> 'complete'"],
+      ['segments', `id NOT IN (${named}) OR sealed = 0`],
+      ['segment_parts', 'true'],
+      ['outbox', 'true'],
+    ] as const) {
+      const { rows: found } = await client.query(`SELECT count(*) AS n FROM pawl.${table} WHERE ${which}`)
+      if (Number(found[0]?.n) > 0) rows[table] = Number(found[0]?.n)
+    }
+    const wanted = new Set((await client.query(named)).rows.map(({ segment }) => `pawl/segments/${segment}`))
+    const { objects, sessions } = await contentsOf(s3, bucket)
+    const keys = [...objects.filter((key) => !wanted.delete(key) && key !== 'pawl/store.json'), ...sessions]
+    // Nor is anything missing.
+    return { rows, keys: [...keys, ...wanted] }
+  } finally {
+    await client.end()
+    await blobs.close()
+    await catalog.close()
+  }
+}
 
 /** Does what the promise names, one after the other; a large test goes on with kills. Resolves to what it did. */
 async function disturb(

@@ -15,6 +15,7 @@ export interface Cluster {
   readonly nodes: readonly Pawl[]
   readonly postgres: PostgresServer
   readonly s3: Ceph
+  readonly bucket: string
   close(): Promise<void>
 }
 
@@ -25,11 +26,14 @@ export async function startCluster({
   proxy = 'nginx',
   nodes: count = 3,
   env = {},
+  diskGiB,
   say = () => {},
 }: {
   readonly proxy?: string
   readonly nodes?: number
   readonly env?: Readonly<Record<string, string>>
+  /** Bytes in S3 are on the disk, up to so many. */
+  readonly diskGiB?: number
   readonly say?: (line: string) => void
 } = {}): Promise<Cluster> {
   const kind = PROXIES.find(({ name }) => name === proxy)
@@ -43,7 +47,7 @@ export async function startCluster({
     const postgres = await startPostgres()
     closing.push(() => postgres.close())
     say('Ceph with two gateways …')
-    const s3 = await startCeph(2)
+    const s3 = await startCeph(2, diskGiB)
     closing.push(() => s3.close())
     await makeBucket(s3, BUCKET)
     say(`${count} nodes …`)
@@ -57,7 +61,7 @@ export async function startCluster({
     say(`${proxy} …`)
     const front = await startOpenProxy(kind, ...nodes.map(({ port }) => port))
     closing.push(() => front.stop())
-    return { url: front.url, proxy: front, nodes, postgres, s3, close }
+    return { url: front.url, proxy: front, nodes, postgres, s3, bucket: BUCKET, close }
   } catch (error) {
     await close()
     throw error

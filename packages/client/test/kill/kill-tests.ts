@@ -39,7 +39,9 @@ export interface KillWorld {
 export const FEW: KillOptions = FULL ? { kills: 10, sizes: [64 * MIB] } : { kills: 3, sizes: [16 * MIB] }
 
 /** For the adapters that everything else builds on: twenty, over 64 MiB and 1 GiB, with `npm run test:full`. */
-const MANY: KillOptions = FULL ? { kills: 20, sizes: [64 * MIB, 1024 * MIB] } : { kills: 6, sizes: [32 * MIB] }
+const MANY: KillOptions = FULL
+  ? { kills: 20, sizes: [64 * MIB, 1024 * MIB] }
+  : { kills: 6, sizes: [32 * MIB] }
 
 export function killTests(
   name: string,

@@ -15,7 +15,8 @@ interface ChartProps {
 }
 
 const HEIGHT = 120
-const HOUR = 3600
+/** What a chart reaches back to, in seconds: all that there is, at least the first and at most the second. */
+const SPAN = [300, 3600] as const
 /** Steps of a scale of things that are counted. */
 const WHOLE = [1, 2, 5]
   .flatMap((step) => Array.from({ length: 12 }, (_, zeros) => step * 10 ** zeros))
@@ -52,7 +53,9 @@ export function Chart({ title, samples, of, format, least, bad = false }: ChartP
     const times = samples.map(({ at }) => Date.parse(at) / 1000)
     const now = times.at(-1) ?? Date.now() / 1000
     plot.current?.setData([times, samples.map(of)], false)
-    plot.current?.setScale('x', { min: now - HOUR, max: now })
+    const [least, most] = SPAN
+    const span = Math.min(most, Math.max(least, now - (times[0] ?? now)))
+    plot.current?.setScale('x', { min: now - span, max: now })
   }, [samples, of, scheme])
 
   return (
@@ -61,7 +64,7 @@ export function Chart({ title, samples, of, format, least, bad = false }: ChartP
         <span className="chart-title">{title}</span>
         <span className="chart-now">{last === undefined || last === null ? '–' : format(last)}</span>
         <span className="chart-most">
-          {known.length === 0 ? 'no samples yet' : `at most ${format(Math.max(...known))}`}
+          {known.length === 0 ? 'no samples yet' : `peak ${format(Math.max(...known))}`}
         </span>
       </figcaption>
       <div ref={place} className="chart-plot" aria-hidden="true" />
@@ -90,8 +93,22 @@ function optionsOf(place: HTMLElement, format: ChartProps['format'], least: numb
         grid: { stroke: borderColor, width: 1 },
       },
     ],
-    series: [{}, { stroke: color, fill: backgroundColor, width: 1.5, spanGaps: true, points: { size: 4 } }],
+    series: [
+      {},
+      {
+        stroke: color,
+        fill: backgroundColor,
+        width: 1.5,
+        spanGaps: true,
+        points: { size: 5, fill: color, show: isAlone },
+      },
+    ],
   }
+}
+
+/** A single value is no line: it is drawn as a point. */
+function isAlone({ data }: uPlot): boolean {
+  return (data[1] ?? []).filter((value) => value !== null && value !== undefined).length === 1
 }
 
 function clock(seconds: number): string {

@@ -39,12 +39,14 @@ export function FlightTable({ flights, error }: FlightTableProps) {
             <thead>
               <tr>
                 <th scope="col">What</th>
-                <th scope="col">Who</th>
+                <th scope="col" className="cell-extra">
+                  Who
+                </th>
                 <th scope="col">How far</th>
                 <th scope="col" className="number">
                   Rate
                 </th>
-                <th scope="col" className="number">
+                <th scope="col" className="number cell-extra">
                   Age
                 </th>
                 <th scope="col">
@@ -76,7 +78,7 @@ function FlightRow({ flight, onEnd }: { readonly flight: Flight; readonly onEnd:
         </span>
         <span className="cell-soft">{bucket}</span>
       </td>
-      <td>
+      <td className="cell-extra">
         <span className="cell-main">{owner.sub ?? owner.role}</span>
         {owner.sub !== undefined && <span className="cell-soft">{owner.role}</span>}
       </td>
@@ -91,7 +93,7 @@ function FlightRow({ flight, onEnd }: { readonly flight: Flight; readonly onEnd:
         </span>
       </td>
       <td className="number">{rate === null ? '–' : `${formatBytes(rate)}/s`}</td>
-      <td className="number">{formatAge(Date.now() - Date.parse(createdAt))}</td>
+      <td className="number cell-extra">{formatAge(Date.now() - Date.parse(createdAt))}</td>
       <td className="cell-action">
         {state !== 'finishing' && (
           <ConfirmButton label="End" describe={`End the upload of ${what}`} onConfirm={onEnd} />

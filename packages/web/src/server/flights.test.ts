@@ -15,6 +15,7 @@ const flight: Flight = {
   createdAt: '2026-01-01T00:00:00.000Z',
 }
 const event = (type: string, data: object) => ({
+  id: 'evt_1',
   type,
   timestamp: flight.createdAt,
   data: { upload: '1', ...data },
@@ -51,5 +52,7 @@ test('a list that is older than what was heard does not take bytes back', () => 
 
 test('events of objects change nothing', () => {
   const flights = listed(new Map(), [flight], 0)
-  expect(heard(flights, { type: 'object.removed', timestamp: '', data: { key: 'x' } }, 1)).toBe(flights)
+  expect(heard(flights, { id: 'evt_1', type: 'object.removed', timestamp: '', data: { key: 'x' } }, 1)).toBe(
+    flights,
+  )
 })

@@ -3,6 +3,7 @@ import { ask } from './api.ts'
 import { eventLines } from './event-lines.ts'
 
 export interface LiveEvent {
+  readonly id: string
   readonly type: string
   readonly timestamp: string
   readonly data: Readonly<Record<string, unknown>>

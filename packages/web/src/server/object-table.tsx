@@ -33,8 +33,10 @@ export function ObjectTable({ place, objects, onFolder, onShow, onNote }: Object
               <th scope="col" className="number">
                 Size
               </th>
-              <th scope="col">Type</th>
-              <th scope="col" className="number">
+              <th scope="col" className="cell-extra">
+                Type
+              </th>
+              <th scope="col" className="number cell-extra">
                 Age
               </th>
               <th scope="col">
@@ -66,8 +68,8 @@ export function ObjectTable({ place, objects, onFolder, onShow, onNote }: Object
                     </button>
                   </td>
                   <td className="number">{formatBytes(entry.size)}</td>
-                  <td className="cell-soft">{entry.type}</td>
-                  <td className="number">{formatAge(Date.now() - Date.parse(entry.createdAt))}</td>
+                  <td className="cell-soft cell-extra">{entry.type}</td>
+                  <td className="number cell-extra">{formatAge(Date.now() - Date.parse(entry.createdAt))}</td>
                   <td className="cell-action">
                     <button
                       type="button"

@@ -4,6 +4,7 @@ import { keepKey, readKey } from '../key.ts'
 import { KeyPanel } from '../key-panel.tsx'
 import type { ApiError } from './api.ts'
 import { EventsPanel } from './events-panel.tsx'
+import { LatestEvents } from './latest-events.tsx'
 import { ObjectsPanel } from './objects-panel.tsx'
 import { Overview } from './overview.tsx'
 import { useAsked } from './use-asked.ts'
@@ -59,7 +60,12 @@ function Panels({ onKey }: Pick<LockedProps, 'onKey'>) {
         ))}
       </nav>
       {info !== undefined && panel === 'objects' && <ObjectsPanel storage={info.storagePrefix.slice(1)} />}
-      {info !== undefined && panel === 'events' && <EventsPanel />}
+      {info !== undefined && panel === 'events' && (
+        <>
+          <EventsPanel />
+          <LatestEvents />
+        </>
+      )}
       {info !== undefined && panel === '' && <Overview />}
     </main>
   )

@@ -1,3 +1,4 @@
+import { Fragment } from 'react'
 import { formatBytes, formatDuration, formatPortion, percentOf } from '../format.ts'
 import { Spark } from './spark.tsx'
 import { recent } from './speeds.ts'
@@ -25,7 +26,13 @@ export function TotalPanel(props: TotalPanelProps) {
     <div className="total">
       <div className="total-head">
         <h2 id="list-title">{ended ? 'All uploaded' : `${percent} %`}</h2>
-        <p className="total-words">{totalWords(totals, recent(samples))}</p>
+        <p className="total-words">
+          {totalWords(totals, recent(samples)).map((words, index, { length }) => (
+            <Fragment key={words}>
+              <span>{index < length - 1 ? `${words} ·` : words}</span>{' '}
+            </Fragment>
+          ))}
+        </p>
       </div>
       <Spark samples={samples} className="total-spark" />
       <progress
@@ -76,14 +83,14 @@ function resumeLabel({ paused, failed, asking }: Totals): string {
   return paused === 0 && failed > 0 ? 'Retry all' : 'Resume all'
 }
 
-function totalWords(totals: Totals, speed: number | undefined): string {
+function totalWords(totals: Totals, speed: number | undefined): readonly string[] {
   const { count, done, sent, size, sending, failed } = totals
-  if (done === count) return `${files(count)} · ${formatBytes(size)}`
+  if (done === count) return [files(count), formatBytes(size)]
   const parts = [`${done.toLocaleString('en')} of ${files(count)}`, formatPortion(sent, size)]
   if (sending > 0 && speed !== undefined && speed >= 1)
     parts.push(`${formatBytes(speed)}/s`, `${formatDuration((size - sent) / speed)} left`)
   if (failed > 0) parts.push(`${failed} failed`)
-  return parts.join(' · ')
+  return parts
 }
 
 function files(count: number): string {

@@ -65,8 +65,8 @@ export const UploadRow = memo(function UploadRow(props: UploadRowProps) {
           <span className="row-rate">{words.right}</span>
         </p>
       </div>
-      {status === 'uploading' && waiting === undefined && <Spark samples={samples} className="row-spark" />}
       <div className="row-actions">
+        {status === 'uploading' && waiting === undefined && <Spark samples={samples} className="row-spark" />}
         <RowAction upload={upload} />
         <button
           key="remove"

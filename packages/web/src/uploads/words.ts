@@ -67,7 +67,7 @@ export function errorWords(error: FilesError): string {
   if (code === 'BodyChanged') {
     return error.message.includes('cannot be read')
       ? 'The file has changed or cannot be read any more. Choose it again.'
-      : 'That is another file than the one whose upload is unfinished. Choose the same one.'
+      : 'That is another file'
   }
   if (code === 'SessionGone') return 'The server no longer has the unfinished part. Retry to begin again.'
   if (code === 'Provider' && status === undefined) return 'The server does not answer'

@@ -11,7 +11,7 @@ import type { UploadThingOptions } from './options.ts'
 export type Fields = { readonly [name: string]: unknown }
 
 /** What a token of UploadThing holds. */
-export interface App {
+interface App {
   readonly apiKey: string
   readonly appId: string
   readonly region: string

@@ -20,17 +20,15 @@ import {
   ListPartsCommand,
   type ListPartsCommandOutput,
   PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
+  type S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { StoredPart } from '../../catalog/segment-parts.ts'
 import { type RedirectHeaders, StoreError } from '../blob-store.ts'
-import type { S3Address } from '../s3-address.ts'
-import { crc32Of } from './checksum.ts'
+import { crc32Of, refuseDamage } from './checksum.ts'
+import { type ClientOptions, clientFor } from './client.ts'
 import { asStoreError, isEnded, isMissing, isUnknown, wasGone } from './faults.ts'
 
 export interface ListedObject {
@@ -47,20 +45,12 @@ export interface ListedSession {
   readonly begunAt: number
 }
 
-export interface BucketOptions extends S3Address {
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
-  /** Milliseconds that one call may take. */
-  readonly patience?: number
+export interface BucketOptions extends ClientOptions {
+  readonly bucket: string
+  readonly prefix: string
   /** After each call, whether the server was reached. */
   readonly onCall?: (call: string, reached: boolean) => void
 }
-
-const CONNECT_MS = 3000
-/** A part of 16 MiB needs no more on a line that carries 1 MiB in a second. */
-const CALL_MS = 30_000
-const SOCKETS = 128
-/** Times that a call is made: a lost connection is made anew, an outage is told at once. */
-const TRIES = 3
 
 export class Bucket {
   readonly #client: S3Client
@@ -72,9 +62,7 @@ export class Bucket {
     this.#name = bucket
     this.#prefix = prefix
     this.#onCall = onCall
-    this.#client = new S3Client(clientConfig(options))
-    // What TLS carries whole need not be hashed for the signature as well; without TLS the hash protects the bytes.
-    if (options.endpoint === undefined || options.endpoint.startsWith('https:')) signNoPayload(this.#client)
+    this.#client = clientFor(options)
   }
 
   close(): void {
@@ -353,62 +341,11 @@ export class Bucket {
   }
 }
 
-function clientConfig({
-  endpoint,
-  region,
-  forcePathStyle,
-  credentials,
-  patience = CALL_MS,
-}: Omit<BucketOptions, 'bucket' | 'prefix' | 'onCall'>): S3ClientConfig {
-  return {
-    ...(endpoint !== undefined && { endpoint }),
-    // Servers of one's own mostly have no regions; Amazon's come from the environment.
-    ...(region === undefined ? endpoint !== undefined && { region: 'us-east-1' } : { region }),
-    ...(credentials !== undefined && { credentials }),
-    forcePathStyle,
-    maxAttempts: TRIES,
-    // Checksums are given with each body; a stream's would come behind it, which few servers take.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    expectContinueHeader: false,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: patience,
-      throwOnRequestTimeout: true,
-      socketTimeout: patience,
-      httpAgent: { maxSockets: SOCKETS },
-      httpsAgent: { maxSockets: SOCKETS },
-    }),
-  }
-}
-
-function signNoPayload(client: S3Client): void {
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const request: unknown = args.request
-      if (typeof request === 'object' && request !== null && 'headers' in request && hasBody(request)) {
-        Object.assign(request.headers as object, { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' })
-      }
-      return next(args)
-    },
-    { step: 'build', name: 'signNoPayload' },
-  )
-}
-
-function hasBody(request: object): boolean {
-  return 'body' in request && request.body instanceof Uint8Array
-}
-
 /** Whether the server said no, rather than nothing. */
 function wasAnswered(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return false
   const { httpStatusCode } = error.$metadata as { httpStatusCode?: number }
   return httpStatusCode !== undefined && httpStatusCode < 500
-}
-
-function refuseDamage(what: string, sent: string, stored: string | undefined): void {
-  if (stored === undefined || stored === sent) return
-  throw new StoreError('unavailable', `${what} did not arrive as it was sent: CRC-32 ${stored}, not ${sent}`)
 }
 
 function etagOf(key: string, number: number, etag: string | undefined): string {

@@ -2,13 +2,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type S3, startS3 } from '@pawl/emulators/s3'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { openMemoryCatalog } from '../../catalog/sqlite/memory-catalog.ts'
 import { newSegmentId, type SegmentId } from '../blob-store.ts'
 import { sampleBytes } from '../sample-bytes.ts'
 import type { PartPlan } from './part-plan.ts'
 import { type LooseS3Store, s3StoreAt } from './testing/s3-stores.ts'
+
+// Thousands of calls, beside whatever else the machine does.
+vi.setConfig({ testTimeout: 120_000 })
 
 const KIB = 2 ** 10
 /** Much smaller than S3 allows: few bytes make many parts. */
@@ -192,7 +195,7 @@ test('in whatever order calls of several processes and of a late part arrive, th
       }
       expect(leftovers()).toEqual([])
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   )
 })
 

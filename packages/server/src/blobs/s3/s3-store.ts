@@ -19,13 +19,15 @@ import type { DigestAlgorithm, Digests, FollowingDigest } from '../digests.ts'
 import { Bucket, type BucketOptions } from './bucket.ts'
 import { Followers } from './followers.ts'
 import { HashThread } from './hash-thread.ts'
+import { OBJECTS, objectKey, TAILS, tailPrefix } from './keys.ts'
 import { Memory } from './memory.ts'
 import { type PartPlan, partSizes } from './part-plan.ts'
 import { Reachable } from './reachable.ts'
 import { readObject } from './read-object.ts'
 import { lengthOf, S3Writer } from './s3-writer.ts'
 import { Sealing } from './sealing.ts'
-import { Tails, tailPrefix } from './tails.ts'
+import { Tails } from './tails.ts'
+import { Tidying } from './tidying.ts'
 
 export interface S3StoreOptions extends BucketOptions {
   /** What is recorded of segments. */
@@ -41,10 +43,6 @@ export interface S3StoreOptions extends BucketOptions {
 
 const MEMORY = 256 * 1024 * 1024
 const MARKER = 'store.json'
-/** What is this old and that nothing names has no request that is about to name it. */
-const ABANDONED_MS = 60 * 60 * 1000
-/** Each process looks for what was abandoned this often. */
-const TIDY_EVERY_MS = 60 * 60 * 1000
 
 export class S3Store implements BlobStore {
   readonly packs = false
@@ -64,7 +62,7 @@ export class S3Store implements BlobStore {
   readonly #sealing: Sealing
   readonly #underSeal = new Map<SegmentId, Promise<void>>()
   readonly #cleaning = new Set<Promise<void>>()
-  #tidiedAt: number | undefined
+  readonly #tidying: Tidying
 
   constructor({
     parts,
@@ -85,6 +83,7 @@ export class S3Store implements BlobStore {
     this.#parts = parts
     this.#sealing = new Sealing(this.#bucket, parts)
     this.#tails = new Tails(this.#bucket)
+    this.#tidying = new Tidying(this.#bucket, this.#tails, parts, now)
     this.#memory = new Memory(memory)
     this.#plan = plan
     this.#now = now
@@ -229,42 +228,8 @@ export class S3Store implements BlobStore {
     return this.#bucket.sign(objectKey(segment), seconds, headers)
   }
 
-  /**
-   * Takes away what died with a process before a row named it: multipart uploads, and tails of segments that are
-   * sealed or gone. Resolves to how many there were.
-   */
-  async tidy(): Promise<number> {
-    const now = this.#now()
-    if (this.#tidiedAt !== undefined && now - this.#tidiedAt < TIDY_EVERY_MS) return 0
-    this.#tidiedAt = now
-    let tidied = 0
-    for await (const { key, session, begunAt } of this.#bucket.sessions(OBJECTS)) {
-      const segment = key.slice(OBJECTS.length)
-      if (begunAt > now - ABANDONED_MS || !isSegmentId(segment)) continue
-      const stored = await this.#parts.storedSegment(segment)
-      if (stored?.session === session || stored?.rescue?.into === session) continue
-      await this.#bucket.abort(key, session)
-      tidied += 1
-    }
-    for await (const { key, session, begunAt } of this.#bucket.sessions(TAILS)) {
-      if (begunAt > now - ABANDONED_MS || !(await this.#hasEnded(key))) continue
-      await this.#bucket.abort(key, session)
-      tidied += 1
-    }
-    for await (const { key, modifiedAt } of this.#bucket.list(TAILS)) {
-      if (modifiedAt > now - ABANDONED_MS || !(await this.#hasEnded(key))) continue
-      await this.#tails.remove(key)
-      tidied += 1
-    }
-    return tidied
-  }
-
-  /** Of a tail's segment: the tails of one that grows may still be returned to. */
-  async #hasEnded(key: string): Promise<boolean> {
-    const segment = key.slice(TAILS.length).split('.', 1)[0] ?? ''
-    if (!isSegmentId(segment)) return false
-    const stored = await this.#parts.storedSegment(segment)
-    return stored === undefined || stored.sealed
+  tidy(): Promise<number> {
+    return this.#tidying.tidy()
   }
 
   async close(): Promise<void> {
@@ -337,13 +302,6 @@ export class S3Store implements BlobStore {
     const cleaning = work.catch(this.#onError).finally(() => this.#cleaning.delete(cleaning))
     this.#cleaning.add(cleaning)
   }
-}
-
-const OBJECTS = 'segments/'
-const TAILS = 'tails/'
-
-function objectKey(segment: SegmentId): string {
-  return `${OBJECTS}${segment}`
 }
 
 /** Segments' ids in keys of several listings, in ascending order; each listing is in that order. */

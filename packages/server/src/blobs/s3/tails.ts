@@ -5,8 +5,9 @@
  */
 import type { Readable } from 'node:stream'
 import type { Hold, StoredTail } from '../../catalog/segment-parts.ts'
-import { type SegmentId, StoreError } from '../blob-store.ts'
+import { StoreError } from '../blob-store.ts'
 import type { Bucket } from './bucket.ts'
+import { tailPrefix } from './keys.ts'
 
 /** Bytes of all tails that are remembered; those used least go first. */
 const REMEMBERED = 64 * 1024 * 1024
@@ -70,11 +71,6 @@ export class Tails {
     this.#remembered -= this.#bytes.get(name)?.byteLength ?? 0
     this.#bytes.delete(name)
   }
-}
-
-/** What the names of a segment's tails begin with. */
-export function tailPrefix(segment: SegmentId): string {
-  return `tails/${segment}.`
 }
 
 async function whole(stream: Readable): Promise<Uint8Array> {
