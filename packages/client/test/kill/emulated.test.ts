@@ -80,6 +80,21 @@ killTests(
 )
 
 killTests(
+  'dropbox, pieces side by side',
+  async () => {
+    const { endpoint, tokens, files, close } = await startDropbox()
+    return {
+      adapter: { name: 'dropbox', endpoint, token: tokens.current, parallel: true },
+      partSize: 4 * MIB,
+      cannotBeAsked: true,
+      digest: async (key) => sha256(files.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
   'box',
   async () => {
     const { endpoint, tokens, file, close } = await startBox({ partSize: MIB, minSession: MIB })
