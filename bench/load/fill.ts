@@ -3,7 +3,7 @@
  * knows little of the schema. Their bytes are those of the one object.
  */
 import { DatabaseSync } from 'node:sqlite'
-import type pg from 'pg'
+import type { PostgresServer } from '../../packages/server/src/catalog/postgres/testing/postgres-server.ts'
 
 /** Of a catalog that no server has open. */
 export interface Filler {
@@ -45,7 +45,7 @@ export function fillSqlite(file: string): Filler {
   }
 }
 
-export function fillPostgres(client: pg.Client): Filler {
+export function fillPostgres(client: Awaited<ReturnType<PostgresServer['connect']>>): Filler {
   const numbers = (count: number): string =>
     `WITH n AS MATERIALIZED (SELECT i, md5(random()::text || i) AS id FROM generate_series(1, ${count}) AS i)`
   return {
