@@ -27,9 +27,16 @@ async function open(bucket: string): Promise<World> {
         throw error
       }
     },
+    // Bun asks the service to abort on its way out, and tells nobody when that is done.
     openSessions: async () => {
-      const answer = await raw.expect('listing uploads', { method: 'GET', query: { uploads: '' } }, quiet)
-      return elements(await answer.text(), 'Upload').length
+      let open = 0
+      for (let looks = 0; looks < 20; looks++) {
+        const answer = await raw.expect('listing uploads', { method: 'GET', query: { uploads: '' } }, quiet)
+        open = elements(await answer.text(), 'Upload').length
+        if (open === 0) break
+        await new Promise((resolve) => setTimeout(resolve, 250))
+      }
+      return open
     },
     // Bun has begun its upload when the third piece was taken.
     partSize: 3 * 2 ** 20,

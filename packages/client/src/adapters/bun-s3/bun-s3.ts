@@ -2,9 +2,9 @@
  * S3 through the client that is built into Bun: https://bun.com/docs/runtime/s3
  *
  * Can: uploads in parts that Bun cuts and sends by itself, paused and resumed in this process; downloads with ranges,
- * lists, deleting, signed URLs.
+ * lists, deleting.
  * Cannot: go on in another process, send again only what is missing, compare checksums, use conditions or metadata,
- * copy: `pawl/s3` does, on Bun too.
+ * copy, sign URLs: `pawl/s3` does, on Bun too.
  */
 import type { Adapter } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
@@ -16,8 +16,6 @@ import type { Flow } from './flow.ts'
 
 export type { BunS3Client, BunS3Options } from './bun.ts'
 
-const EXPIRES = 3600
-const LONGEST = 7 * 24 * 3600
 const PART = 8 * 1024 * 1024
 
 export interface BunS3AdapterOptions extends BunS3Options {
@@ -45,7 +43,7 @@ export function bunS3(options: BunS3AdapterOptions): Adapter<BunS3Client> {
     name: 'bun-s3',
     place: `${options.endpoint ?? ''}/${options.bucket ?? ''}`,
     raw: client,
-    traits: { rangeRead: true, delimiter: true, signedUrls: true, maxExpiresIn: LONGEST, resumable: false },
+    traits: { rangeRead: true, delimiter: true, resumable: false },
     checkUpload: ({ resume }) => {
       if (resume)
         throw new FilesError(
@@ -81,11 +79,6 @@ export function bunS3(options: BunS3AdapterOptions): Adapter<BunS3Client> {
         ...(page.nextContinuationToken ? { cursor: page.nextContinuationToken } : {}),
       }
     },
-    url: async (key, { expiresIn = EXPIRES, responseContentDisposition }) =>
-      client.file(key).presign({
-        expiresIn,
-        ...(responseContentDisposition ? { contentDisposition: responseContentDisposition } : {}),
-      }),
   }
 }
 

@@ -19,12 +19,11 @@ export interface BunStat {
   readonly type: string
 }
 
-export interface BunFile {
+interface BunFile {
   slice(start: number, end?: number): BunFile
   stream(): ReadableStream<Uint8Array<ArrayBuffer>>
   stat(): Promise<BunStat>
   delete(): Promise<void>
-  presign(options: { readonly expiresIn: number; readonly contentDisposition?: string }): string
 }
 
 export interface BunListed {
