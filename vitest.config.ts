@@ -9,7 +9,7 @@ const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm}.test.ts']
 const PROCESSES = [
   'packages/{server,web,cli}/test/**/*.test.ts',
   'packages/client/test/{docs,kill,react,browser}/*.test.ts',
-  'packages/client/src/adapters/{s3,azure,ftp,sftp,webdav}/*.test.ts',
+  'packages/client/src/adapters/{s3,bun-s3,azure,ftp,sftp,webdav}/*.test.ts',
   'packages/emulators/src/*.test.ts',
   'test/docs-site.test.ts',
 ]
