@@ -128,6 +128,11 @@ const ADAPTERS: Readonly<Record<string, Facts>> = {
       'part file, `PUT` with `Content-Range` where the server is proven to patch, else one `PUT`; `MOVE`',
     testedAgainst: 'Apache `mod_dav`; nginx and rclone, which do not patch: one `PUT`, not resumed',
   },
+  nextcloud: {
+    acrossProcesses: true,
+    primitive: 'chunked upload, version 2, its chunks listed; SHA-256 compared where Nextcloud computes it',
+    testedAgainst: 'an emulator that `@nextcloud/upload` accepts; Nextcloud itself: never',
+  },
   'bun-s3': {
     acrossProcesses: false,
     primitive: "Bun's own S3 client, in parts that it sends by itself; a token of another process is refused",

@@ -12,6 +12,7 @@ import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
+import { startNextcloud } from '@pawl/emulators/nextcloud'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { startPocketBase } from '@pawl/emulators/pocketbase'
 import { startUploadThing } from '@pawl/emulators/uploadthing'
@@ -180,6 +181,13 @@ const PROVIDERS: [name: string, start: () => Promise<Provider>][] = [
     async () => {
       const { endpoint: url, tokens, close } = await startConvex()
       return { options: { url, token: tokens.current }, close }
+    },
+  ],
+  [
+    'nextcloud',
+    async () => {
+      const { files: url, tokens, close } = await startNextcloud()
+      return { options: { url, password: tokens.current }, close }
     },
   ],
 ]

@@ -7,6 +7,7 @@ import { startDrive } from '@pawl/emulators/drive'
 import { startDropbox } from '@pawl/emulators/dropbox'
 import { startFirebase } from '@pawl/emulators/firebase'
 import { startGcs } from '@pawl/emulators/gcs'
+import { startNextcloud } from '@pawl/emulators/nextcloud'
 import { startOneDrive } from '@pawl/emulators/onedrive'
 import { startUploadThing } from '@pawl/emulators/uploadthing'
 import { startVercelBlob } from '@pawl/emulators/vercel-blob'
@@ -145,6 +146,20 @@ killTests(
       adapter: { name: 'sharepoint', endpoint: `${endpoint}/v1.0`, token: tokens.current, site: 'team' },
       partSize: 320 * 1024,
       digest: async (key) => sha256(items.get(`/${key}`)?.bytes),
+      close,
+    }
+  },
+  FEW,
+)
+
+killTests(
+  'nextcloud',
+  async () => {
+    const { files: url, tokens, file, close } = await startNextcloud({ minChunk: MIB })
+    return {
+      adapter: { name: 'nextcloud', url, token: tokens.current, minPartSize: MIB },
+      partSize: MIB,
+      digest: async (key) => sha256(file(key)?.bytes),
       close,
     }
   },

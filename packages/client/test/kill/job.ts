@@ -11,6 +11,7 @@ import type { FirebaseOptions } from '../../src/adapters/firebase/firebase.ts'
 import type { FtpOptions } from '../../src/adapters/ftp/options.ts'
 import type { GcsOptions } from '../../src/adapters/gcs/gcs.ts'
 import type { GoogleDriveOptions } from '../../src/adapters/google-drive/google-drive.ts'
+import type { NextcloudOptions } from '../../src/adapters/nextcloud/nextcloud.ts'
 import type { OneDriveOptions } from '../../src/adapters/onedrive/onedrive.ts'
 import type { S3Options } from '../../src/adapters/s3/options.ts'
 import type { SftpOptions } from '../../src/adapters/sftp/options.ts'
@@ -34,6 +35,7 @@ export type AdapterDescription =
   | ({ readonly name: 'sharepoint' } & SharePointOptions)
   | ({ readonly name: 'sftp' } & SftpOptions)
   | ({ readonly name: 'webdav' } & WebdavOptions)
+  | ({ readonly name: 'nextcloud' } & NextcloudOptions)
   | ({ readonly name: 'appwrite' } & AppwriteOptions)
   | ({ readonly name: 'cloudinary' } & CloudinaryOptions)
   | ({ readonly name: 'uploadthing' } & UploadThingOptions)
@@ -85,6 +87,8 @@ export async function adapterOf(description: AdapterDescription): Promise<Adapte
       return (await import('../../src/adapters/sftp/sftp.ts')).sftp(description)
     case 'webdav':
       return (await import('../../src/adapters/webdav/webdav.ts')).webdav(description)
+    case 'nextcloud':
+      return (await import('../../src/adapters/nextcloud/nextcloud.ts')).nextcloud(description)
     case 'appwrite':
       return (await import('../../src/adapters/appwrite/appwrite.ts')).appwrite(description)
     case 'cloudinary':

@@ -67,10 +67,6 @@ export function webdavDriver(wire: WebdavWire, intent: UploadIntent): OffsetDriv
     },
     probe: async (session, _intent, _lanes, body, call): Promise<OffsetState> => {
       const part = partOf(session)
-      const read = async function* (url: string, headers: Record<string, string>) {
-        const response = await wire.expect(what, { method: 'GET', url, headers, stream: true }, call)
-        if (response.stream) yield* response.stream
-      }
       let held = await look(part, call)
       for (let before: number | undefined; broken && held?.size !== before; held = await look(part, call)) {
         before = held?.size
@@ -80,7 +76,8 @@ export function webdavDriver(wire: WebdavWire, intent: UploadIntent): OffsetDriv
       if (held === undefined) {
         const there = await look(target, call)
         // A name and a size prove nothing: only the content tells a lost answer from a lost upload.
-        const ours = there?.size === intent.size && (await holds(read(target, {}), body, call))
+        const ours =
+          there?.size === intent.size && (await holds(wire.content(what, target, {}, call), body, call))
         return ours ? { state: 'complete', result: resultOf(there.etag) } : { state: 'gone' }
       }
       const { size } = held
@@ -92,7 +89,7 @@ export function webdavDriver(wire: WebdavWire, intent: UploadIntent): OffsetDriv
       if (!session.patches && size < intent.size) return { state: 'open', offsets: [0] }
       if (!broken) return { state: 'open', offsets: [size] }
       const end = await provenEnd(body, size, TAIL, (start, end) =>
-        gathered(read(part, { range: `bytes=${start}-${end - 1}` }), end - start),
+        gathered(wire.content(what, part, { range: `bytes=${start}-${end - 1}` }, call), end - start),
       )
       return { state: 'open', offsets: [session.patches || end === size ? end : 0] }
     },
@@ -146,7 +143,7 @@ export function webdavDriver(wire: WebdavWire, intent: UploadIntent): OffsetDriv
   }
 }
 
-function resultOf(etag: string | undefined): ProviderResult {
+export function resultOf(etag: string | undefined): ProviderResult {
   return etag === undefined ? {} : { etag }
 }
 

@@ -59,6 +59,17 @@ export class WebdavWire {
     throw statusError(what, response)
   }
 
+  /** What a file holds. */
+  async *content(
+    what: string,
+    url: string,
+    headers: HttpRequest['headers'],
+    call: Call,
+  ): AsyncGenerator<Uint8Array> {
+    const response = await this.expect(what, { method: 'GET', url, headers, stream: true }, call)
+    if (response.stream) yield* response.stream
+  }
+
   /** What is under a URL, and with depth 1 in it; undefined if there is nothing. */
   async look(what: string, url: string, depth: 0 | 1, call: Call): Promise<Resource[] | undefined> {
     const headers = { depth: String(depth), 'content-type': 'application/xml' }
