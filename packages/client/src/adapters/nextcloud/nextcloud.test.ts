@@ -4,6 +4,7 @@ import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
 import { type EmulatedWorld, providerFaults } from '../../../test/provider-faults.ts'
 import { scenarios } from '../../../test/scenarios.ts'
+import type { Adapter } from '../../adapter.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import type { UploadOptions } from '../../options.ts'
@@ -144,6 +145,29 @@ describe('nextcloud', () => {
     await files.upload(`small ${size}`, new Uint8Array(size), { condition })
     const again = files.upload(`small ${size}`, new Uint8Array(size), { condition })
     await expect(again).rejects.toMatchObject({ code: 'Conflict' })
+  })
+
+  it('is not taken for silent while Nextcloud puts a large file together', async () => {
+    let heardOf = () => {}
+    const adapter = adapterOf(server)
+    const heard: Adapter = {
+      ...adapter,
+      driver: (intent) => {
+        const driver = adapter.driver(intent)
+        if (driver.shape !== 'parts') throw new Error('not in parts')
+        return {
+          ...driver,
+          complete: (session, intent, parts, digest, call) =>
+            driver.complete(session, intent, parts, digest, { ...call, touch: () => heardOf() }),
+        }
+      },
+    }
+    // No answer before a sign of life.
+    server.hold = (call) => (call === 'finish' ? new Promise((resolve) => (heardOf = resolve)) : undefined)
+    const large = randomBytes(32 * 2 ** 20)
+    await new Files({ adapter: heard }).upload('large', large)
+    server.hold = () => undefined
+    expect(same(server.file('large')?.bytes, large)).toBe(true)
   })
 
   it('claims no digest where Nextcloud computes none', async () => {
