@@ -20,11 +20,11 @@ const PROCESSES = [
 const LONG = [
   'web/test/resume',
   'client/src/adapters/s3/s3.test',
-  'web/test/many',
-  'cli/test/cluster/cluster.test',
   'cli/test/examples',
   'server/test/s3-servers',
+  'web/test/many',
   'client/test/kill/kill.test',
+  'cli/test/cluster/cluster.test',
   'client/test/react/',
   'web/test/upload',
   'web/test/page',
@@ -80,8 +80,6 @@ export default defineConfig({
           include: PROCESSES,
           exclude: [...MEASURED, ...WAITING, ...NEVER],
           ...PATIENT,
-          // One more than cores: a browser that is watched and a process that starts leave much of one idle.
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

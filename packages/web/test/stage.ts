@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { afterAll, afterEach, beforeAll, test as plainTest } from 'vitest'
 import { buildPage } from '../../../scripts/page.ts'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
 import { startProxy } from './proxy.ts'
@@ -61,6 +61,7 @@ export const mebibyte = 1024 * 1024
 /** To be called once in a test file: sets the stage up before its tests and clears it after them. */
 export function setStage(): Stage {
   const endings: (() => Promise<unknown>)[] = []
+  const contexts: BrowserContext[] = []
   let folder = ''
   let browser: Browser | undefined
   let shared: Promise<Pawl> | undefined
@@ -87,6 +88,10 @@ export function setStage(): Stage {
     })
   }, 240_000)
 
+  // Tabs that nobody looks at any more would go on drawing and asking.
+  afterEach(async () => {
+    await Promise.all(contexts.splice(0).map((context) => context.close()))
+  })
   afterAll(async () => {
     await browser?.close()
     await Promise.all(endings.map((end) => end()))
@@ -112,6 +117,7 @@ export function setStage(): Stage {
     ) {
       if (browser === undefined) throw new Error('there is no browser')
       const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      if (given === undefined) contexts.push(context)
       if (given === undefined && !pickers) await context.addInitScript(withoutPickers)
       const page = await context.newPage()
       // A listener of its own turns the system's file dialog off for good, before any key can open it.
