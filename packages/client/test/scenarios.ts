@@ -105,6 +105,18 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       expect(await holds(key, result.url)).toBe(true)
     })
 
+    it('under a key with dots is refused, or has that key: it never takes the place of another', async () => {
+      const other = start({ key: 'scenario/dots.bin' })
+      const { url } = await other.upload()
+      for (const key of ['scenario/a/../dots.bin', 'scenario/./dots.bin']) {
+        const { upload } = start({ key, body: body.slice(0, 5) })
+        const outcome = await upload().catch((error: unknown) => error)
+        if (outcome instanceof FilesError) expect(outcome.code).toBe('InvalidKey')
+        else expect(outcome).toMatchObject({ key, size: 5 })
+        expect(await holds(other.key, url)).toBe(true)
+      }
+    })
+
     it('that is paused lets what is in flight settle, sends nothing more, and goes on', async () => {
       const { wire, control, key, upload } = start()
       wire.before = (name, index) => {

@@ -13,7 +13,7 @@ export interface Place {
  * @param trustedOrigins - other origins that the service may put uploads on
  */
 export function placeOf(base: string | URL, trustedOrigins: readonly string[] = []): Place {
-  const home = new URL(base, globalThis.location?.href)
+  const home = homeOf(base)
   const trusted = new Set([home.origin, ...trustedOrigins.map((origin) => new URL(origin).origin)])
   return {
     base: home.href,
@@ -25,7 +25,7 @@ export function placeOf(base: string | URL, trustedOrigins: readonly string[] = 
       if (trusted.has(url.origin) && url.username === '' && url.password === '') return url.href
       throw new FilesError(
         'Unauthorized',
-        `the upload's URL is on ${url.origin}, not on ${home.origin}; trustedOrigins may allow that`,
+        `the upload is on ${url.origin}, not on ${home.origin}; see trustedOrigins`,
       )
     },
   }
@@ -36,5 +36,13 @@ function parse(location: string, home: URL): URL {
     return new URL(location, home)
   } catch (cause) {
     throw new FilesError('Provider', `${JSON.stringify(location)} is no URL`, cause, { retryable: false })
+  }
+}
+
+function homeOf(base: string | URL): URL {
+  try {
+    return new URL(base, globalThis.location?.href)
+  } catch {
+    throw new FilesError('NotSupported', `${base} is not a whole URL`)
   }
 }

@@ -11,6 +11,7 @@ import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob'
 import type { Adapter } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
 import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
+import { urlKey } from '../url-key.ts'
 import { azureDriver } from './driver.ts'
 import { asked } from './failure.ts'
 import { loadSdk } from './sdk.ts'
@@ -31,7 +32,8 @@ const EXPIRES = 3600
 export function azure(options: AzureOptions): Adapter<() => Promise<ContainerClient>> {
   let opened: Promise<ContainerClient> | undefined
   const container = () => (opened ??= openContainer(options))
-  const blob = async (key: string): Promise<BlockBlobClient> => (await container()).getBlockBlobClient(key)
+  const blob = async (key: string): Promise<BlockBlobClient> =>
+    (await container()).getBlockBlobClient(urlKey(key))
 
   const read = async (key: string, signal: AbortSignal | undefined, offset = 0, count?: number) => {
     const client = await blob(key)

@@ -9,6 +9,7 @@
 import type { Adapter } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
 import { storedFile, streamOf } from '../../stored-file.ts'
+import { urlKey } from '../url-key.ts'
 import { type BunListed, type BunS3Client, type BunS3Options, type BunStat, openClient } from './bun.ts'
 import { bunS3Driver } from './driver.ts'
 import { bunError } from './failure.ts'
@@ -35,7 +36,8 @@ export function bunS3(options: BunS3AdapterOptions): Adapter<BunS3Client> {
       throw bunError(what, error)
     }
   }
-  const stat = (key: string) => asked(`looking for ${JSON.stringify(key)}`, () => client.file(key).stat())
+  const stat = (key: string) =>
+    asked(`looking for ${JSON.stringify(key)}`, () => client.file(urlKey(key)).stat())
   const file = (key: string, found: BunStat, size = found.size, open = () => client.file(key).stream()) =>
     storedFile({ key, size, ...factsOf(found) }, open)
 
@@ -51,7 +53,10 @@ export function bunS3(options: BunS3AdapterOptions): Adapter<BunS3Client> {
           'an upload of pawl/bun-s3 does not outlive its process: upload without `resume`, or with pawl/s3',
         )
     },
-    driver: (intent) => bunS3Driver(client, flows, partSize, intent),
+    driver: (intent) => {
+      urlKey(intent.key)
+      return bunS3Driver(client, flows, partSize, intent)
+    },
     download: async (key, range) => {
       const found = await stat(key)
       if (!range) return file(key, found)
@@ -62,7 +67,7 @@ export function bunS3(options: BunS3AdapterOptions): Adapter<BunS3Client> {
       )
     },
     head: async (key) => file(key, await stat(key)),
-    delete: (key) => asked(`deleting ${JSON.stringify(key)}`, () => client.file(key).delete()),
+    delete: (key) => asked(`deleting ${JSON.stringify(key)}`, () => client.file(urlKey(key)).delete()),
     list: async ({ prefix, delimiter, cursor, limit }) => {
       const page = await asked('listing', () =>
         client.list({

@@ -8,6 +8,7 @@
  */
 import type { Adapter } from '../../adapter.ts'
 import { placeOf } from '../upload-place.ts'
+import { urlKey } from '../url-key.ts'
 import { resumableDriver } from './driver.ts'
 import type { Known } from './limits.ts'
 import type { ResumableHttpOptions } from './options.ts'
@@ -35,7 +36,7 @@ export function resumableHttp(options: ResumableHttpOptions): Adapter<undefined>
     raw: undefined,
     traits: { resumable: true },
     driver: ({ key }) => {
-      const path = key.split('/').map(encodeURIComponent).join('/')
+      const path = urlKey(key).split('/').map(encodeURIComponent).join('/')
       const url = placeOf(endpoint.replace('{key}', () => path)).base
       return resumableDriver(options, wire, place(), url, known)
     },

@@ -12,11 +12,11 @@
  * docs/design/client.md, "S3 without the SDK".
  */
 import type { Adapter } from '../../adapter.ts'
-import { FilesError } from '../../errors.ts'
 import type { HttpResponse } from '../../http/http.ts'
 import { type StoredFile, type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
 import { type Reader, reader } from '../reading.ts'
+import { urlKey } from '../url-key.ts'
 import { s3Driver } from './driver.ts'
 import { metadataOf } from './metadata.ts'
 import type { S3Options } from './options.ts'
@@ -40,7 +40,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
 
   const read = reader(async (key, headers, signal) => {
     const response = await wire.send(
-      { method: 'GET', key: checkKey(key), headers, stream: true },
+      { method: 'GET', key: urlKey(key), headers, stream: true },
       callOf(signal),
     )
     if (response.status >= 300) throw await s3Error(`reading ${JSON.stringify(key)}`, response)
@@ -62,27 +62,27 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       maxExpiresIn: MAX_EXPIRES,
       resumable: true,
     },
-    driver: (intent) => s3Driver(wire, checkKey(intent.key), integrity),
+    driver: (intent) => s3Driver(wire, urlKey(intent.key), integrity),
 
     download: (key, range, { signal }) => read.download(key, range, signal, factsOf),
     head: async (key, call) => {
       const response = await wire.expect(
         `looking at ${JSON.stringify(key)}`,
-        { method: 'HEAD', key: checkKey(key) },
+        { method: 'HEAD', key: urlKey(key) },
         callOf(call.signal),
       )
       const size = Number(response.header('content-length') ?? 0)
       return storedFile({ key, size, ...factsOf(response) }, read.lazy(key))
     },
     delete: async (key, call) => {
-      const request = { method: 'DELETE', key: checkKey(key) } as const
+      const request = { method: 'DELETE', key: urlKey(key) } as const
       const response = await wire.send(request, callOf(call.signal))
       if (response.status >= 300 && response.status !== 404)
         throw await s3Error(`deleting ${JSON.stringify(key)}`, response)
     },
     copy: async (from, to, { signal }) => {
       const { copyObject } = await import('./copy.ts')
-      await copyObject(wire, checkKey(from), checkKey(to), integrity, signal)
+      await copyObject(wire, urlKey(from), urlKey(to), integrity, signal)
     },
     list: async ({ prefix = '', cursor, limit, delimiter }, call) => {
       const query = {
@@ -110,7 +110,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
       ? {
           url: async (key, { expiresIn = EXPIRES, responseContentDisposition }) => {
             if (publicBaseUrl !== undefined && (responseContentDisposition === undefined || !presign)) {
-              return `${publicBaseUrl.replace(/\/+$/, '')}/${checkKey(key).split('/').map(uriEncode).join('/')}`
+              return `${publicBaseUrl.replace(/\/+$/, '')}/${urlKey(key).split('/').map(uriEncode).join('/')}`
             }
             const query = {
               ...(responseContentDisposition && {
@@ -118,7 +118,7 @@ export function s3(options: S3Options): Adapter<S3Wire> {
               }),
             }
             const signed = await presign?.(
-              { method: 'GET', key: checkKey(key), query },
+              { method: 'GET', key: urlKey(key), query },
               Math.min(expiresIn, MAX_EXPIRES),
             )
             return signed?.url ?? ''
@@ -131,20 +131,14 @@ export function s3(options: S3Options): Adapter<S3Wire> {
         const expiresIn = Math.min(query.expiresIn, MAX_EXPIRES)
         if (maxSize !== undefined || minSize !== undefined) {
           const { signedForm } = await import('./signed-form.ts')
-          return signedForm(wire, checkKey(key), { ...query, expiresIn })
+          return signedForm(wire, urlKey(key), { ...query, expiresIn })
         }
         const headers = contentType === undefined ? {} : { 'content-type': contentType }
-        const { url } = await presign({ method: 'PUT', key: checkKey(key), headers }, expiresIn)
+        const { url } = await presign({ method: 'PUT', key: urlKey(key), headers }, expiresIn)
         return { method: 'PUT', url, headers }
       },
     }),
   }
-}
-
-/** URLs lose `.` and `..`, even percent-encoded: such a key would become another one on its way. */
-function checkKey(key: string): string {
-  if (!key.split('/').some((segment) => segment === '.' || segment === '..')) return key
-  throw new FilesError('InvalidKey', `${JSON.stringify(key)} has a segment that a URL cannot carry`)
 }
 
 function factsOf(response: HttpResponse): Omit<StoredFileFacts, 'key' | 'size'> {

@@ -15,6 +15,7 @@ import type { HttpResponse } from '../../http/http.ts'
 import { isObject } from '../../json.ts'
 import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
 import type { Offer } from '../tus/offer.ts'
+import { urlKey } from '../url-key.ts'
 import { supabaseDriver } from './driver.ts'
 import type { SupabaseOptions } from './options.ts'
 import { type SupabaseRequest, type SupabaseWire, supabaseWire } from './wire.ts'
@@ -180,10 +181,9 @@ export function supabase(options: SupabaseOptions): Adapter<SupabaseWire> {
   }
 }
 
-/** URLs lose `.` and `..`, even percent-encoded: such a key would become another one on its way. */
+/** Names that are no path would become another one on their way, too. */
 function checkKey(key: string): string {
-  const plain = key.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
-  if (plain && key.isWellFormed()) return key
+  if (key.split('/').every((segment) => segment !== '') && key.isWellFormed()) return urlKey(key)
   throw new FilesError('InvalidKey', `${JSON.stringify(key)} has a segment that a URL cannot carry`)
 }
 
