@@ -4,8 +4,11 @@
  */
 const PER_UPLOAD = 2 * 1024 * 1024
 const PER_UPLOAD_WHEN_TIGHT = 64 * 1024
-/** Bytes that pass through memory before it is worth freeing what they leave. */
-const FREE_EVERY = 16 * 1024 * 1024
+/**
+ * Bytes that pass through memory before it is worth freeing what they leave: buffers that are freed soon are used again
+ * while a cache still has them. With 2 MiB the collections cost more than the copying.
+ */
+const FREE_EVERY = 4 * 1024 * 1024
 
 export class GatherBudget {
   readonly #cap: number
