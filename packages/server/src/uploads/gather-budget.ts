@@ -4,11 +4,13 @@
  */
 const PER_UPLOAD = 2 * 1024 * 1024
 const PER_UPLOAD_WHEN_TIGHT = 64 * 1024
+/** Bytes that pass through memory before it is worth freeing what they leave. */
+const FREE_EVERY = 8 * 1024 * 1024
 /**
- * Bytes that pass through memory before it is worth freeing what they leave: buffers that are freed soon are used again
- * while a cache still has them. With 2 MiB the collections cost more than the copying.
+ * And how many times what is held must have passed: a collection that meets the same buffers twice moves them to
+ * where only a marking of the whole heap frees them.
  */
-const FREE_EVERY = 4 * 1024 * 1024
+const FREE_PER_HELD = 2
 
 export class GatherBudget {
   readonly #cap: number
@@ -41,7 +43,7 @@ export class GatherBudget {
   give(bytes: number): void {
     this.#used -= bytes
     this.#sinceFreed += bytes
-    if (this.#sinceFreed < FREE_EVERY) return
+    if (this.#sinceFreed < Math.max(FREE_EVERY, FREE_PER_HELD * this.#used)) return
     this.#sinceFreed = 0
     this.#free()
   }
