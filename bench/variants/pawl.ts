@@ -13,7 +13,7 @@ import {
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../../packages/server/src/blobs/digests.ts'
 import { DiskStore } from '../../packages/server/src/blobs/disk/disk-store.ts'
 import { readConfig } from '../../packages/server/src/config.ts'
-import { youngCollector } from '../../packages/server/src/heap.ts'
+import { bufferFreer } from '../../packages/server/src/heap.ts'
 import { createServer } from '../../packages/server/src/server.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, without: { type: 'string' } } })
@@ -81,7 +81,7 @@ const config = readConfig({
   warn: (message) => console.error(message),
 })
 const blobs = new Variant({ folder: join(config.data, 'blobs'), reserve: config.reserve })
-const server = await createServer(config, { blobs, freeBuffers: youngCollector() })
+const server = await createServer(config, { blobs, freeBuffers: bufferFreer() })
 const url = await server.listen()
 server.log.info({ url }, 'listening')
 process.on('SIGTERM', () => process.exit(0))
