@@ -29,11 +29,28 @@ test('the more is held, the more passes first: a collection must not meet the sa
   expect(passedUntilFreed(budget, () => freed)).toBeLessThanOrEqual(8)
 })
 
-test('an upload may gather little once all together hold what they may', () => {
+test('an upload may gather what is free of the cap, within bounds', () => {
   const budget = new GatherBudget(4 * MIB)
   expect(budget.share).toBe(2 * MIB)
-  budget.take(4 * MIB)
+  budget.take(3 * MIB)
+  expect(budget.share).toBe(MIB)
+  budget.take(2 * MIB)
   expect(budget.share).toBe(MIB / 16)
-  budget.give(1)
+  budget.give(4 * MIB)
   expect(budget.share).toBe(2 * MIB)
+})
+
+test('uploads that gather side by side get equal parts and stay within the cap', () => {
+  const budget = new GatherBudget(4 * MIB)
+  const held = Array.from({ length: 8 }, () => 0)
+  for (let round = 0; round < 200; round += 1) {
+    for (const [n, bytes] of held.entries()) {
+      if (bytes >= budget.share) continue
+      budget.take(MIB / 64)
+      held[n] = bytes + MIB / 64
+    }
+  }
+  expect(budget.used).toBeLessThanOrEqual(4 * MIB)
+  expect(Math.max(...held) - Math.min(...held)).toBeLessThanOrEqual(MIB / 64)
+  expect(Math.min(...held)).toBeGreaterThan(MIB / 4)
 })

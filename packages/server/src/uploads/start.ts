@@ -69,7 +69,7 @@ export interface RunningEngine {
 }
 
 /** Bytes gathered in memory over all uploads. */
-const GATHER_CAP = 32 * 1024 * 1024
+const GATHER_CAP = 4 * 1024 * 1024
 
 /** @throws StoreError, CatalogError */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
