@@ -2,7 +2,7 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { newSegmentId } from '../blob-store.ts'
 import { sampleBytes } from '../sample-bytes.ts'
 import { DiskWriter } from './disk-writer.ts'
@@ -128,6 +128,23 @@ test('whatever the system does, the file is a prefix of what was sent and the le
     ),
     { numRuns: 60 },
   )
+})
+
+test('closing does not wait for a sync that runs, which ends before the file is closed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pawl-writer-'))
+  cleanups.push(() => rm(folder, { recursive: true }))
+  const handle = await open(join(folder, 'segment'), 'w')
+  cleanups.push(() => handle.close())
+  const steps: string[] = []
+  const space = new FreeSpace(async () => 1000)
+  const writer = new DiskWriter(handle, newSegmentId(), 0, space, () => steps.push('closed'))
+  await writer.write([sampleBytes(100)])
+  const synced = writer.sync().then(() => steps.push('synced'))
+  await writer.close()
+  steps.push('left')
+  await synced
+  expect(steps).toEqual(['closed', 'left', 'synced'])
+  await vi.waitFor(() => expect(handle.fd).toBe(-1))
 })
 
 test('free space is looked at before the reserve could be touched, and not with every write', async () => {

@@ -15,6 +15,7 @@ export class DiskWriter implements SegmentWriter {
   readonly #space: FreeSpace
   readonly #onClose: () => void
   #length: number
+  #syncing = 0
 
   /** @param length - bytes in the file now */
   constructor(
@@ -69,13 +70,21 @@ export class DiskWriter implements SegmentWriter {
 
   /** Makes what is written durable, without opening the file again. @throws StoreError `unsynced` */
   async sync(): Promise<void> {
-    await datasync(this.#handle, this.#segment)
+    this.#syncing += 1
+    try {
+      await datasync(this.#handle, this.#segment)
+    } finally {
+      this.#syncing -= 1
+    }
   }
 
-  /** What is being synced is synced first. */
+  /** A sync that runs keeps the file open and goes on: no answer waits for what it does not promise. */
   async close(): Promise<void> {
     this.#onClose()
-    await this.#handle.close()
+    const closing = this.#handle.close()
+    // Whoever waits for the sync hears of a disk that fails.
+    if (this.#syncing > 0) closing.catch(() => {})
+    else await closing
   }
 }
 
