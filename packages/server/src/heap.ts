@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Half of what the process may keep of freed memory. A block of up to 32 MiB raises glibc's limit. */
-const BLOCK = 16 * 1024 * 1024
+/** Half of what is kept at the end of the heap; that is as much as passes between two collections. */
+const BLOCK = 4 * 1024 * 1024
 
 /**
  * Node reads sockets into a fresh buffer outside of the heap each time, up to 64 KiB. They are garbage as soon as

@@ -7,8 +7,6 @@
  * IEEE/ACM Transactions on Networking 6 (1998).
  */
 const MOST_PER_UPLOAD = 2 * 1024 * 1024
-/** One read of a socket, which an upload may always gather. */
-const LEAST_PER_UPLOAD = 64 * 1024
 /** Bytes that pass through memory before it is worth freeing what they leave. */
 const FREE_EVERY = 8 * 1024 * 1024
 /**
@@ -24,7 +22,7 @@ export class GatherBudget {
   #sinceFreed = 0
 
   /**
-   * @param cap - bytes for all uploads together, but for the least of each
+   * @param cap - bytes for all uploads together, but for one read of each
    * @param free - called now and then as bytes pass: what was read has left garbage behind
    */
   constructor(cap: number, free: () => void = () => {}) {
@@ -32,9 +30,12 @@ export class GatherBudget {
     this.#free = free
   }
 
-  /** Bytes one upload may gather now, above which it stops reading its socket. */
+  /**
+   * Bytes one upload may gather while others of it are being written, above which it stops reading its socket; with
+   * 0 it has one read of its socket at a time.
+   */
   get share(): number {
-    return Math.max(LEAST_PER_UPLOAD, Math.min(MOST_PER_UPLOAD, this.#cap - this.#used))
+    return Math.max(0, Math.min(MOST_PER_UPLOAD, this.#cap - this.#used))
   }
 
   get used(): number {

@@ -89,13 +89,19 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       if (end?.kind === 'overflow' || end?.kind === 'failed') return finish(end)
       const held = holdLast && arrived === limit && end?.kind !== 'ended'
       if (gatheredBytes === 0 || (held && end === undefined)) {
-        if (end !== undefined) finish(end)
-        else lease.waiting()
+        if (end !== undefined) return finish(end)
+        lease.waiting()
+        readOn()
         return
       }
       // A chunked body that broke before its end was seen never makes the upload whole: its last byte stays out.
       if (held) return finish(end ?? { kind: 'broken' })
       void write()
+    }
+
+    const readOn = (): void => {
+      if (paused && end === undefined) source.resume()
+      paused = false
     }
 
     const write = async (): Promise<void> => {
@@ -105,9 +111,9 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
       gatheredBytes = 0
       writing = true
       lease.working()
-      // The next batch is read while this one is written: otherwise network and disk would take turns.
-      if (paused && end === undefined) source.resume()
-      paused = false
+      // The next batch is read while this one is written: otherwise network and disk would take turns, as they do
+      // for each of many.
+      if (budget.share > 0) readOn()
       try {
         await writer.write(batch)
       } catch (error) {
