@@ -14,7 +14,7 @@ export function hasCeph(): Promise<boolean> {
 
 /** Now and then an OSD does not find its place in time on a busy machine; a new cluster then does. */
 const TRIES = 3
-const OSD_SECONDS = 30
+const OSD_SECONDS = 60
 
 export interface Ceph extends S3Server {
   /** Of every gateway: each shows the same. */

@@ -40,7 +40,7 @@ let ceph: S3Server
 
 beforeAll(async () => {
   if (CEPH) ceph = await startCeph()
-}, 180_000)
+}, 300_000)
 afterAll(() => ceph?.close())
 
 describe.each(SERVERS)('the store in S3, on $name', ({ has, start }) => {
