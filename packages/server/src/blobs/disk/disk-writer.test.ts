@@ -147,6 +147,20 @@ test('closing does not wait for a sync that runs, which ends before the file is 
   await vi.waitFor(() => expect(handle.fd).toBe(-1))
 })
 
+test('a sync that fails behind a closed writer is told to whoever waits for it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pawl-writer-'))
+  cleanups.push(() => rm(folder, { recursive: true }))
+  const handle = await open(join(folder, 'segment'), 'w')
+  const failing = Promise.withResolvers<void>()
+  handle.datasync = () => failing.promise
+  const writer = new DiskWriter(handle, newSegmentId(), 0, new FreeSpace(async () => 1000))
+  await writer.write([sampleBytes(100)])
+  const synced = writer.sync()
+  await writer.close()
+  failing.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+  await expect(synced).rejects.toMatchObject({ name: 'StoreError', code: 'unsynced' })
+})
+
 test('free space is looked at before the reserve could be touched, and not with every write', async () => {
   const { writer, spaceChecks } = await faultyFile([], 1000)
   await writer.write([sampleBytes(400)])
