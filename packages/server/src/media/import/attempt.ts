@@ -1,5 +1,4 @@
 /** One attempt to fetch a file, from where the last one ended: one request, one upload of the engine. */
-import type { Readable } from 'node:stream'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { UploadError } from '../../uploads/errors.ts'
 import type { UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -12,7 +11,7 @@ export interface Attempting {
   readonly catalog: Catalog
   readonly uploads: Uploads
   readonly rules: AddressRules
-  /** Told of each byte count, and of the bytes in all where they are known. */
+  /** Told of the bytes that are kept as they grow, and of the bytes in all where they are known. */
   readonly onProgress: (id: string, received: number, total: number | undefined) => void
 }
 
@@ -126,14 +125,13 @@ async function take(
 ): Promise<Attempt> {
   const total = answer.range?.total ?? (answer.length === undefined ? undefined : offset + answer.length)
   let received = offset
-  onProgress(file, received, total)
+  const onAccepted = (reliable: number): void => {
+    received = reliable
+    onProgress(file, received, total)
+  }
+  onAccepted(offset)
   // The engine listens too; until then, and after it, nobody else would.
   answer.body.on('error', () => {})
-  const open = (): Readable =>
-    answer.body.on('data', (chunk: Buffer) => {
-      received += chunk.byteLength
-      onProgress(file, received, total)
-    })
   const outcome = await refusing(() =>
     uploads.append(id, own(id), {
       offset,
@@ -141,7 +139,8 @@ async function take(
       length: undefined,
       ends: 'here',
       checksum: undefined,
-      open,
+      onAccepted,
+      open: () => answer.body,
       signal,
     }),
   )
