@@ -15,7 +15,9 @@ const place = JSON.parse(process.env.PAWL_TEST_S3 ?? '{}')
 async function open(bucket: string): Promise<World> {
   const { raw } = s3({ bucket, ...place, credentials: place })
   // A second run in the same service finds it.
-  const made = await raw.expect('making the bucket', { method: 'PUT' }, quiet).catch((error: unknown) => error)
+  const made = await raw
+    .expect('making the bucket', { method: 'PUT' }, quiet)
+    .catch((error: unknown) => error)
   if (made instanceof FilesError && made.code !== 'Conflict') throw made
   const adapter = bunS3({ bucket, ...place, partSize: 5 * 2 ** 20 })
   return {

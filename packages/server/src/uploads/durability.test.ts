@@ -38,8 +38,9 @@ async function slowDisk() {
   })
   const errors: unknown[] = []
   const durability = new Durability(blobs, catalog, (error) => errors.push(error))
+  const another = () => storedUpload({ catalog, blobs: memory }, sampleBytes(100))
   const durable = async () => (await catalog.findUpload(upload.id))?.durable
-  return { upload, durability, durable, syncs, errors }
+  return { upload, another, durability, durable, syncs, errors }
 }
 
 const settled = () => vi.advanceTimersByTimeAsync(0)
@@ -79,6 +80,42 @@ test('one sync runs at a time, however much arrives meanwhile', async () => {
   for (let n = 1; n <= 5; n += 1) durability.note(upload, n * 40 * MIB)
   await vi.advanceTimersByTimeAsync(10_000)
   expect(syncs).toHaveLength(1)
+})
+
+test('two uploads are synced in the background at a time, the others in their turn', async () => {
+  const { another, durability, syncs } = await slowDisk()
+  for (let n = 0; n < 4; n += 1) durability.note(await another(), 100)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(syncs).toHaveLength(2)
+  syncs[1]?.resolve()
+  await settled()
+  expect(syncs).toHaveLength(3)
+  syncs[0]?.reject(new StoreError('unavailable', 'EIO'))
+  await settled()
+  expect(syncs).toHaveLength(4)
+})
+
+test('who settles or forgets an upload does not wait for its turn in the background', async () => {
+  const { another, durability, syncs } = await slowDisk()
+  const [busy, alsoBusy, settling, forgotten] = [
+    await another(),
+    await another(),
+    await another(),
+    await another(),
+  ]
+  for (const one of [busy, alsoBusy, settling, forgotten]) durability.note(one, 100)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(syncs).toHaveLength(2)
+  await durability.forget(forgotten.id)
+  const settlement = durability.settle(settling)
+  await settled()
+  expect(syncs).toHaveLength(3)
+  syncs[2]?.resolve()
+  await settlement
+  // Nobody is left to be synced when those two are done.
+  for (const sync of syncs) sync.resolve()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(syncs).toHaveLength(3)
 })
 
 test('a disk that fails is not asked without end, but every two seconds', async () => {

@@ -1,6 +1,6 @@
 /**
  * Makes accepted bytes durable behind the data: every 32 MiB or 2 s of an upload one `fdatasync` in the
- * background, so that the one at the end is short and a power cut takes little.
+ * background, two at a time, so that the one at the end is short and a power cut takes little.
  *
  * Where a sync fails, the system forgets which bytes did not reach the disk, and the next one would succeed. So the
  * upload is set back to what an earlier sync covered: the rest is cut off before anything more is taken, and its
@@ -12,6 +12,8 @@ import type { UploadId, UploadRecord } from './upload.ts'
 
 const SYNC_BYTES = 32 * 1024 * 1024
 const SYNC_MS = 2000
+/** Syncs behind the data at a time: they share few threads with reads and writes, which must not wait for them. */
+const SYNCS = 2
 
 interface Dirty {
   readonly upload: UploadRecord
@@ -36,6 +38,9 @@ export class Durability {
   readonly #catalog: Catalog
   readonly #onError: (error: unknown) => void
   readonly #dirty = new Map<string, Dirty>()
+  /** Whose next sync is due. */
+  readonly #due = new Set<Dirty>()
+  #syncing = 0
   readonly #watched = new Map<string, { synced: number }>()
   readonly #cutTo = new Map<string, number>()
   readonly #onSetBack: (id: UploadId) => void
@@ -83,7 +88,7 @@ export class Durability {
     if (this.#blobs.durable || this.#cutTo.has(upload.id)) return
     const dirty = this.#entry(upload, length)
     dirty.written = Math.max(dirty.written, length)
-    if (dirty.running !== undefined) return
+    if (dirty.running !== undefined || this.#due.has(dirty)) return
     // After a failure only the timer tries again: a disk that is away must not be asked without end.
     if (dirty.written - dirty.synced >= SYNC_BYTES && !dirty.failing) this.#start(dirty)
     else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
@@ -111,8 +116,7 @@ export class Durability {
     this.refuseSetBack(upload.id)
     const dirty = this.#dirty.get(upload.id)
     if (dirty === undefined) return
-    clearTimeout(dirty.timer)
-    dirty.timer = undefined
+    this.#unplan(dirty)
     const before = dirty.running
     const sync = (async () => {
       await before
@@ -144,7 +148,7 @@ export class Durability {
   async forget(id: string): Promise<void> {
     const dirty = this.#dirty.get(id)
     if (dirty === undefined) return
-    clearTimeout(dirty.timer)
+    this.#unplan(dirty)
     this.#dirty.delete(id)
     await dirty.running
   }
@@ -174,9 +178,24 @@ export class Durability {
     return fresh
   }
 
-  #start(dirty: Dirty): void {
+  #unplan(dirty: Dirty): void {
     clearTimeout(dirty.timer)
     dirty.timer = undefined
+    this.#due.delete(dirty)
+  }
+
+  /** In the background, as soon as others let it. */
+  #start(dirty: Dirty): void {
+    this.#unplan(dirty)
+    this.#due.add(dirty)
+    this.#next()
+  }
+
+  #next(): void {
+    const [dirty] = this.#due
+    if (dirty === undefined || this.#syncing === SYNCS) return
+    this.#due.delete(dirty)
+    this.#syncing += 1
     const running = this.#sync(dirty)
       .then(
         () => {
@@ -188,9 +207,12 @@ export class Durability {
         },
       )
       .finally(() => {
+        this.#syncing -= 1
         if (dirty.running === running) this.#rest(dirty)
+        this.#next()
       })
     dirty.running = running
+    this.#next()
   }
 
   /** No sync runs: what was written meanwhile waits for the next one. */
