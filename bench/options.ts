@@ -28,7 +28,7 @@ export interface Options {
 export const usage = `npm run bench -- [options]
 
   --quick            less work, fewer workloads and servers, as many rounds as fit into 90 s; for a first look
-  --only a,b         only these workloads, or those whose names begin so:
+  --only a,b         only these workloads, each by its name, or by the beginning of several:
                      ${allWorkloads.map(({ name }) => name).join(', ')}
   --servers a,b      only these servers and clients: ${everybody.map(({ name }) => name).join(', ')}
   --runs N           rounds (5)
@@ -39,7 +39,7 @@ export const usage = `npm run bench -- [options]
 
 /** What fits into 90 s, unless something else is asked for. */
 const QUICK = {
-  only: 'patch-one,patch-6m,small-1,small-16,small-64,creation-64,head,memory-200,handover,upload-1,upload-s3',
+  only: 'patch-one,patch-6m,small-1,small-16,small-64,creation-64,head,memory-200,handover,upload-1,upload-1-verified,upload-s3',
   servers: 'pawl,tus-server,client,curl,tus-js-client',
 }
 
@@ -78,7 +78,9 @@ function select<T extends { readonly name: string }>(
 ): readonly T[] {
   if (names === undefined) return all
   const wanted = names.split(',').map((name) => name.trim())
-  const fits = (item: T, name: string): boolean => item.name === name || item.name.startsWith(`${name}-`)
+  const known = new Set(all.map((item) => item.name))
+  const fits = (item: T, name: string): boolean =>
+    known.has(name) ? item.name === name : item.name.startsWith(`${name}-`)
   for (const name of wanted) {
     if (all.some((item) => fits(item, name))) continue
     throw new Error(`there is no ${what} ${name}: ${all.map((item) => item.name).join(', ')}`)
