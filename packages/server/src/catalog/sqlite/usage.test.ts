@@ -68,6 +68,18 @@ function kept(db: DatabaseSync): unknown {
   return sorted(db.prepare('SELECT scope, name, bytes FROM usage').all())
 }
 
+function openCounts(db: DatabaseSync): unknown {
+  return sorted(db.prepare('SELECT owner, open FROM open_counts').all())
+}
+
+function openCounted(db: DatabaseSync): unknown {
+  return sorted(
+    db
+      .prepare("SELECT owner_role || ':' || owner_sub, count(*) FROM uploads WHERE state = 'open' GROUP BY 1")
+      .all(),
+  )
+}
+
 function sorted(rows: readonly Record<string, unknown>[]): unknown {
   return rows
     .map((row) => Object.values(row).join(' '))
@@ -110,6 +122,31 @@ test('an upload that does not fit leaves nothing behind', () => {
   expect(catalog.insertUpload(upload({ length: 1 }), { ownerOpen: 1 })?.what).toBe('ownerOpen')
   expect(kept(db)).toEqual(before)
   expect(catalog.insertUpload(upload({ length: 40 }), { ownerBytes: 100, bucketBytes: 100 })).toBeUndefined()
+})
+
+test('an owner has as many open uploads as the limit says, however many came and went', () => {
+  const { db, catalog } = openCatalog()
+  const insert = (given: Partial<UploadRecord> = {}, ownerOpen = 3) =>
+    catalog.insertUpload(upload(given), { ownerOpen })?.what
+  const [first, second] = [upload(), upload()]
+  for (const one of [first, second, upload()]) catalog.insertUpload(one, { ownerOpen: 3 })
+  expect(insert()).toBe('ownerOpen')
+  expect(insert({ owner: BOB })).toBeUndefined()
+  expect(insert({ owner: { role: 'service_role' } })).toBeUndefined()
+  publish(catalog, first)
+  expect(insert()).toBeUndefined()
+  expect(insert()).toBe('ownerOpen')
+  catalog.endUpload(second.id, ['open'], { kind: 'cancelled' }, 5)
+  // What was rolled back neither came nor went.
+  db.exec('BEGIN')
+  expect(insert()).toBeUndefined()
+  expect(insert()).toBe('ownerOpen')
+  db.exec('ROLLBACK')
+  expect(insert()).toBeUndefined()
+  expect(insert()).toBe('ownerOpen')
+  expect(insert({}, 4)).toBeUndefined()
+  // As the next process finds them.
+  expect(sqliteOperations(db).insertUpload(upload(), { ownerOpen: 4 })?.what).toBe('ownerOpen')
 })
 
 test('bytes are set aside for an upload of unknown length as far as the allowance goes', () => {
@@ -201,6 +238,7 @@ test('the running sums are what counting everything would give, whatever happene
         else catalog.forgetEnded(10, 3)
       }
       expect(kept(db)).toEqual(counted(db))
+      expect(openCounts(db)).toEqual(openCounted(db))
       db.close()
     }),
     { numRuns: 100 },

@@ -8,6 +8,7 @@ import type { Principal } from '../../access/principal.ts'
 import type { UploadId } from '../../uploads/upload.ts'
 import type { UnfinishedState } from '../catalog.ts'
 import type { Allowance, Exceeded } from '../usage.ts'
+import { openCounts, ownerName } from './open-counts.ts'
 
 /** A step of the schema. */
 export const USAGE_STEP = `
@@ -25,11 +26,10 @@ const UNFINISHED = "state IN ('open', 'finishing', 'sealed')"
 const COUNTED = (row: string): string => `CASE
       WHEN ${row}.state NOT IN ('open', 'finishing', 'sealed') OR ${row}.joined THEN 0
       ELSE coalesce(${row}.length, max(${row}.reserved, ${row}.durable)) END`
-const OWNER = (row: string): string => `${row}.owner_role || ':' || coalesce(${row}.owner_sub, '')`
 
 const add = (row: string, bytes: string): string => `
     INSERT INTO usage (scope, name, bytes)
-      VALUES ('owner', ${OWNER(row)}, ${bytes}), ('bucket', ${row}.bucket, ${bytes})
+      VALUES ('owner', ${ownerName(row)}, ${bytes}), ('bucket', ${row}.bucket, ${bytes})
       ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;`
 
 const TRIGGERS: Readonly<Record<string, string>> = {
@@ -49,9 +49,9 @@ const TRIGGERS: Readonly<Record<string, string>> = {
 /** The sums as counting everything gives them: columns scope, name, bytes. */
 export const COUNT_ALL = `
   SELECT scope, name, sum(bytes) AS bytes FROM (
-    SELECT 'owner' AS scope, ${OWNER('uploads')} AS name, ${COUNTED('uploads')} AS bytes FROM uploads
+    SELECT 'owner' AS scope, ${ownerName('uploads')} AS name, ${COUNTED('uploads')} AS bytes FROM uploads
     UNION ALL SELECT 'bucket', bucket, ${COUNTED('uploads')} FROM uploads
-    UNION ALL SELECT 'owner', ${OWNER('objects')}, size FROM objects
+    UNION ALL SELECT 'owner', ${ownerName('objects')}, size FROM objects
     UNION ALL SELECT 'bucket', bucket, size FROM objects
   ) GROUP BY scope, name`
 
@@ -106,11 +106,7 @@ interface Held {
 /** @param db - a catalog that is up to date */
 export function usageSums(db: DatabaseSync): UsageSums {
   const find = isKept(db) ? db.prepare('SELECT bytes FROM usage WHERE scope = ? AND name = ?') : undefined
-  // Never walks more rows than the limit has uploads.
-  const countOpen = db.prepare(
-    `SELECT count(*) AS open FROM (SELECT 1 FROM uploads
-     WHERE ${UNFINISHED} AND state = 'open' AND owner_role = ? AND owner_sub IS ? LIMIT ?)`,
-  )
+  const openBy = openCounts(db)
   const countUnfinished = db.prepare(
     `SELECT state, count(*) AS count FROM uploads WHERE ${UNFINISHED} GROUP BY state`,
   )
@@ -120,7 +116,7 @@ export function usageSums(db: DatabaseSync): UsageSums {
   )
   const setReserved = db.prepare('UPDATE uploads SET reserved = ? WHERE id = ?')
   const sum = (scope: string, name: string): number => Number(find?.get(scope, name)?.bytes ?? 0)
-  const owner = (who: Principal): number => sum('owner', `${who.role}:${subOf(who) ?? ''}`)
+  const owner = (who: Principal): number => sum('owner', nameOf(who))
   const bucket = (name: string): number => sum('bucket', name)
 
   return {
@@ -132,9 +128,8 @@ export function usageSums(db: DatabaseSync): UsageSums {
       return counts
     },
     exceeds(of, bytes, { ownerOpen, ownerBytes, bucketBytes }) {
-      if (ownerOpen !== undefined) {
-        const open = Number(countOpen.get(of.owner.role, subOf(of.owner), ownerOpen)?.open)
-        if (open >= ownerOpen) return { what: 'ownerOpen', limit: ownerOpen }
+      if (ownerOpen !== undefined && openBy(nameOf(of.owner)) >= ownerOpen) {
+        return { what: 'ownerOpen', limit: ownerOpen }
       }
       // What adds nothing fits also where too much is there already.
       if (bytes <= 0) return undefined
@@ -164,6 +159,7 @@ export function usageSums(db: DatabaseSync): UsageSums {
   }
 }
 
-function subOf(owner: Principal): string | null {
-  return owner.role === 'authenticated' ? owner.sub : null
+/** As `ownerName` has it in SQL. */
+function nameOf(owner: Principal): string {
+  return `${owner.role}:${owner.role === 'authenticated' ? owner.sub : ''}`
 }
