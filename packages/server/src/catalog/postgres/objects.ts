@@ -22,8 +22,16 @@ export interface ObjectRecords {
   objectOf(version: string, locked?: 'locked'): Promise<ObjectRecord | undefined>
   findObject(bucket: string, key: string, locked?: 'locked'): Promise<ObjectRecord | undefined>
   removeObject(object: ObjectRecord, at: number): Promise<void>
-  /** Puts an object under its key, in place of the one there if that is allowed. */
-  place(added: ObjectRecord, may: Verdict): Promise<ObjectRecord | 'conflict'>
+  /**
+   * Puts an object under its key, in place of `standing`, which was found there locked, if that is allowed. A second
+   * look could find what was judged not to be there; who comes second to a free key runs into its unique index, and its
+   * transaction is repeated.
+   */
+  place(
+    added: ObjectRecord,
+    standing: ObjectRecord | undefined,
+    may: Verdict,
+  ): Promise<ObjectRecord | 'conflict'>
   addSegment(id: SegmentId, refs: number, releasedAt: number | null): Promise<void>
   /** @throws CatalogError `damaged` for a segment without a row */
   reference(ids: readonly SegmentId[]): Promise<void>
@@ -134,8 +142,7 @@ export function objectOperations(
     await reference(segments.map(({ segment }) => segment))
   }
   /** What replaces an object takes on its id, so that records elsewhere that name it stay true. */
-  const place = async (added: ObjectRecord, may: Verdict): Promise<ObjectRecord | 'conflict'> => {
-    const standing = await findObject(added.bucket, added.key, 'locked')
+  const place: ObjectRecords['place'] = async (added, standing, may) => {
     if (standing === undefined ? !may.insert : !may.replace) return 'conflict'
     const placed = standing === undefined ? added : { ...added, id: standing.id, since: standing.since }
     if (standing !== undefined) await removeObject(standing, added.createdAt)

@@ -231,7 +231,7 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       }
       const standing = await findObject(added.bucket, added.key, 'locked')
       if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }
-      const placed = await place(added, may)
+      const placed = await place(added, standing, may)
       if (placed === 'conflict') {
         return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
       }

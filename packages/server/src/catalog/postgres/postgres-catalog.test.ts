@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { catalogContract } from '../catalog.contract.ts'
 import type { Catalog } from '../catalog.ts'
@@ -86,19 +87,26 @@ describe.skipIf(POSTGRES_BIN === undefined)('the catalog in Postgres', { timeout
   test('publishes one of many that want the same free key, on any node', async () => {
     const schema = newSchema()
     const nodes = await Promise.all([1, 2, 3].map((node) => open({ schema, node })))
-    const uploads = Array.from({ length: 12 }, () => sampleUpload({ key: 'one', precondition: 'absent' }))
-    await Promise.all(
-      uploads.map(async (upload, i) => {
-        const node = nodes[i % 3]
-        await node?.insertUpload(upload)
-        await node?.beginFinish(upload.id, 100)
-      }),
-    )
-    const results = await Promise.all(
-      uploads.map((upload, i) => nodes[i % 3]?.publish(upload.id, sampleObject(upload))),
-    )
-    const kinds = results.map((result) => result?.kind).sort()
-    expect(kinds).toEqual([...Array.from({ length: 11 }, () => 'conflict'), 'published'])
+    // They meet at another point each time: a key may be free at the first look, and taken at the next statement.
+    for (let round = 0; round < 20; round += 1) {
+      const key = `key-${round}`
+      const uploads = Array.from({ length: 12 }, () => sampleUpload({ key, precondition: 'absent' }))
+      await Promise.all(
+        uploads.map(async (upload, i) => {
+          const node = nodes[i % 3]
+          await node?.insertUpload(upload)
+          await node?.beginFinish(upload.id, 100)
+        }),
+      )
+      const results = await Promise.all(
+        uploads.map(async (upload, i) => {
+          await sleep((i * (round % 5)) / 2)
+          return nodes[i % 3]?.publish(upload.id, sampleObject(upload))
+        }),
+      )
+      const kinds = results.map((result) => result?.kind).sort()
+      expect(kinds).toEqual([...Array.from({ length: 11 }, () => 'conflict'), 'published'])
+    }
   })
 
   test('replaces an object under many hands, and no segment is lost count of', async () => {

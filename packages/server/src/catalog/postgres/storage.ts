@@ -124,7 +124,7 @@ export function storageOperations(parts: Parts): StorageOperations {
       const standing = await findObject(copy.bucket, copy.key, 'locked')
       const exceeded = await exceeds(copy, copy.size - (standing?.size ?? 0), allowance)
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
-      const placed = await place(copy, may)
+      const placed = await place(copy, standing, may)
       if (placed === 'conflict') return { kind: 'conflict' }
       await tell(() => objectCopied(placed, standing, copy.createdAt))
       return { kind: 'copied', object: placed }
