@@ -4,6 +4,8 @@
  *
  * Guessed towards caution, because no document says: which status goes with which code of a refused part; of a
  * part that broke off nothing is kept; names are compared without their case.
+ *
+ * Long, because folders, files and sessions share their names and answer with one another's errors.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { formParts } from './form.ts'

@@ -1,4 +1,8 @@
-/** The composition root: the only place that knows every part. */
+/**
+ * The composition root: the only place that knows every part.
+ *
+ * Long, because every part is made, joined to the others and closed here, and nowhere else.
+ */
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

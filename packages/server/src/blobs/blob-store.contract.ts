@@ -1,4 +1,8 @@
-/** What every blob store promises, as tests: each implementation calls this with a way to make itself. */
+/**
+ * What every blob store promises, as tests: each implementation calls this with a way to make itself.
+ *
+ * Long, because it is one list: whoever writes a store reads all of it.
+ */
 import { createHash } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import fc from 'fast-check'

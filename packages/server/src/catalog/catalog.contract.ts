@@ -1,4 +1,8 @@
-/** What every catalog promises, as tests: each implementation calls this with a way to make itself. */
+/**
+ * What every catalog promises, as tests: each implementation calls this with a way to make itself.
+ *
+ * Long, because it is one list: whoever writes a catalog reads all of it.
+ */
 import { describe, expect, test } from 'vitest'
 import { newSegmentId, type SegmentId } from '../blobs/blob-store.ts'
 import { newUploadId, type UploadId, type UploadRecord } from '../uploads/upload.ts'

@@ -1,6 +1,8 @@
 /**
  * The end of an upload: make its bytes durable, check what was demanded, publish the object, store the
  * answer. Each step may run again after a crash, and once begun it needs no client.
+ *
+ * Long, because the steps are safe only in their order, which is read from top to bottom.
  */
 import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'

@@ -2,6 +2,8 @@
  * The calls that a store makes, each of them one request: names in, bytes in and out, and errors in the words of
  * a store. Bodies are whole parts with a checksum that was computed before: the SDK's own way of streaming costs
  * several times as much, and not every server understands it.
+ *
+ * Long, because there is one of each call, and all tell their errors by the same rules.
  */
 
 import type { Readable } from 'node:stream'

@@ -2,6 +2,8 @@
  * Appends to one segment: parts of one multipart upload, sent while more bytes arrive, and at the end of a
  * request a tail where the rest is too short for a part. Bytes count once the catalog has recorded them, which
  * it does in their order: so what counts is a prefix at any moment, whatever part fails and whoever dies.
+ *
+ * Long, because parts in flight, the tail and what is recorded are one state that every step has to leave whole.
  */
 import type {
   Hold,
