@@ -80,8 +80,6 @@ export default defineConfig({
           include: PROCESSES,
           exclude: [...MEASURED, ...WAITING, ...NEVER],
           ...PATIENT,
-          // Two left a third of two cores idle: these wait for servers, browsers and throttled lines.
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

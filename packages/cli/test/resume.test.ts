@@ -197,7 +197,7 @@ test('an upload that the server forgot: resume says so, upload begins anew', asy
     await running.ended
     const [id = ''] = await desk.kept()
     const text = await readFile(join(desk.sessions, `${id}.json`), 'utf8')
-    const [url = ''] = /http:\/\/[^"]+\/files\/[0-9a-f]{32}/.exec(text) ?? []
+    const [url = ''] = /http:\/\/[^"]+\/files\/[0-9a-f]{44}/.exec(text) ?? []
     const gone = await fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } })
     expect(gone.status).toBe(204)
   }

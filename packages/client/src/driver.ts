@@ -76,6 +76,8 @@ export interface Sums {
 export interface WholeDigest {
   /** A stretch that was read. What comes out of order, and what another process sent, is read again at the end. */
   add(start: number, bytes: Uint8Array): void
+  /** The same for who reads the body by itself. */
+  reach?(start: number, end: number): void
   /** Reads what is missing. */
   finish(call: Call): Promise<Digest>
 }

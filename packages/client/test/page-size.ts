@@ -43,7 +43,7 @@ export async function bundle(
 
 /** Loaded for every tus upload, although it is imported late; and by which HTTP it goes. */
 const ALWAYS = 'lanes-course'
-const HTTP = { 'a page or its workers': 'xhr-http', 'a service worker': 'fetch-http' }
+const HTTP = { 'a page or its workers': ['xhr-http'], 'a service worker': ['fetch-http', 'whole-piece'] }
 
 export interface PageSize {
   readonly where: string
@@ -70,7 +70,8 @@ export async function pageSizes(): Promise<PageSize[]> {
       if (!chunk) throw new Error(`there is no chunk ${name}: name the one that takes its place`)
       return chunk
     }
-    for (const chunk of [...chunks.filter(({ isEntry }) => isEntry), named(ALWAYS), named(http)]) load(chunk)
+    for (const chunk of [...chunks.filter(({ isEntry }) => isEntry), ...[ALWAYS, ...http].map(named)])
+      load(chunk)
     const text = [...loaded].map((chunk) => chunk.code).join('\n')
     return { where, size: gzipSync(text, { level: 9 }).length, others: chunks.length - loaded.size }
   })

@@ -93,7 +93,8 @@ it.each([
     expect(code).not.toMatch(/from\s*["']node:/)
     // No window, no document, no self, no process, no fetch, no crypto, no Event, no Blob.
     const context: { loaded?: string[]; [name: string]: unknown } = { TextEncoder, TextDecoder }
-    runInNewContext(code, context)
+    // Only modules have it, and what runs here is a script. It is looked at for the first large body.
+    runInNewContext(code.replaceAll('import.meta.url', 'undefined'), context)
     expect(context.loaded?.length).toBeGreaterThan(0)
   },
 )

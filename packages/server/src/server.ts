@@ -161,7 +161,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
 
     const onError = (error: unknown, exchange?: { method: string; path: string }): void => {
       history.fault()
-      const at = exchange?.path.replace(/[0-9a-f]{32}/, redactId)
+      const at = exchange?.path.replace(/[0-9a-f]{32,}/, redactId)
       log.error({ err: error, method: exchange?.method, path: at }, 'a request met a fault')
     }
     const cors = corsFor(config.corsOrigins)

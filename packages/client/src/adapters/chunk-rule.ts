@@ -1,7 +1,7 @@
 /** Sizes of the chunks of an upload that grows from the front. */
 import type { ChunkRule } from '../driver.ts'
 import { canStream } from '../http/http.ts'
-import { WHOLE } from '../transfer/payload.ts'
+import { WHOLE } from '../transfer/block.ts'
 
 /** What a service prescribes, in bytes. */
 export interface ChunkLimits {

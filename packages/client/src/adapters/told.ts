@@ -1,9 +1,10 @@
 /** A piece whose bytes are told to a digest of the whole body as they are read for sending. */
 import type { Payload, WholeDigest } from '../driver.ts'
+import { blobPieces } from '../transfer/payload.ts'
 
 export function told(payload: Payload, whole: WholeDigest | undefined): Payload {
   if (whole === undefined) return payload
-  return {
+  const made: Payload = {
     ...payload,
     bytes: async (options) => {
       const bytes = await payload.bytes(options)
@@ -19,4 +20,13 @@ export function told(payload: Payload, whole: WholeDigest | undefined): Payload 
       }
     },
   }
+  const blob = blobPieces.get(payload)
+  if (blob && whole.reach) {
+    blobPieces.set(made, async () => {
+      const piece = await blob()
+      whole.reach?.(payload.start, payload.start + payload.size)
+      return piece
+    })
+  }
+  return made
 }

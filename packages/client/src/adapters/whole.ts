@@ -7,7 +7,7 @@ import type { Call, PartsDriver, Payload, ProviderResult, UploadIntent } from '.
 import { FilesError } from '../errors.ts'
 import { canStream } from '../http/http.ts'
 import type { UploadOptions } from '../options.ts'
-import { WHOLE } from '../transfer/payload.ts'
+import { WHOLE } from '../transfer/block.ts'
 
 /** What an adapter says of itself whose uploads are those of {@link wholeDriver}. */
 export const WHOLE_TRAITS = { multipart: false, resumable: false } as const

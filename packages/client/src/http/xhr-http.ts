@@ -1,14 +1,20 @@
 /** HTTP over `XMLHttpRequest`, for pages and their workers: only it tells how far a body has got. */
 import type { Call } from '../driver.ts'
 import { FilesError } from '../errors.ts'
+import { blobPieces } from '../transfer/payload.ts'
 import { noAnswer } from './failure.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 
-/** Makes the request; a piece of the body is held in memory. */
+/**
+ * Makes the request. A piece of a `Blob` is left to the browser to read, another one is held in memory. It goes out as a
+ * `Blob` too: Chromium would copy bytes within `send`, and the page would stand still for it.
+ */
 export async function request(request: HttpRequest, call: Call): Promise<HttpResponse> {
   const { method, url, headers, body } = request
   const small = body === undefined || typeof body === 'string' || body instanceof Uint8Array
-  const whole = small ? body : await body.bytes({ told: true })
+  const whole = small
+    ? body
+    : ((await blobPieces.get(body)?.()) ?? new Blob([await body.bytes({ told: true })]))
   call.signal.throwIfAborted()
   const xhr = new XMLHttpRequest()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -45,12 +51,9 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
   }
   const { status, responseText } = xhr
   // Asked for one by one, those that the server hides would be complained about in the console.
-  const answered = new Headers(
-    [...xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm)].map(([, name = '', value = '']) => [
-      name,
-      value,
-    ]),
-  )
+  const answered = new Headers()
+  for (const [, name = '', value = ''] of xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm))
+    answered.append(name, value)
   return {
     status,
     header: (name) => answered.get(name) ?? undefined,

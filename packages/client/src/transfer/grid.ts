@@ -8,6 +8,8 @@ import { decodeBase64, encodeBase64 } from '@pawl/protocol'
 import { FilesError } from '../errors.ts'
 import { cellSizeFor } from './cells.ts'
 import { combineCrc32, crc32 } from './crc32.ts'
+import type { Source } from './source.ts'
+import { crcsOf } from './summing.ts'
 
 /** Runs of known cells: index of the first, then the CRCs as base64 of little-endian words. */
 export type CellRuns = readonly (readonly [number, string])[]
@@ -60,24 +62,52 @@ export class Grid {
     return Math.min((index + 1) * this.cellSize, this.size)
   }
 
+  /**
+   * Reads the bytes from `start` to `end` (exclusive) and notes them, in a worker where there is one.
+   * @throws FilesError `BodyChanged`
+   */
+  async read(source: Source, start: number, end: number): Promise<void> {
+    const lengths = this.#lengths(start, end)
+    const crcs = await crcsOf(source.blob, start, lengths)
+    let at = start
+    for (const [piece, length] of lengths.entries()) {
+      const known = crcs?.[piece]
+      if (known === undefined) this.add(at, await source.read(at, at + length))
+      else this.#extend(at, length, (before) => combineCrc32(before, known, length))
+      at += length
+    }
+  }
+
+  /** What each cell has of a stretch. */
+  #lengths(start: number, end: number): number[] {
+    const lengths: number[] = []
+    for (let at = start; at < end; at += lengths.at(-1) ?? 0) {
+      lengths.push(Math.min(this.end(Math.floor(at / this.cellSize)), end) - at)
+    }
+    return lengths
+  }
+
   /** Notes a stretch of the body read from `start`. Stretches of one piece come in order. */
   add(start: number, bytes: Uint8Array): void {
     let at = start
-    let rest = bytes
-    while (rest.length > 0) {
-      const index = Math.floor(at / this.cellSize)
-      const end = this.end(index)
-      const now = rest.subarray(0, end - at)
-      const heads = this.#heads.get(index) ?? new Map<number, number>()
-      const before = at === this.start(index) ? 0 : heads.get(at)
-      at += now.length
-      rest = rest.subarray(now.length)
-      // A stretch that begins inside a cell whose beginning is unknown proves nothing about the cell.
-      if (before === undefined) continue
-      const crc = crc32(now, before)
-      if (at === end) this.#settle(index, crc)
-      else this.#heads.set(index, heads.set(at, crc))
+    for (const length of this.#lengths(start, start + bytes.length)) {
+      const piece = bytes.subarray(at - start, at - start + length)
+      this.#extend(at, length, (before) => crc32(piece, before))
+      at += length
     }
+  }
+
+  /** @param crcAfter That of what lies in the cell before the stretch, followed by it. */
+  #extend(at: number, length: number, crcAfter: (before: number) => number): void {
+    const index = Math.floor(at / this.cellSize)
+    const heads = this.#heads.get(index) ?? new Map<number, number>()
+    const before = at === this.start(index) ? 0 : heads.get(at)
+    // A stretch that begins inside a cell whose beginning is unknown proves nothing about the cell.
+    if (before === undefined) return
+    const crc = crcAfter(before)
+    const end = at + length
+    if (end === this.end(index)) this.#settle(index, crc)
+    else this.#heads.set(index, heads.set(end, crc))
   }
 
   #settle(index: number, crc: number): void {

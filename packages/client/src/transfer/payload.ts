@@ -1,15 +1,10 @@
 /** A piece of the body on its way out: read, noted on the grid, paced and counted. */
 import type { Call, Payload } from '../driver.ts'
-import { FilesError } from '../errors.ts'
-import { BLOCK } from './block.ts'
 import type { Budget } from './budget.ts'
 import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
-
-/** Pieces up to this size may be held whole; larger ones are read in blocks as they go. */
-export const WHOLE = 16 * BLOCK
 
 export interface Road {
   readonly source: Source
@@ -20,6 +15,14 @@ export interface Road {
   /** Absent where the pieces in flight stay below the limit anyway. */
   readonly memory: Budget | undefined
 }
+
+/**
+ * Pieces of a `Blob`, by their payload, that a browser reads by itself while it sends them: what they hold is noted, and
+ * nothing of it passes through the page. Handing bytes to Chromium instead blocks the page for each of them, and takes
+ * several times as long. Whoever makes another payload of one, with more around it or less of it, makes one that is not
+ * known here.
+ */
+export const blobPieces: WeakMap<Payload, () => Promise<Blob>> = new WeakMap()
 
 /**
  * A payload for one attempt. `land` takes its bytes out of the count of those on their way, and tells whether the
@@ -33,22 +36,16 @@ export function payloadFor(
   call: Call,
   ahead = 0,
 ): { payload: Payload; land: (done: boolean) => void } {
+  const { source, grid, pace, progress } = road
+  const { blob } = source
+  const end = start + size
   let flying = 0
-  let held = 0
   let counted = false
-  const backs: (() => void)[] = []
+  const ends: ((done: boolean) => void)[] = []
   const fly = (bytes: number) => {
     flying += bytes
-    road.progress.flying(bytes)
+    progress.flying(bytes)
     call.touch()
-  }
-  const whole = async () => {
-    // Loaded late: a page has no such source.
-    const { source, grid } = road
-    if (source.readInto) return (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
-    const bytes = await source.read(start, start + size)
-    grid?.add(start, bytes)
-    return bytes
   }
   const payload: Payload = {
     start,
@@ -57,11 +54,8 @@ export function payloadFor(
       if (!counted) fly(count)
     },
     bytes: async ({ told } = { told: false }) => {
-      if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
-      await road.memory?.take(size, call)
-      held += size
-      const bytes = await whole()
-      await road.pace.take(size, call.signal, call.touch)
+      const { wholePiece } = await import('./whole-piece.ts')
+      const bytes = await wholePiece(road, start, size, call, ahead, ends)
       counted = !told
       if (counted) fly(size)
       return bytes
@@ -69,19 +63,23 @@ export function payloadFor(
     blocks: async function* ({ reuse } = { reuse: false }) {
       // Loaded late: where bodies cannot be streamed nobody asks for blocks.
       const { blocksOf, reading } = await import('./blocks.ts')
-      yield* blocksOf(road, reading(road.source, reuse), start, start + size, call, fly)
+      yield* blocksOf(road, reading(source, reuse), start, end, call, fly)
     },
     sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
+  if (blob)
+    blobPieces.set(payload, async () => {
+      // One byte where nothing is noted: a browser does not say that it cannot read a body any more.
+      await (grid ? grid.read(source, start, end) : source.read(start, Math.min(start + 1, end)))
+      await pace.take(size, call.signal, call.touch)
+      return blob.slice(start, end)
+    })
   return {
     payload,
     land: (done) => {
-      // Of an attempt that was cut, a connection may still be looking at the memory.
-      if (done) for (const back of backs) back()
-      road.progress.flying(-flying)
+      progress.flying(-flying)
       flying = 0
-      road.memory?.give(held)
-      held = 0
+      for (const end of ends.splice(0)) end(done)
     },
   }
 }

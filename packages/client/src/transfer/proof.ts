@@ -14,7 +14,8 @@ export async function digestOf(
   }
   if (driver.digest !== undefined && driver.digest !== 'crc32') {
     const { runningOf } = await import('./running.ts')
-    return runningOf(progress, source, driver.digest)?.finish({ signal: stop, touch: () => {} })
+    const whole = await runningOf(progress, source, driver.digest)
+    return whole?.finish({ signal: stop, touch: () => {} })
   }
   return grid && crc32Of(source, grid)
 }

@@ -8,21 +8,28 @@ import type { BodyReader, Call, WholeDigest } from '../driver.ts'
 import { type Hasher, hasherOf } from './hashers.ts'
 import type { Progress } from './progress.ts'
 import type { Source } from './source.ts'
+import { followed } from './summing.ts'
 
 const BLOCK = 1024 * 1024
 /** Without a hash that can be fed bit by bit, bodies above this are not hashed: they would have to be held whole. */
 const WHOLE = 64 * BLOCK
 
-const ofUploads = new WeakMap<Progress, WholeDigest | undefined>()
+const ofUploads = new WeakMap<Progress, Promise<WholeDigest | undefined>>()
 
 /** That of an upload, which is known by its progress. */
 export function runningOf(
   upload: Progress,
   source: Source,
   algorithm: Digest['algorithm'],
-): WholeDigest | undefined {
-  if (!ofUploads.has(upload)) ofUploads.set(upload, runningDigest(source, algorithm))
-  return ofUploads.get(upload)
+): Promise<WholeDigest | undefined> {
+  const known = ofUploads.get(upload) ?? begun(source, algorithm)
+  ofUploads.set(upload, known)
+  return known
+}
+
+async function begun(source: Source, algorithm: Digest['algorithm']): Promise<WholeDigest | undefined> {
+  const here = runningDigest(source, algorithm)
+  return here && followed(source, algorithm, here)
 }
 
 /** Undefined where this runtime has no hash that can be fed bit by bit. */

@@ -45,6 +45,8 @@ export interface Source {
   readonly size: number
   readonly type?: string | undefined
   readonly lastModified?: number | undefined
+  /** What is read, where a browser can read it while it sends it. */
+  readonly blob?: Blob | undefined
   /** Exactly the bytes from `start` to `end`; fewer mean that the body changed. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
   /** Fills the buffer with the bytes from `start`, where that saves allocating one. Resolves to how many there were. */
@@ -84,12 +86,13 @@ async function sourceOf(body: Body): Promise<Source> {
   return body instanceof Blob ? ofBlob(body) : (await import('./other-bodies.ts')).sourceOf(body)
 }
 
-function ofBlob(blob: Blob): Source {
+function ofBlob(blob: Blob & Partial<Pick<File, 'lastModified'>>): Source {
+  const { size, type, lastModified } = blob
   return {
-    size: blob.size,
-    type: blob.type === '' ? undefined : blob.type,
-    lastModified:
-      'lastModified' in blob && typeof blob.lastModified === 'number' ? blob.lastModified : undefined,
+    blob: globalThis.XMLHttpRequest && blob,
+    size,
+    type: type || undefined,
+    lastModified,
     read: async (start, end) => new Uint8Array(await unreadable(blob.slice(start, end).arrayBuffer(), start)),
   }
 }

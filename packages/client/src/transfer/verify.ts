@@ -60,7 +60,7 @@ export async function fingerprint(source: Source, grid: Grid, signal: AbortSigna
 /** Reads a cell in blocks; the grid notes or compares its CRC. */
 export async function readCell(source: Source, grid: Grid, index: number): Promise<void> {
   for (let at = grid.start(index), end = grid.end(index); at < end; at += BLOCK) {
-    grid.add(at, await source.read(at, Math.min(at + BLOCK, end)))
+    await grid.read(source, at, Math.min(at + BLOCK, end))
   }
 }
 

@@ -11,9 +11,9 @@
  *   although they can still be read, and a later `sync` may resolve: they have to be cut off and written again.
  * - After `seal` resolved, the segment is durable, has exactly the given length and never changes.
  */
-import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { Hold, StoredSegment } from '../catalog/segment-parts.ts'
+import { randomName } from '../ids.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from './digests.ts'
 
 declare const segmentId: unique symbol
@@ -21,7 +21,7 @@ declare const segmentId: unique symbol
 export type SegmentId = string & { readonly [segmentId]: true }
 
 export function newSegmentId(): SegmentId {
-  return randomBytes(16).toString('hex') as SegmentId
+  return randomName(16) as SegmentId
 }
 
 export function isSegmentId(text: string): text is SegmentId {

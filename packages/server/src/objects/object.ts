@@ -2,10 +2,11 @@
  * What a finished upload becomes: immutable bytes under a bucket and a key. See "The object" in the plan of
  * the house.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
 import type { SegmentPiece } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
+import { orderedName } from '../ids.ts'
 
 /** What the object's answers say of it besides its bytes. */
 export interface ObjectHeaders {
@@ -46,7 +47,7 @@ export interface ObjectRecord {
 }
 
 export function newVersion(): string {
-  return randomBytes(16).toString('hex')
+  return orderedName(10)
 }
 
 export function newObjectId(): string {

@@ -1,16 +1,16 @@
 /**
  * The record of an upload and the states it can be in. See docs/design/uploads.md.
  */
-import { randomBytes } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
 import type { SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests } from '../blobs/digests.ts'
 import type { StoredSegment } from '../catalog/segment-parts.ts'
+import { orderedName } from '../ids.ts'
 import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
 import type { UploadFailure } from './errors.ts'
 
 declare const uploadId: unique symbol
-/** 128 random bits as 32 lower-case hex digits: safe in a URL and on file systems that fold case. */
+/** The time and 128 random bits as 44 lower-case hex digits: safe in a URL and on file systems that fold case. */
 export type UploadId = string & { readonly [uploadId]: true }
 
 /** The HTTP protocol that created an upload; its checks and its final answer apply to the end. */
@@ -104,13 +104,17 @@ export interface UploadRecord {
   readonly stored?: StoredSegment | undefined
 }
 
+/** 128 random bits behind the time. */
 export function newUploadId(): UploadId {
-  return randomBytes(16).toString('hex') as UploadId
+  return orderedName(16) as UploadId
 }
+
+/** Those of before had no time in front. */
+export const UPLOAD_ID: RegExp = /^(?:[0-9a-f]{12})?[0-9a-f]{32}$/
 
 /** The id in a URL, or undefined when no upload can have that name. */
 export function parseUploadId(text: string): UploadId | undefined {
-  return /^[0-9a-f]{32}$/.test(text) ? (text as UploadId) : undefined
+  return UPLOAD_ID.test(text) ? (text as UploadId) : undefined
 }
 
 /** How much of what is in its segment an upload has accepted. */

@@ -12,7 +12,7 @@ import type {
 import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
-import { WHOLE } from '../../transfer/payload.ts'
+import { WHOLE } from '../../transfer/block.ts'
 import { blockName, blockNumber, isPrefix, newPrefix } from './blocks.ts'
 import { asked, codeOf } from './failure.ts'
 

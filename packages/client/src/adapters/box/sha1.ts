@@ -1,11 +1,11 @@
 /** SHA-1 of pieces, as Box has it for everything. */
 import { encodeBase64 } from '@pawl/protocol'
 import type { BodyReader, Call, Payload } from '../../driver.ts'
+import { WHOLE } from '../../transfer/block.ts'
 import { hasherOf } from '../../transfer/hashers.ts'
-import { WHOLE } from '../../transfer/payload.ts'
+import { held } from '../../transfer/held.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { sha1 } from '../../transfer/sha1.ts'
-import { inSlices } from '../../transfer/slices.ts'
 
 /** A piece that can be sent, and its SHA-1, which goes before it. That of the whole body is told of it too. */
 export async function hashed(payload: Payload): Promise<{ body: Payload; sum: Uint8Array }> {
@@ -22,9 +22,9 @@ export async function hashed(payload: Payload): Promise<{ body: Payload; sum: Ui
     for await (const block of sums.read()) add(block)
     return { body: payload, sum: hasher.digest() }
   }
-  const bytes = await payload.bytes({ told: true })
-  add(bytes)
-  return { body: inSlices(payload, bytes), sum: hasher.digest() }
+  const { bytes, body } = await held(payload)
+  add(await bytes())
+  return { body, sum: hasher.digest() }
 }
 
 /** That of a stretch of the body, in base64. */

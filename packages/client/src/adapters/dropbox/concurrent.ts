@@ -8,7 +8,7 @@
 import type { Call, PartsDriver, Payload, ProviderResult, UploadIntent } from '../../driver.ts'
 import type { Json, JsonObject } from '../../json.ts'
 import { sessionText } from '../../session.ts'
-import { WHOLE } from '../../transfer/payload.ts'
+import { WHOLE } from '../../transfer/block.ts'
 import { sessionGone } from '../../transfer/transfer.ts'
 import { checked, commitOf, hashed, MAX_SIZE, resultOf, started } from './driver.ts'
 import { type DropboxWire, fieldsOf } from './wire.ts'

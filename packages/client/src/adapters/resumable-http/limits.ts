@@ -3,7 +3,7 @@ import { parseUploadLimit, type UploadLimits } from '@pawl/protocol'
 import type { Call, ChunkRule, Payload } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import { canStream, type HttpResponse } from '../../http/http.ts'
-import { WHOLE } from '../../transfer/payload.ts'
+import { WHOLE } from '../../transfer/block.ts'
 import type { ResumableWire } from './wire.ts'
 
 const MIB = 1024 * 1024

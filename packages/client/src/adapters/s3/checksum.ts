@@ -6,9 +6,9 @@ import { encodeBase64 } from '@pawl/protocol'
 import type { Digest } from '../../digest.ts'
 import type { Call, Payload } from '../../driver.ts'
 import type { HttpResponse } from '../../http/http.ts'
+import { WHOLE } from '../../transfer/block.ts'
 import { crc32 } from '../../transfer/crc32.ts'
-import { WHOLE } from '../../transfer/payload.ts'
-import { inSlices } from '../../transfer/slices.ts'
+import { held } from '../../transfer/held.ts'
 import { text } from './xml.ts'
 
 /** Those that S3 takes over a whole object made of parts. */
@@ -48,10 +48,10 @@ export async function checked(payload: Payload, algorithm: S3Checksum | undefine
   if (algorithm === undefined) return { body: payload, headers: {} }
   const sum = algorithm === 'crc32' ? crc32Of : await crc64nvmeOf()
   if (payload.size <= WHOLE) {
-    const bytes = await payload.bytes()
-    const noted = algorithm === 'crc32' ? (await payload.sums()).noted() : undefined
-    const value = noted === undefined ? await sum(payload, [bytes]) : encodeCrc32(noted)
-    return { body: inSlices(payload, bytes), headers: { [checksumHeader(algorithm)]: value } }
+    const { bytes, noted, body } = await held(payload, { told: false })
+    const known = algorithm === 'crc32' ? noted : undefined
+    const value = known === undefined ? await sum(payload, [await bytes()]) : encodeCrc32(known)
+    return { body, headers: { [checksumHeader(algorithm)]: value } }
   }
   const value = await sum(payload, touching((await payload.sums()).read(), call))
   return { body: payload, headers: { [checksumHeader(algorithm)]: value } }

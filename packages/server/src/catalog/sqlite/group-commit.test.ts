@@ -3,14 +3,17 @@ import { expect, test } from 'vitest'
 import { openDatabase } from './database.ts'
 import { type OperationRequest, runGroup } from './group-commit.ts'
 import type { SqliteOperations } from './operations.ts'
+import type { EventLog } from './outbox.ts'
 
 /** Operations over one table that do as each request says, so that any of them can fail anywhere. */
-function scripted(db: DatabaseSync): SqliteOperations {
+function scripted(db: DatabaseSync, log?: EventLog): SqliteOperations {
   db.exec('CREATE TABLE IF NOT EXISTS t (x TEXT)')
   const run = (...args: readonly unknown[]) => {
     const [verb, value] = args.map(String)
     if (verb === 'query') return db.prepare('SELECT count(*) AS n FROM t').get()
     db.prepare('INSERT INTO t VALUES (?)').run(value ?? '')
+    // Stands for an event of this operation.
+    log?.told.push(value as never)
     if (verb === 'fail') throw new Error('this one fails after it wrote')
     return value
   }
@@ -90,6 +93,39 @@ test('a commit that fails fails everyone in the group', () => {
   expect(replies.map((reply) => 'error' in reply && reply.error.code)).toEqual(['unavailable', 'unavailable'])
   expect(rows(db)).toEqual([])
   expect(db.isTransaction).toBe(false)
+})
+
+test('no page is copied for a savepoint where every operation succeeds', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const statements: string[] = []
+  const watched = new Proxy(db, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name)
+      if (name !== 'exec') return typeof member === 'function' ? member.bind(target) : member
+      return (sql: string) => {
+        statements.push(sql)
+        target.exec(sql)
+      }
+    },
+  })
+  const operations = scripted(db)
+  runGroup(watched, operations, [request(1, 'write', 'a'), request(2, 'query'), request(3, 'write', 'b')])
+  expect(statements).toEqual(['BEGIN', 'COMMIT'])
+  expect(rows(db)).toEqual(['a', 'b'])
+})
+
+test('of a group that is run again nothing is done, or told, twice', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  const log: EventLog = { keep: false, live: true, told: [] }
+  const operations = scripted(db, log)
+  const replies = runGroup(
+    db,
+    operations,
+    [request(1, 'write', 'a'), request(2, 'fail', 'b'), request(3, 'write', 'c')],
+    log,
+  )
+  expect(replies.map((reply) => ('events' in reply ? reply.events : []))).toEqual([['a'], [], ['c']])
+  expect(rows(db)).toEqual(['a', 'c'])
 })
 
 test('reads alone need no transaction, and one that fails fails alone', () => {

@@ -1,7 +1,8 @@
 /**
- * Runs what has queued up as one transaction: one fsync for all of it. Each operation that writes is a savepoint,
- * so one that fails takes nothing else with it; a commit that fails fails them all. Reads cannot leave anything
- * behind: they need no savepoint, and among themselves no transaction.
+ * Runs what has queued up as one transaction: one fsync for all of it. An operation that fails takes nothing else
+ * with it; a commit that fails fails them all. Hardly any operation fails, and a savepoint for each makes SQLite copy
+ * every page that it changes: so they run without, and only where one fails all of them once more with them. Reads cannot
+ * leave anything behind: among themselves they need no transaction.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { StoredEvent } from '../../events/event.ts'
@@ -45,27 +46,38 @@ export function runGroup(
       return failed(request, error)
     }
   }
-  if (writesIn(requests) === 0) return requests.map(read)
-  try {
+  const apart = (request: OperationRequest): OperationReply => {
+    db.exec('SAVEPOINT operation')
+    try {
+      const reply = run(request)
+      db.exec('RELEASE operation')
+      return reply
+    } catch (error) {
+      // A full disk makes SQLite roll the whole transaction back by itself: then there is no savepoint to return to.
+      if (!db.isTransaction) throw error
+      db.exec('ROLLBACK TO operation; RELEASE operation')
+      return failed(request, error)
+    }
+  }
+  const commit = (write: (request: OperationRequest) => OperationReply): OperationReply[] => {
     db.exec('BEGIN')
-    const replies = requests.map((request): OperationReply => {
-      if (isRead(request.name)) return read(request)
-      db.exec('SAVEPOINT operation')
-      try {
-        const reply = run(request)
-        db.exec('RELEASE operation')
-        return reply
-      } catch (error) {
-        // A full disk makes SQLite roll the whole transaction back by itself: then there is no savepoint to return to.
-        if (!db.isTransaction) throw error
-        db.exec('ROLLBACK TO operation; RELEASE operation')
-        return failed(request, error)
-      }
-    })
+    const replies = requests.map((request) => (isRead(request.name) ? read(request) : write(request)))
     db.exec('COMMIT')
     return replies
-  } catch (error) {
+  }
+  const undo = (): void => {
     if (db.isTransaction) db.exec('ROLLBACK')
+  }
+  if (writesIn(requests) === 0) return requests.map(read)
+  try {
+    return commit(run)
+  } catch {
+    undo()
+  }
+  try {
+    return commit(apart)
+  } catch (error) {
+    undo()
     return requests.map((request) => failed(request, error))
   }
 }

@@ -20,8 +20,8 @@ export interface ObjectRecords {
   objectOf(version: string): ObjectRecord | undefined
   findObject(bucket: string, key: string): ObjectRecord | undefined
   removeObject(object: ObjectRecord, at: number): void
-  /** Puts an object under its key, in place of the one there if that is allowed. */
-  place(added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict'
+  /** Puts an object under its key, in place of `standing`, the one there, if that is allowed. */
+  place(added: ObjectRecord, standing: ObjectRecord | undefined, may: Verdict): ObjectRecord | 'conflict'
   addSegment(id: SegmentId, refs: number, releasedAt: number | null): void
   /** @throws CatalogError `damaged` for a segment without a row */
   reference(id: SegmentId): void
@@ -89,8 +89,7 @@ export function objectOperations({ run, inserter, one, all }: Statements): {
     return row && object(row)
   }
   /** What replaces an object takes on its id, so that records elsewhere that name it stay true. */
-  const place = (added: ObjectRecord, may: Verdict): ObjectRecord | 'conflict' => {
-    const standing = findObject(added.bucket, added.key)
+  const place: ObjectRecords['place'] = (added, standing, may) => {
     if (standing === undefined ? !may.insert : !may.replace) return 'conflict'
     const placed = standing === undefined ? added : { ...added, id: standing.id, since: standing.since }
     if (standing !== undefined) removeObject(standing, added.createdAt)

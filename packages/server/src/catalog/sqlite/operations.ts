@@ -212,7 +212,7 @@ export function sqliteOperations(
       }
       const standing = findObject(added.bucket, added.key)
       if (upload.precondition === 'absent' && standing !== undefined) return { kind: 'conflict' }
-      const placed = place(added, may)
+      const placed = place(added, standing, may)
       if (placed === 'conflict') {
         return { kind: 'denied', why: 'whoever made this upload may not do so any more' }
       }

@@ -137,7 +137,7 @@ export function storageOperations(
       const standing = findObject(copy.bucket, copy.key)
       const exceeded = exceeds(copy, copy.size - (standing?.size ?? 0), allowance)
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
-      const placed = place(copy, may)
+      const placed = place(copy, standing, may)
       if (placed === 'conflict') return { kind: 'conflict' }
       tell(() => objectCopied(placed, standing, copy.createdAt))
       return { kind: 'copied', object: placed }

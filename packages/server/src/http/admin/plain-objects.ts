@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { Objects } from '../../objects/objects.ts'
+import { UPLOAD_ID } from '../../uploads/upload.ts'
 import { Refusal } from './parse.ts'
 import { type AdminRoute, route } from './route.ts'
 
@@ -11,7 +12,7 @@ export interface PlainObjectsAdmin {
 
 const BUCKET = 'files'
 
-const Key = z.string().regex(/^[0-9a-f]{32}$/, 'is not the id of an upload')
+const Key = z.string().regex(UPLOAD_ID, 'is not the id of an upload')
 
 const PlainObject = z.object({
   /** The id of its upload: the object is at `/files/{key}`. */

@@ -34,7 +34,7 @@ describe('Upload Creation', () => {
     expect(interim?.status).toBe(104)
     expect(interim?.headers).toEqual({
       'upload-draft-interop-version': '8',
-      location: expect.stringMatching(/^\/uploads\/[0-9a-f]{32}$/),
+      location: expect.stringMatching(/^\/uploads\/[0-9a-f]{44}$/),
       'upload-limit': expect.stringMatching(/^max-size=50000000000, max-age=86(400|399)$/),
     })
     connection.write('hello')
@@ -47,7 +47,7 @@ describe('Upload Creation', () => {
     const reply = await begin(server, '?1', { 'Content-Type': 'text/plain' }, 'hello')
     expect(reply.status).toBe(201)
     expect(reply.headers['upload-complete']).toBe('?1')
-    expect(reply.headers.location).toMatch(/^\/files\/[0-9a-f]{32}$/)
+    expect(reply.headers.location).toMatch(/^\/files\/[0-9a-f]{44}$/)
     const object = await send(locationOf(server, reply), 'GET')
     expect(object.text).toBe('hello')
     expect(object.headers['content-type']).toBe('text/plain')

@@ -49,20 +49,20 @@ describe('URIs of upload resources', () => {
     const ids = await Promise.all(
       Array.from({ length: 50 }, async () => new URL(await beginEmpty(open)).pathname.split('/')[2] ?? ''),
     )
-    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/)
-    // Random in every place: counters and clocks would leave some of them alike.
-    for (let place = 0; place < 32; place += 1)
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{44}$/)
+    // Random in every place behind the time: a counter would leave some of them alike.
+    for (let place = 12; place < 44; place += 1)
       expect(new Set(ids.map((id) => id[place])).size).toBeGreaterThan(4)
   })
 
   test('13: the URI tells nothing of the inside', async () => {
     const ada = await as('ada')
     const url = new URL(await beginObject('secret-name.txt', ada))
-    expect(url.pathname).toMatch(/^\/uploads\/[0-9a-f]{32}$/)
+    expect(url.pathname).toMatch(/^\/uploads\/[0-9a-f]{44}$/)
     expect(url.search).toBe('')
-    // Two of one user for one place have nothing in common.
+    // Two of one user for one place have nothing in common but when they were made, which `Upload-Limit` tells too.
     const other = new URL(await beginObject('secret-name.txt', ada))
-    expect(other.pathname.slice(9, 17)).not.toBe(url.pathname.slice(9, 17))
+    expect(other.pathname.slice(21, 29)).not.toBe(url.pathname.slice(21, 29))
   })
 })
 

@@ -38,7 +38,7 @@ describe('POST and PUT of an object', () => {
     expect(reply.headers['content-type']).toBe(plain.headers['content-type'])
     expect(reply.headers['upload-complete']).toBe('?1')
     expect(reply.headers.location).toBeUndefined()
-    expect(reply.interim[0]?.headers.location).toMatch(/^\/uploads\/[0-9a-f]{32}$/)
+    expect(reply.interim[0]?.headers.location).toMatch(/^\/uploads\/[0-9a-f]{44}$/)
   })
 
   test('4.4.2: the end is answered as the target would have answered the whole', async () => {

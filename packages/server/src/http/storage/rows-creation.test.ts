@@ -46,7 +46,7 @@ test('metadata keys: bucketName, objectName, contentType, cacheControl and metad
 test('create: 201 with Location, Upload-Offset, Upload-Expires; with all data Tus-Complete and the object', async () => {
   const empty = await create({ length: 5 })
   expect(empty.status).toBe(201)
-  expect(empty.headers.location).toMatch(/^\/storage\/v1\/upload\/resumable\/[0-9a-f]{32}$/)
+  expect(empty.headers.location).toMatch(/^\/storage\/v1\/upload\/resumable\/[0-9a-f]{44}$/)
   expect(empty.headers['upload-offset']).toBe('0')
   expect(empty.headers['tus-complete']).toBeUndefined()
   expect(Date.parse(empty.headers['upload-expires'] ?? '') - Date.now()).toBeGreaterThan(23 * 3600_000)

@@ -103,7 +103,7 @@ describe('a signed token on resumable routes', () => {
       const key = `tus${mount}/a`
       const { token } = await ok(bucket().createSignedUploadUrl(key))
       const made = await create(token, key, mount)
-      expect(made.headers.location).toMatch(new RegExp(`^/storage/v1/upload/resumable${mount}/[0-9a-f]{32}$`))
+      expect(made.headers.location).toMatch(new RegExp(`^/storage/v1/upload/resumable${mount}/[0-9a-f]{44}$`))
       const url = new URL(made.headers.location ?? '', server.url).href
       const holder = { 'x-signature': token }
       expect((await send(url, 'HEAD', { ...TUS, ...holder })).status).toBe(200)

@@ -65,7 +65,7 @@ test('the Kotlin client uploads in chunks, and finds its place after an interrup
     })
     // It does not resolve a path, so it needs the public URL.
     expect(made.headers.location).toMatch(
-      /^https:\/\/files\.example\/base\/storage\/v1\/upload\/resumable\/[0-9a-f]{32}$/,
+      /^https:\/\/files\.example\/base\/storage\/v1\/upload\/resumable\/[0-9a-f]{44}$/,
     )
     const url = (made.headers.location ?? '').replace('https://files.example/base', other.url)
     const bytes = 'abcdefghijklmnopqrstuvwxy'

@@ -26,7 +26,7 @@ describe('Creation', () => {
   test('answers 201 with an unguessable Location as an absolute path, Upload-Offset and Upload-Expires', async () => {
     const reply = await create({ 'Upload-Length': '5' })
     expect(reply.status).toBe(201)
-    expect(reply.headers.location).toMatch(/^\/files\/[0-9a-f]{32}$/)
+    expect(reply.headers.location).toMatch(/^\/files\/[0-9a-f]{44}$/)
     expect(reply.headers['upload-offset']).toBe('0')
     expect(Date.parse(reply.headers['upload-expires']?.toString() ?? '')).toBeGreaterThan(Date.now())
   })
@@ -38,7 +38,7 @@ describe('Creation', () => {
   test('names the public URL in Location where there is one, whatever Host says', async () => {
     const other = await startTestServer({ args: ['--public-url', 'https://up.example/base/'] })
     const reply = await send(`${other.url}/files/`, 'POST', { ...TUS, 'Upload-Length': '5' })
-    expect(reply.headers.location).toMatch(/^https:\/\/up\.example\/base\/files\/[0-9a-f]{32}$/)
+    expect(reply.headers.location).toMatch(/^https:\/\/up\.example\/base\/files\/[0-9a-f]{44}$/)
     await other.close()
   })
 
