@@ -22,6 +22,9 @@ export class Grid {
   readonly #known: Uint8Array
   /** Of each unfinished cell the CRCs of its beginnings, by where they end: a later piece goes on from there. */
   readonly #heads = new Map<number, Map<number, number>>()
+  #ahead:
+    | { readonly start: number; readonly end: number; readonly crcs: ReturnType<typeof crcsOf> }
+    | undefined
 
   constructor(size: number, runs: CellRuns = []) {
     this.size = size
@@ -68,14 +71,22 @@ export class Grid {
    */
   async read(source: Source, start: number, end: number): Promise<void> {
     const lengths = this.#lengths(start, end)
-    const crcs = await crcsOf(source.blob, start, lengths)
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const known = ahead?.start === start && ahead.end === end ? ahead.crcs : undefined
+    const crcs = await (known ?? crcsOf(source.blob, start, lengths))
     let at = start
     for (const [piece, length] of lengths.entries()) {
-      const known = crcs?.[piece]
-      if (known === undefined) this.add(at, await source.read(at, at + length))
-      else this.#extend(at, length, (before) => combineCrc32(before, known, length))
+      const crc = crcs?.[piece]
+      if (crc === undefined) this.add(at, await source.read(at, at + length))
+      else this.#extend(at, length, (before) => combineCrc32(before, crc, length))
       at += length
     }
+  }
+
+  /** Has a worker read a stretch before it is needed: while the one before is on its way. */
+  expect({ blob }: Source, start: number, end: number): void {
+    if (end > start) this.#ahead = { start, end, crcs: crcsOf(blob, start, this.#lengths(start, end)) }
   }
 
   /** What each cell has of a stretch. */

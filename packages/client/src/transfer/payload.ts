@@ -71,6 +71,7 @@ export function payloadFor(
     blobPieces.set(payload, async () => {
       // One byte where nothing is noted: a browser does not say that it cannot read a body any more.
       await (grid ? grid.read(source, start, end) : source.read(start, Math.min(start + 1, end)))
+      grid?.expect(source, end, end + ahead)
       await pace.take(size, call.signal, call.touch)
       return blob.slice(start, end)
     })

@@ -77,24 +77,27 @@ async function open({ path = '', dies = 1e9 } = {}): Promise<void> {
 }
 
 /** Uploads the file twice, so that the worker runs by then; each chunk goes with its CRC-32, and the server compares. */
-const upload = () =>
-  page.evaluate(async (endpoint) => {
-    const file = document.querySelector('input')?.files?.[0]
-    if (!file) throw new Error('no file was chosen')
-    const files = new pawl.Files({ adapter: pawl.tus({ endpoint }) })
-    let token: SessionToken | undefined
-    for (const name of ['first', 'second']) {
-      const control = new pawl.UploadControl()
-      await files.upload(name, file, {
-        control,
-        multipart: { partSize: 5 * 2 ** 20 },
-        onProgress: ({ loaded }) => {
-          if (loaded === file.size) token = control.toJSON()
-        },
-      })
-    }
-    return { token, asked: asked.length }
-  }, server.endpoint)
+const upload = (names = ['first', 'second']) =>
+  page.evaluate(
+    async ({ endpoint, names }) => {
+      const file = document.querySelector('input')?.files?.[0]
+      if (!file) throw new Error('no file was chosen')
+      const files = new pawl.Files({ adapter: pawl.tus({ endpoint }) })
+      let token: SessionToken | undefined
+      for (const name of names) {
+        const control = new pawl.UploadControl()
+        await files.upload(name, file, {
+          control,
+          multipart: { partSize: 5 * 2 ** 20 },
+          onProgress: ({ loaded }) => {
+            if (loaded === file.size) token = control.toJSON()
+          },
+        })
+      }
+      return { token, asked: asked.length }
+    },
+    { endpoint: server.endpoint, names },
+  )
 
 const ALGORITHMS = ['crc32c', 'quickxor', 'sha'] as const
 
@@ -134,6 +137,27 @@ describe.skipIf(!hasChromium)('checksums in a page', () => {
     expect(found).toEqual(expected())
     // Each digest: three pieces, two for the rest, and its end.
     expect(pieces).toBe(ALGORITHMS.length * 6)
+  })
+
+  it('are computed of the next chunk while one is on its way', async () => {
+    await open()
+    await upload()
+    await page.evaluate(() => {
+      asked.length = 0
+      const { send } = XMLHttpRequest.prototype
+      const sent: number[] = []
+      XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: Blob) {
+        if (body) sent.push(asked.length)
+        send.call(this, body)
+      }
+      Object.assign(globalThis, { sent })
+    })
+    await upload(['third'])
+    const sent = await page.evaluate(() => (globalThis as unknown as { sent: number[] }).sent)
+    // Four chunks of 5 MiB and what is left. Each goes out when the one behind it was asked for, the last one alone.
+    expect(sent).toHaveLength(5)
+    const cells = (sent[0] ?? 0) - 2
+    expect(sent.map((count) => count - cells)).toEqual([2, 3, 4, 5, 5])
   })
 
   it.each([
