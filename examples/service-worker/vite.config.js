@@ -1,4 +1,4 @@
-// A service worker has no import(): it is bundled into one file, also while developing.
+// A service worker has no import(): it is bundled into one script, also while developing.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
@@ -13,11 +13,11 @@ async function bundled() {
     build: {
       write: false,
       target: 'esnext',
-      lib: { entry, formats: ['es'], fileName: 'worker' },
+      lib: { entry, formats: ['iife'], name: 'worker', fileName: 'worker' },
       rolldownOptions: { output: { codeSplitting: false } },
     },
   })
-  return output[0].code
+  return output.find(({ type }) => type === 'chunk').code
 }
 
 const worker = {

@@ -30,7 +30,13 @@ export function statusError(
   const details: FilesErrorDetails = {
     status,
     ...(wait === undefined ? {} : { retryAfter: wait }),
-    retryable: again || (status >= 500 && status !== 501) || [408, 423, 425, 429].includes(status),
+    retryable:
+      again ||
+      (status >= 500 && status !== 501) ||
+      status === 408 ||
+      status === 423 ||
+      status === 425 ||
+      status === 429,
   }
   const text = explanation.trim().slice(0, 500)
   return new FilesError(

@@ -20,7 +20,7 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
       ...(whole === undefined ? {} : { body: whole }),
     })
     call.touch()
-    if (response.redirected) throw new FilesError('Provider', `${method} was redirected to another URL`)
+    if (response.redirected) throw new FilesError('Provider', `${method} was redirected`)
     const streamed = request.stream === true && response.ok && response.body
     const text = streamed ? '' : await response.text()
     return {

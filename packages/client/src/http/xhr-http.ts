@@ -1,9 +1,16 @@
 /** HTTP over `XMLHttpRequest`, for pages and their workers: only it tells how far a body has got. */
-import type { Call } from '../driver.ts'
+import type { Call, Payload } from '../driver.ts'
 import { FilesError } from '../errors.ts'
+import { readBlob } from '../transfer/exact.ts'
 import { blobPieces } from '../transfer/payload.ts'
 import { noAnswer } from './failure.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
+
+/**
+ * Requests without an answer, one after the other. Some files (of a cloud's drive on Android) can be read but not sent: after
+ * two of them bytes are sent instead.
+ */
+let unsent = 0
 
 /**
  * Makes the request. A piece of a `Blob` is left to the browser to read, another one is held in memory. It goes out as a
@@ -11,10 +18,10 @@ import type { HttpRequest, HttpResponse } from './http.ts'
  */
 export async function request(request: HttpRequest, call: Call): Promise<HttpResponse> {
   const { method, url, headers, body } = request
-  const small = body === undefined || typeof body === 'string' || body instanceof Uint8Array
-  const whole = small
-    ? body
-    : ((await blobPieces.get(body)?.()) ?? new Blob([await body.bytes({ told: true })]))
+  const piece = typeof body === 'object' && 'left' in body ? body : undefined
+  const blob =
+    piece &&
+    ((unsent < 2 && (await blobPieces.get(piece)?.())) || new Blob([await piece.bytes({ told: true })]))
   call.signal.throwIfAborted()
   const xhr = new XMLHttpRequest()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -24,20 +31,23 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
     xhr.open(method, url)
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value)
     // Without a piece nobody looks, and a listener would cost a request for permission to another origin.
-    if (!small) {
+    if (piece)
       xhr.upload.onprogress = ({ loaded }) => {
-        body.left(loaded - left)
+        piece.left(loaded - left)
         left = loaded
       }
-    }
     xhr.onload = () => resolve()
-    xhr.onerror = () => reject(new Error('no connection, or forbidden by CORS'))
-    xhr.onabort = () => reject(call.signal.reason)
+    xhr.onerror = () => reject(new Error('no connection, or CORS'))
+    xhr.onabort = reject // only by our signal, whose reason is thrown
     call.signal.addEventListener('abort', end)
-    xhr.send(whole)
+    xhr.send(blob ?? (body as Exclude<typeof body, Payload>))
     await promise
+    unsent = 0
   } catch (error) {
     call.signal.throwIfAborted()
+    // A browser does not say that it was the body, which changed, that it could not read.
+    if (blob) await readBlob(blob, 0, blob.size && 1)
+    unsent++
     throw noAnswer(method, url, error)
   } finally {
     call.signal.removeEventListener('abort', end)
@@ -45,15 +55,18 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
   call.touch()
   // It was followed unasked: what came back is not this URL's.
   if (xhr.responseURL !== new URL(url).href.replace(/#.*$/, '')) {
-    throw new FilesError('Provider', `${method} was redirected to another URL`, undefined, {
+    throw new FilesError('Provider', `${method} was redirected`, undefined, {
       retryable: false,
     })
   }
   const { status, responseText } = xhr
   // Asked for one by one, those that the server hides would be complained about in the console.
-  const answered = new Headers()
-  for (const [, name = '', value = ''] of xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm))
-    answered.append(name, value)
+  const answered = new Headers(
+    [...xhr.getAllResponseHeaders().matchAll(/^(.+?): (.*)\r$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  )
   return {
     status,
     header: (name) => answered.get(name) ?? undefined,

@@ -69,12 +69,12 @@ export class Grid {
    * Reads the bytes from `start` to `end` (exclusive) and notes them, in a worker where there is one.
    * @throws FilesError `BodyChanged`
    */
-  async read(source: Source, start: number, end: number): Promise<void> {
+  async read(source: Source, start: number, end: number, signal?: AbortSignal): Promise<void> {
     const lengths = this.#lengths(start, end)
     const ahead = this.#ahead
     this.#ahead = undefined
     const known = ahead?.start === start && ahead.end === end ? ahead.crcs : undefined
-    const crcs = await (known ?? crcsOf(source.blob, start, lengths))
+    const crcs = await before(known ?? crcsOf(source.blob, start, lengths), signal)
     let at = start
     for (const [piece, length] of lengths.entries()) {
       const crc = crcs?.[piece]
@@ -167,6 +167,16 @@ export class Grid {
     }
     return crc
   }
+}
+
+/** A worker that is silent holds up nobody who gives up. */
+function before<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return result
+  const { promise, reject } = Promise.withResolvers<never>()
+  const end = () => reject(signal.reason)
+  if (signal.aborted) end()
+  signal.addEventListener('abort', end, { once: true })
+  return Promise.race([result, promise]).finally(() => signal.removeEventListener('abort', end))
 }
 
 /** @param end Exclusive. */

@@ -1,5 +1,6 @@
 /** A piece whose checksum goes before it: it is looked at as a whole, and then sent. */
 import type { Payload } from '../driver.ts'
+import { readBlob } from './exact.ts'
 import { blobPieces } from './payload.ts'
 import { inSlices } from './slices.ts'
 
@@ -13,11 +14,22 @@ export interface Held {
 
 /** @param told Whether the bytes count as they leave, not at once. */
 export async function held(payload: Payload, { told } = { told: true }): Promise<Held> {
-  const piece = await blobPieces.get(payload)?.()
-  const bytes = piece ? undefined : await payload.bytes({ told })
+  const blob = await blobPieces.get(payload)?.()
+  if (!blob) {
+    const bytes = await payload.bytes({ told })
+    const noted = (await payload.sums()).noted()
+    return { bytes: async () => bytes, noted, body: inSlices(payload, bytes) }
+  }
   const noted = (await payload.sums()).noted()
-  if (bytes) return { bytes: async () => bytes, noted, body: inSlices(payload, bytes) }
-  const body = { ...payload }
-  blobPieces.set(body, async () => piece as Blob)
-  return { bytes: async () => new Uint8Array(await (piece as Blob).arrayBuffer()), noted, body }
+  const read = () => readBlob(blob, 0, payload.size)
+  // For whoever puts more around it. It was paced and noted already.
+  const body: Payload = {
+    ...payload,
+    bytes: async (options) => inSlices(payload, await read()).bytes(options),
+    blocks: async function* () {
+      yield* inSlices(payload, await read()).blocks()
+    },
+  }
+  blobPieces.set(body, async () => blob)
+  return { bytes: read, noted, body }
 }

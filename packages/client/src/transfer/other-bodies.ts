@@ -1,9 +1,32 @@
 /** Bodies that are neither `File` nor `Blob`. */
 import { FilesError } from '../errors.ts'
+import { exactly } from './exact.ts'
 import type { Body, RereadableBody, Source } from './source.ts'
 
 /** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
-export async function sourceOf(body: Exclude<Body, Blob>): Promise<Source> {
+export async function openOther(body: Exclude<Body, Blob>): Promise<Source> {
+  const source = await sourceOf(body)
+  const { readInto } = source
+  return {
+    ...source,
+    // Whatever it is that somebody's own body has there: it is read by `read` and nothing else.
+    blob: undefined,
+    read: async (start, end) => {
+      const bytes = await source.read(start, end)
+      exactly(bytes.length, start, end - start)
+      return bytes
+    },
+    ...(readInto && {
+      readInto: async (buffer, start) => {
+        const filled = await readInto(buffer, start)
+        exactly(filled, start, buffer.length)
+        return filled
+      },
+    }),
+  }
+}
+
+async function sourceOf(body: Exclude<Body, Blob>): Promise<Source> {
   if (typeof body === 'string') return ofBytes(new TextEncoder().encode(body), 'text/plain;charset=utf-8')
   if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
   if (ArrayBuffer.isView(body)) return ofBytes(own(body))

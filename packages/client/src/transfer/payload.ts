@@ -1,5 +1,6 @@
 /** A piece of the body on its way out: read, noted on the grid, paced and counted. */
 import type { Call, Payload } from '../driver.ts'
+import { WHOLE } from './block.ts'
 import type { Budget } from './budget.ts'
 import type { Grid } from './grid.ts'
 import type { Pace } from './pace.ts'
@@ -67,10 +68,10 @@ export function payloadFor(
     },
     sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
   }
-  if (blob)
+  if (blob && size <= WHOLE)
     blobPieces.set(payload, async () => {
-      // One byte where nothing is noted: a browser does not say that it cannot read a body any more.
-      await (grid ? grid.read(source, start, end) : source.read(start, Math.min(start + 1, end)))
+      // The last byte where nothing is noted: a browser does not say that it cannot read a body any more.
+      await (grid ? grid.read(source, start, end, call.signal) : size && source.read(end - 1, end))
       grid?.expect(source, end, end + ahead)
       await pace.take(size, call.signal, call.touch)
       return blob.slice(start, end)

@@ -1,5 +1,6 @@
 /** Bytes that can be read again: from any place, as often as a retry needs. */
-import { FilesError } from '../errors.ts'
+import { canStream } from '../http/http.ts'
+import { readBlob } from './exact.ts'
 
 type Bytes = ArrayBuffer | Uint8Array | Blob
 
@@ -45,7 +46,7 @@ export interface Source {
   readonly size: number
   readonly type?: string | undefined
   readonly lastModified?: number | undefined
-  /** What is read, where a browser can read it while it sends it. */
+  /** What is read, where a browser can read it while it sends it. Only of a `Blob` that was given as such. */
   readonly blob?: Blob | undefined
   /** Exactly the bytes from `start` to `end`; fewer mean that the body changed. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>
@@ -56,52 +57,17 @@ export interface Source {
 
 /** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
 export async function openSource(body: Body): Promise<Source> {
-  const source = await sourceOf(body)
-  const { readInto } = source
-  return {
-    ...source,
-    read: async (start, end) => {
-      const bytes = await source.read(start, end)
-      if (bytes.length !== end - start) throw shorter(start, end - start, bytes.length)
-      return bytes
-    },
-    ...(readInto && {
-      readInto: async (buffer, start) => {
-        const filled = await readInto(buffer, start)
-        if (filled !== buffer.length) throw shorter(start, buffer.length, filled)
-        return filled
-      },
-    }),
-  }
-}
-
-function shorter(start: number, wanted: number, got: number): FilesError {
-  return new FilesError(
-    'BodyChanged',
-    `the body gave ${got} of the ${wanted} bytes at ${start}: it became shorter; upload it anew`,
-  )
-}
-
-async function sourceOf(body: Body): Promise<Source> {
-  return body instanceof Blob ? ofBlob(body) : (await import('./other-bodies.ts')).sourceOf(body)
+  return body instanceof Blob ? ofBlob(body) : (await import('./other-bodies.ts')).openOther(body)
 }
 
 function ofBlob(blob: Blob & Partial<Pick<File, 'lastModified'>>): Source {
   const { size, type, lastModified } = blob
   return {
-    blob: globalThis.XMLHttpRequest && blob,
+    // Node's HTTP reads for itself.
+    blob: canStream() ? undefined : globalThis.XMLHttpRequest && blob,
     size,
     type: type || undefined,
     lastModified,
-    read: async (start, end) => new Uint8Array(await unreadable(blob.slice(start, end).arrayBuffer(), start)),
-  }
-}
-
-/** A browser reports a file that changed on disk as a read error without saying so. */
-async function unreadable(read: Promise<ArrayBuffer>, start: number): Promise<ArrayBuffer> {
-  try {
-    return await read
-  } catch (cause) {
-    throw new FilesError('BodyChanged', `the body cannot be read at ${start} any more`, cause)
+    read: (start, end) => readBlob(blob, start, end),
   }
 }

@@ -36,8 +36,12 @@ const WORTH = 4 * 1024 * 1024
 const START = 2_000
 /** Milliseconds without an answer after which the worker is given up. What it is asked for are 16 MiB at most. */
 const SILENCE = 30_000
+/** And milliseconds more, for answers that came while the page stood still. */
+const GRACE = 1_000
 
 let summer: Summer | undefined
+/** How many workers may still take the place of one that ended. */
+let spare = 2
 
 function summerFor(body: Blob | undefined): Summer | undefined {
   if (!body || body.size < WORTH || typeof Worker === 'undefined') return undefined
@@ -67,7 +71,7 @@ export async function followed(
   here: WholeDigest,
 ): Promise<WholeDigest> {
   const worker = summerFor(blob)
-  if (!worker || !blob || !(await worker.started)) return here
+  if (!worker || !blob || !(worker.runs || (await worker.started))) return here
   return new FollowedDigest(worker, blob, algorithm, here)
 }
 
@@ -149,8 +153,12 @@ class Summer {
     if (!this.#worker) return Promise.resolve({})
     const id = ++this.#lastId
     this.#asked.set(id, resolve)
-    this.#worker.postMessage({ ...work, id } satisfies Asked)
-    if (this.#asked.size === 1) this.#wait()
+    try {
+      this.#worker.postMessage({ ...work, id } satisfies Asked)
+      if (this.#asked.size === 1) this.#wait()
+    } catch {
+      this.#giveUp()
+    }
     return promise
   }
 
@@ -166,13 +174,21 @@ class Summer {
 
   #wait(): void {
     clearTimeout(this.#silence)
-    if (this.#asked.size > 0) this.#silence = setTimeout(() => this.#giveUp(), SILENCE)
+    if (this.#asked.size === 0) return
+    this.#silence = setTimeout(() => {
+      this.#silence = setTimeout(() => this.#giveUp(), GRACE)
+    }, SILENCE)
   }
 
   #giveUp(): void {
     clearTimeout(this.#silence)
     this.#worker?.terminate()
     this.#worker = undefined
+    // One that never ran will not run the next time either.
+    if (this.runs && spare > 0) {
+      spare -= 1
+      summer = undefined
+    }
     this.runs = false
     this.#start(false)
     for (const resolve of this.#asked.values()) resolve({})

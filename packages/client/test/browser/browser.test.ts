@@ -128,6 +128,57 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     }
   })
 
+  it('sends the bytes of a file that can be read but not be sent', async () => {
+    const page = await open()
+    const sent = await page.evaluate(
+      async ({ endpoint, size }) => {
+        const { slice } = Blob.prototype
+        const { send } = XMLHttpRequest.prototype
+        const slices = new WeakSet<Blob>()
+        Blob.prototype.slice = function (this: Blob, ...ends) {
+          const made = slice.apply(this, ends)
+          slices.add(made)
+          return made
+        }
+        const sent: boolean[] = []
+        XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: Blob) {
+          if (body) sent.push(slices.has(body))
+          // As Chromium does it for files of Google Drive on Android (net::ERR_UPLOAD_FILE_CHANGED).
+          if (body && slices.has(body)) this.dispatchEvent(new ProgressEvent('error'))
+          else send.call(this, body)
+        }
+        const files = new pawl.Files({
+          adapter: pawl.tus({ endpoint }),
+          retries: { max: 8, backoff: () => 1 },
+        })
+        const body = new Blob([new Uint8Array(size).fill(7)])
+        const { url = '' } = await files.upload('a.bin', body, { control: new pawl.UploadControl() })
+        return { url, sent }
+      },
+      { endpoint: server.endpoint, size: 3 * MIB },
+    )
+    expect(sent.sent.slice(0, 3)).toEqual([true, true, false])
+    expect((await read(sent.url)).length).toBe(3 * MIB)
+  })
+
+  it('sends of a body of one’s own what it reads, whatever else it has', async () => {
+    const page = await open()
+    const url = await page.evaluate(
+      async ({ endpoint, size }) => {
+        const files = new pawl.Files({ adapter: pawl.tus({ endpoint }) })
+        const hidden = {
+          size,
+          blob: new Blob([new Uint8Array(size).fill(1)]),
+          read: async (start: number, end: number) => new Uint8Array(end - start).fill(2),
+        }
+        const control = new pawl.UploadControl()
+        return (await files.upload('a.bin', { open: async () => hidden }, { control })).url ?? ''
+      },
+      { endpoint: server.endpoint, size: 2 * MIB },
+    )
+    expect((await read(url)).every((byte) => byte === 2)).toBe(true)
+  })
+
   it('takes an endpoint that is relative to the page', async () => {
     const page = await open()
     const place = await page.evaluate(() => pawl.tus({ endpoint: '/files/' }).place)

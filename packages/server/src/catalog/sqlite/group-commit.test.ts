@@ -74,13 +74,15 @@ test('a full disk fails the whole group, keeps nothing of it, and the next group
   expect(rows(db).at(-1)).toBe('later')
 })
 
-test('a commit that fails fails everyone in the group', () => {
+test('a commit that fails fails everyone in the group, and is not tried again', () => {
   const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
   const operations = scripted(db)
+  let begun = 0
   const closed = new Proxy(db, {
     get(target, name) {
       if (name === 'exec') {
         return (sql: string) => {
+          if (sql === 'BEGIN') begun += 1
           if (sql === 'COMMIT') throw new Error('the disk went away')
           target.exec(sql)
         }
@@ -91,6 +93,7 @@ test('a commit that fails fails everyone in the group', () => {
   })
   const replies = runGroup(closed, operations, [request(1, 'write', 'a'), request(2, 'query')])
   expect(replies.map((reply) => 'error' in reply && reply.error.code)).toEqual(['unavailable', 'unavailable'])
+  expect(begun).toBe(1)
   expect(rows(db)).toEqual([])
   expect(db.isTransaction).toBe(false)
 })

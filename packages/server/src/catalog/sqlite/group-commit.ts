@@ -69,10 +69,20 @@ export function runGroup(
     if (db.isTransaction) db.exec('ROLLBACK')
   }
   if (writesIn(requests) === 0) return requests.map(read)
+  let broken = false
+  const together = (request: OperationRequest): OperationReply => {
+    try {
+      return run(request)
+    } catch (error) {
+      broken = true
+      throw error
+    }
+  }
   try {
-    return commit(run)
-  } catch {
+    return commit(together)
+  } catch (error) {
     undo()
+    if (!broken) return requests.map((request) => failed(request, error))
   }
   try {
     return commit(apart)
