@@ -7,8 +7,8 @@ import { noAnswer } from './failure.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 
 /**
- * Requests without an answer, one after the other. Some files (of a cloud's drive on Android) can be read but not sent: after
- * two of them bytes are sent instead.
+ * Pieces without an answer, one after the other. Some files (of a cloud's drive on Android) can be read but not sent: after
+ * two, bytes are sent instead, until a piece has arrived; the next one is tried once as a slice.
  */
 let unsent = 0
 
@@ -42,12 +42,14 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
     call.signal.addEventListener('abort', end)
     xhr.send(blob ?? (body as Exclude<typeof body, Payload>))
     await promise
-    unsent = 0
+    if (blob) unsent &&= 1
   } catch (error) {
     call.signal.throwIfAborted()
     // A browser does not say that it was the body, which changed, that it could not read.
-    if (blob) await readBlob(blob, 0, blob.size && 1)
-    unsent++
+    if (blob) {
+      await readBlob(blob, 0, blob.size && 1)
+      unsent++
+    }
     throw noAnswer(method, url, error)
   } finally {
     call.signal.removeEventListener('abort', end)
