@@ -1,12 +1,12 @@
 /** The client in Chromium: the store in IndexedDB, its HTTP, and workers of every kind. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { tus } from '../../src/adapters/tus/tus.ts'
 import type { indexedDbStore } from '../../src/browser.ts'
 import type { Files, FilesError, UploadControl } from '../../src/index.ts'
-import { chromiumPath, hasChromium } from '../react/stage.ts'
+import { hasChromium, launchChromium } from '../react/stage.ts'
 import { startDyingLine } from '../servers/dying-line.ts'
 import { type PawlServer, startPawl } from '../servers/pawl.ts'
 import { type Site, startSite } from './site.ts'
@@ -27,14 +27,7 @@ let context: BrowserContext
 
 beforeAll(async () => {
   if (!hasChromium) return
-  ;[server, site, browser] = await Promise.all([
-    startPawl(),
-    startSite(),
-    chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
-    }),
-  ])
+  ;[server, site, browser] = await Promise.all([startPawl(), startSite(), launchChromium()])
 }, 90_000)
 afterAll(async () => {
   await browser?.close()

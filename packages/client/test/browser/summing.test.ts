@@ -2,14 +2,14 @@
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { tus } from '../../src/adapters/tus/tus.ts'
 import type { Digest } from '../../src/digest.ts'
 import type { Files, SessionToken, UploadControl } from '../../src/index.ts'
 import { Grid } from '../../src/transfer/grid.ts'
 import { hasherOf } from '../../src/transfer/hashers.ts'
-import { chromiumPath, hasChromium } from '../react/stage.ts'
+import { hasChromium, launchChromium } from '../react/stage.ts'
 import { type PawlServer, startPawl } from '../servers/pawl.ts'
 import { type Site, startSite } from './site.ts'
 
@@ -37,14 +37,7 @@ beforeAll(async () => {
   if (!hasChromium) return
   folder = await mkdtemp(join(tmpdir(), 'pawl-summing-'))
   await writeFile(join(folder, 'body'), bytes)
-  ;[server, site, browser] = await Promise.all([
-    startPawl(),
-    startSite(),
-    chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
-    }),
-  ])
+  ;[server, site, browser] = await Promise.all([startPawl(), startSite(), launchChromium()])
 }, 90_000)
 afterAll(async () => {
   await browser?.close()

@@ -31,6 +31,13 @@ export const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium
 /** Tests that need the browser are skipped on a machine without one. */
 export const hasChromium = existsSync(chromiumPath)
 
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
+  })
+}
+
 /** To be called once in a test file. */
 export function setStage(): Stage {
   let folder = ''
@@ -49,10 +56,7 @@ export function setStage(): Stage {
     const shared = { root, configFile: false, logLevel: 'error', build: { outDir, minify: false } } as const
     await build({ ...shared, define, mode: 'development' })
     site = await preview({ ...shared, preview: { port: 0, host: '127.0.0.1' } })
-    browser = await chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
-    })
+    browser = await launchChromium()
   }, 90_000)
   afterAll(async () => {
     await browser?.close()

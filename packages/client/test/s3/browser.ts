@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { S3Server } from '@pawl/emulators/s3-server'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { build } from 'rolldown'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { UnsignedRequest } from '../../src/adapters/s3/options.ts'
@@ -14,7 +14,7 @@ import { s3 } from '../../src/adapters/s3/s3.ts'
 import { signer } from '../../src/adapters/s3/sigv4.ts'
 import { Files } from '../../src/files.ts'
 import { randomBytes } from '../bodies.ts'
-import { chromiumPath, hasChromium } from '../react/stage.ts'
+import { hasChromium, launchChromium } from '../react/stage.ts'
 
 const MIB = 2 ** 20
 const quiet = { signal: new AbortController().signal, touch: () => {} }
@@ -78,10 +78,7 @@ export function pages(server: () => S3Server): void {
     })
     await new Promise<void>((resolve) => backend?.listen(0, '127.0.0.1', resolve))
     await allow(server(), origin())
-    browser = await chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
-    })
+    browser = await launchChromium()
   }, 90_000)
   afterAll(async () => {
     await browser?.close()
