@@ -176,7 +176,10 @@ class Summer {
     clearTimeout(this.#silence)
     if (this.#asked.size === 0) return
     this.#silence = setTimeout(() => {
-      this.#silence = setTimeout(() => this.#giveUp(), GRACE)
+      this.#silence = setTimeout(() => {
+        spare = 0 // another one would keep everybody waiting as long
+        this.#giveUp()
+      }, GRACE)
     }, SILENCE)
   }
 
