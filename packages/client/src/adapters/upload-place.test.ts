@@ -13,7 +13,7 @@ it.each([
     await expect(files.upload('key', 'x', { control: new UploadControl() })).rejects.toMatchObject({
       code: 'NotSupported',
       retryable: false,
-      message: `${endpoint} is not a whole URL`,
+      message: `${JSON.stringify(endpoint)} is not a whole URL`,
     })
   }
 })

@@ -13,12 +13,12 @@ export interface Place {
  * @param trustedOrigins - other origins that the service may put uploads on
  */
 export function placeOf(base: string | URL, trustedOrigins: readonly string[] = []): Place {
-  const home = homeOf(base)
+  const home = parse(base, globalThis.location?.href, 'NotSupported')
   const trusted = new Set([home.origin, ...trustedOrigins.map((origin) => new URL(origin).origin)])
   return {
     base: home.href,
     resolve: (location) => {
-      const url = parse(location, home)
+      const url = parse(location, home, 'Provider')
       // Servers behind TLS often do not know it. The same host is meant, and less than TLS is never wanted.
       if (home.protocol === 'https:' && url.protocol === 'http:' && url.host === home.host)
         url.protocol = 'https:'
@@ -31,18 +31,14 @@ export function placeOf(base: string | URL, trustedOrigins: readonly string[] = 
   }
 }
 
-function parse(location: string, home: URL): URL {
+function parse(
+  url: string | URL,
+  base: string | URL | undefined,
+  otherwise: 'NotSupported' | 'Provider',
+): URL {
   try {
-    return new URL(location, home)
+    return new URL(url, base)
   } catch (cause) {
-    throw new FilesError('Provider', `${JSON.stringify(location)} is no URL`, cause, { retryable: false })
-  }
-}
-
-function homeOf(base: string | URL): URL {
-  try {
-    return new URL(base, globalThis.location?.href)
-  } catch {
-    throw new FilesError('NotSupported', `${base} is not a whole URL`)
+    throw new FilesError(otherwise, `${JSON.stringify(url)} is not a whole URL`, cause, { retryable: false })
   }
 }

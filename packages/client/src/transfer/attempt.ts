@@ -66,24 +66,3 @@ function silence(milliseconds: number): FilesError {
     retryable: true,
   })
 }
-
-/** A signal that follows `stop` after a grace: for calls whose outcome is worth waiting for. */
-export function graceful(
-  stop: AbortSignal,
-  milliseconds: number,
-): { signal: AbortSignal; clear: () => void } {
-  const late = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const start = () => {
-    timer = setTimeout(() => late.abort(stop.reason), milliseconds)
-  }
-  if (stop.aborted) start()
-  else stop.addEventListener('abort', start)
-  return {
-    signal: late.signal,
-    clear: () => {
-      clearTimeout(timer)
-      stop.removeEventListener('abort', start)
-    },
-  }
-}

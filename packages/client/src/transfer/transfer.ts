@@ -1,7 +1,7 @@
 /** What the two shapes share: one upload under way. */
 import type { Call, Driver, UploadIntent } from '../driver.ts'
 import { FilesError } from '../errors.ts'
-import { attempt, Cut, graceful } from './attempt.ts'
+import { attempt, Cut } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Road } from './payload.ts'
 import { Patience, type Retry, type RetryPolicy } from './retry.ts'
@@ -66,11 +66,18 @@ export async function unhurried<T>(
   stop: AbortSignal,
   make: (call: Call) => Promise<T>,
 ): Promise<T> {
-  const late = graceful(stop, GRACE)
+  const late = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const start = () => {
+    timer = setTimeout(() => late.abort(stop.reason), GRACE)
+  }
+  if (stop.aborted) start()
+  else stop.addEventListener('abort', start)
   try {
     return await attempt({ idleTimeout, stop: late.signal }, make)
   } finally {
-    late.clear()
+    clearTimeout(timer)
+    stop.removeEventListener('abort', start)
   }
 }
 
