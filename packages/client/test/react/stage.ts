@@ -27,7 +27,7 @@ export interface Tab {
   number(label: string): Promise<number>
 }
 
-export const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
+const chromiumPath = process.env.PAWL_TEST_CHROMIUM || '/usr/bin/chromium'
 /** Tests that need the browser are skipped on a machine without one. */
 export const hasChromium = existsSync(chromiumPath)
 
