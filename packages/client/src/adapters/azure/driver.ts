@@ -13,10 +13,13 @@ import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
+import { sleep } from '../../transfer/retry.ts'
 import { blockName, blockNumber, isPrefix, newPrefix } from './blocks.ts'
 import { asked, codeOf } from './failure.ts'
 
 const MIB = 1024 * 1024
+/** Milliseconds within which a block of a request that was cut is staged, if it is at all. */
+const LATE = 250
 
 export interface AzureSession {
   readonly [name: string]: Json
@@ -44,6 +47,25 @@ export function azureDriver(
         throw error
       }
     })
+
+  const discardStaged = async (prefix: string, call: Call): Promise<void> => {
+    const found = await lists(call)
+    const staged = found?.uncommittedBlocks ?? []
+    // Staged blocks can only be dropped by committing without them. That is done where it harms nobody: no
+    // blob is there yet, and nobody else has staged anything. Elsewhere the service drops them after seven days.
+    const mine = staged.every(({ name }) => blockNumber(prefix, name) !== undefined)
+    if (staged.length === 0 || !mine || (found?.committedBlocks ?? []).length > 0) return
+    try {
+      await use(call, async (blob) => {
+        const options = { abortSignal: call.signal, conditions: { ifNoneMatch: '*' } }
+        const { etag = '' } = await blob.commitBlockList([], options)
+        await blob.delete({ abortSignal: call.signal, conditions: { ifMatch: etag } })
+      })
+    } catch (error) {
+      // A blob was there after all, or came meanwhile: it stays as it is.
+      if (!(error instanceof FilesError && error.code === 'Conflict')) throw error
+    }
+  }
 
   return {
     shape: 'parts',
@@ -109,22 +131,10 @@ export function azureDriver(
         return result(etag)
       }),
     discard: async ({ prefix }, call) => {
-      const found = await lists(call)
-      const staged = found?.uncommittedBlocks ?? []
-      // Staged blocks can only be dropped by committing without them. That is done where it harms nobody: no
-      // blob is there yet, and nobody else has staged anything. Elsewhere the service drops them after seven days.
-      const mine = staged.every(({ name }) => blockNumber(prefix, name) !== undefined)
-      if (staged.length === 0 || !mine || (found?.committedBlocks ?? []).length > 0) return
-      try {
-        await use(call, async (blob) => {
-          const options = { abortSignal: call.signal, conditions: { ifNoneMatch: '*' } }
-          const { etag = '' } = await blob.commitBlockList([], options)
-          await blob.delete({ abortSignal: call.signal, conditions: { ifMatch: etag } })
-        })
-      } catch (error) {
-        // A blob was there after all, or came meanwhile: it stays as it is.
-        if (!(error instanceof FilesError && error.code === 'Conflict')) throw error
-      }
+      await discardStaged(prefix, call)
+      // A block that was on its way when it was cut can still be staged: it is looked for once more.
+      await sleep(LATE, call.signal)
+      await discardStaged(prefix, call)
     },
     refresh,
   }
