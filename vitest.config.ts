@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
 
@@ -5,8 +6,9 @@ import { BaseSequencer } from 'vitest/node'
 const MEASURED = ['packages/server/test/{field-notes,two-writers,waiters}.test.ts']
 /** Tests that wait for time-outs nearly all the time, and assert when those come: two at once keep no core busy. */
 const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm}.test.ts']
-/** Tests with servers, browsers and kills. */
+/** Tests with servers, browsers and kills; and those that put other modules in the place of Node's. */
 const PROCESSES = [
+  'packages/server/src/uploads/engine.model.test.ts',
   'packages/{server,web,cli}/test/**/*.test.ts',
   'packages/client/test/{docs,kill,react,browser}/*.test.ts',
   'packages/client/src/adapters/{s3,bun-s3,azure,ftp,sftp,webdav}/*.test.ts',
@@ -51,6 +53,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+// Tests start hundreds of processes: sources need not be stripped of their types and compiled for each of them.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/pawl-test')
+
 const NEVER = ['**/node_modules/**']
 /** A busy machine takes long to start a hundred processes; what is promised in time is asserted by itself. */
 const PATIENT = { testTimeout: 120_000, hookTimeout: 60_000, expect: { poll: { timeout: 60_000 } } }
@@ -72,6 +77,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'modules',
+          // Vitest loads our modules anew for each file even so; a process of its own for each takes a third longer.
+          isolate: false,
           include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
           exclude: [...PROCESSES, ...NEVER],
         },

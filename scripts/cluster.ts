@@ -18,7 +18,7 @@ if (values.help) {
   const nodes = Number(values.nodes)
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 20)
     throw new Error('--nodes must be a number from 1 to 20')
-  provideServices(say)
+  await provideServices(say)
   // Loaded now: it looks where the services are that were just installed.
   const { startCluster } = await import('../packages/cli/test/cluster/cluster.ts')
   const cluster = await startCluster({ nodes, proxy: values.proxy, say })

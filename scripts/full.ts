@@ -3,18 +3,14 @@
 import { dirname, join, relative } from 'node:path'
 import { startVitest } from 'vitest/node'
 import { type Result, writeTables } from './adapters.ts'
-import { install } from './install.mjs'
-import { provideServices } from './services.ts'
+import { provide } from './provide.ts'
 import { root } from './tool.ts'
-import { provideUnpacked } from './unpack.ts'
 
 const wanted = process.argv.slice(2)
 // PAWL_FULL=0 leaves out the bodies of 1 GiB.
 process.env.PAWL_FULL ??= '1'
-provideServices(console.log)
-provideUnpacked(console.log)
-for (const folder of ['packages/client/test/vendor', 'packages/emulators/vendor', 'test/runtimes'])
-  await install(join(root, folder), { dev: true, say: console.log })
+const { failures } = await provide(console.log)
+if (failures.length > 0) throw new Error(failures.join('\n'))
 
 interface Count {
   passed: number

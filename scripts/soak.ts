@@ -173,7 +173,7 @@ try {
   const asked = options()
   if (asked.help) console.log(HELP)
   else {
-    provideServices(say)
+    await provideServices(say)
     process.exitCode = (await soak(asked)) ? 0 : 1
   }
 } catch (error) {

@@ -1,11 +1,8 @@
 // `npm test`: provides what tests need, runs them, and prints `N passed, N failed` as its last line.
 
-import { dirname, join } from 'node:path'
 import { parseCLI, startVitest, type TestCase } from 'vitest/node'
-import { install } from './install.mjs'
 import { buildPage } from './page.ts'
-import { provideServices } from './services.ts'
-import { provideUnpacked } from './unpack.ts'
+import { provide } from './provide.ts'
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
 
@@ -13,19 +10,10 @@ const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]
 // cannot be built, a file that cannot be loaded, an error that nobody caught.
 const trouble: string[] = []
 
-const missing = [...provideServices(console.log), ...provideUnpacked(console.log)]
+const lacking = await provide(console.log)
+trouble.push(...lacking.failures)
 if (process.env.CI)
-  trouble.push(...missing.map((name) => `${name} is missing; with CI set that is a failure`))
-// What only tests compare with, or run on, has lock files of its own, so that `npm start` stays small.
-for (const folder of [
-  'packages/client/test/vendor',
-  'packages/emulators/vendor',
-  'test/runtimes',
-  'test/deployment',
-])
-  await install(join(dirname(import.meta.dirname), folder), { dev: true, say: console.log }).catch(
-    (error: Error) => trouble.push(error.message),
-  )
+  trouble.push(...lacking.packages.map((name) => `${name} is missing; with CI set that is a failure`))
 await buildPage(console.log).catch((error: Error) => trouble.push(error.message))
 
 const vitest = await startVitest(filter, { ...options, run: true, watch: false })

@@ -1,9 +1,10 @@
 // Debian packages that tests need but that must not be installed: they exclude each other, or they would start
 // as services. They are unpacked into a folder below node_modules, which needs no rights.
-import { execFileSync, type SpawnSyncOptions, spawnSync } from 'node:child_process'
+import { execFileSync, type SpawnOptions } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UNPACKED } from '../packages/client/test/servers/unpacked.ts'
+import { runs } from './services.ts'
 
 const PACKAGES = [
   ...['vsftpd', 'libwrap0', 'pure-ftpd', 'pure-ftpd-common', 'proftpd-core', 'proftpd-mod-crypto'],
@@ -14,7 +15,7 @@ const PACKAGES = [
 const WHY = 'tests of the client on FTP, SFTP and WebDAV servers'
 
 /** Unpacks what is missing. Returns the packages that could not be had. */
-export function provideUnpacked(say: (line: string) => void): readonly string[] {
+export async function provideUnpacked(say: (line: string) => void): Promise<readonly string[]> {
   const marker = join(UNPACKED, 'complete')
   if (existsSync(marker)) return []
   const command = `apt-get download ${PACKAGES.join(' ')}`
@@ -22,11 +23,10 @@ export function provideUnpacked(say: (line: string) => void): readonly string[] 
     say(`Unpacking the system packages ${PACKAGES.join(', ')}, for ${WHY} …`)
     const archives = join(UNPACKED, 'archives')
     mkdirSync(archives, { recursive: true })
-    const options: SpawnSyncOptions = { cwd: archives, stdio: ['ignore', 'ignore', 'inherit'] }
-    const download = () => spawnSync('apt-get', command.split(' ').slice(1), options).status === 0
-    const refreshed = () =>
-      process.getuid?.() === 0 && spawnSync('apt-get', ['update', '-qq'], options).status === 0
-    if (download() || (refreshed() && download())) {
+    const options: SpawnOptions = { cwd: archives, stdio: ['ignore', 'ignore', 'inherit'] }
+    const download = () => runs(command, options)
+    const refreshed = async () => process.getuid?.() === 0 && (await runs('apt-get update -qq', options))
+    if ((await download()) || ((await refreshed()) && (await download()))) {
       for (const archive of globSync(join(archives, '*.deb'))) execFileSync('dpkg', ['-x', archive, UNPACKED])
       writeFileSync(marker, '')
     }

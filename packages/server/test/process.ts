@@ -127,9 +127,7 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** The environment of a server under test: no setting of whoever runs the tests, and a quick start. */
+/** The environment of a server under test: no setting of whoever runs the tests. */
 export function serverEnv(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('PAWL_'))
-  // Some tests start a hundred servers: the sources need not be stripped of their types a hundred times.
-  return { ...Object.fromEntries(own), NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/pawl-test') }
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PAWL_')))
 }

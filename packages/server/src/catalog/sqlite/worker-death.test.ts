@@ -2,21 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import { expect, test, vi } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { sampleUpload } from '../sample-records.ts'
 import { openSqliteCatalog } from './sqlite-catalog.ts'
 
-const started = vi.hoisted((): Worker[] => [])
-vi.mock('node:worker_threads', async (original) => {
-  const real = await original<typeof import('node:worker_threads')>()
-  class Remembered extends real.Worker {
-    constructor(...args: ConstructorParameters<typeof Worker>) {
-      super(...args)
-      started.push(this)
-    }
-  }
-  return { ...real, Worker: Remembered }
-})
+const started: Worker[] = []
+const remember = (worker: Worker) => void started.push(worker)
+process.on('worker', remember)
+afterAll(() => void process.off('worker', remember))
 
 test('when the thread dies, everything that waits for it and everything later is refused', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pawl-catalog-'))
