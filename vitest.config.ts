@@ -89,6 +89,8 @@ export default defineConfig({
           name: 'processes',
           include: PROCESSES,
           exclude: [...MEASURED, ...WAITING, ...NEVER],
+          // They wait for each other's processes and for slow lines a good part of the time.
+          maxWorkers: 3,
           ...PATIENT,
           sequence: { groupOrder: 1 },
         },
