@@ -6,8 +6,10 @@ import { runJob } from '../peers/uploaders/job.js'
 
 const SIX_MIB = 6 * 1024 * 1024
 
-await runJob(({ url, verified, fixed }, path) => {
-  const files = new Files({ adapter: tus({ endpoint: `${url}/files/`, checksum: verified }) })
+await runJob(({ url, verified, fixed, before }, path) => {
+  const files = new Files({
+    adapter: tus({ endpoint: `${url}/files/`, checksum: verified && (before || 'trailer') }),
+  })
   return files.upload('file', fromPath(path), {
     // Only who holds a control or a store can ask for a token.
     ...(verified && { control: new UploadControl() }),

@@ -89,13 +89,19 @@ export const uploaders: readonly Uploader[] = [
   ours(
     'client',
     'the provider was told every byte, and has said that the object is complete; verified: each chunk carries its ' +
-      'CRC-32, and a token proves the body to whoever resumes',
+      "CRC-32 behind it (`checksum: 'trailer'`), and a token proves the body to whoever resumes",
     () => true,
     [],
   ),
   ours('client-6m', 'the same with chunks that are always 6 MiB', (workload) => workload === LINK, [
     '--fixed',
   ]),
+  ours(
+    'client-before',
+    'the same with each CRC-32 before its chunk, which is held for it: the default, which works through proxies too',
+    (workload) => workload.endsWith('-verified'),
+    ['--before'],
+  ),
   curl,
   {
     ...theirs(

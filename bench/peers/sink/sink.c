@@ -27,6 +27,10 @@ struct connection {
   size_t got;
   bool in_body;
   int64_t left, length;
+  /* Of a chunked body: what is read now, and the line that is being read. */
+  enum { PLAIN, SIZE, DATA, DATA_END, TRAILER } part;
+  char line[256];
+  size_t line_got;
 };
 
 static int64_t received, uploads;
@@ -67,7 +71,7 @@ static void answer_s3(struct connection *c) {
 static void answer_tus(struct connection *c) {
   char headers[256];
   if (strncmp(c->head, "OPTIONS ", 8) == 0)
-    return answer(c, 204, "Tus-Version: 1.0.0\r\nTus-Extension: creation,concatenation,checksum\r\nTus-Checksum-Algorithm: crc32\r\n", "");
+    return answer(c, 204, "Tus-Version: 1.0.0\r\nTus-Extension: creation,concatenation,checksum,checksum-trailer\r\nTus-Checksum-Algorithm: crc32\r\n", "");
   if (strncmp(c->head, "PATCH ", 6) == 0) {
     int64_t offset = number_in(c->head, "\nUpload-Offset:", 0) + c->length;
     snprintf(headers, sizeof headers, "Upload-Offset: %lld\r\n", (long long)offset);
@@ -99,10 +103,47 @@ static void took(struct connection *c, int64_t n) {
   if (c->left == 0) end(c);
 }
 
+/* A piece of a chunked body (RFC 9112, section 7.1). Nothing follows its end before it was answered. */
+static void took_chunked(struct connection *c, const char *bytes, size_t n) {
+  for (size_t at = 0; at < n;) {
+    if (c->part == DATA) {
+      size_t some = n - at < (size_t)c->left ? n - at : (size_t)c->left;
+      received += (int64_t)some;
+      c->length += (int64_t)some;
+      c->left -= (int64_t)some;
+      at += some;
+      if (c->left == 0) c->part = DATA_END;
+      continue;
+    }
+    char byte = bytes[at++];
+    if (byte != '\n') {
+      if (byte != '\r' && c->line_got < sizeof c->line - 1) c->line[c->line_got++] = byte;
+      continue;
+    }
+    c->line[c->line_got] = 0;
+    if (c->part == TRAILER && c->line_got == 0) {
+      c->part = PLAIN;
+      return end(c);
+    }
+    if (c->part == SIZE) {
+      c->left = strtoll(c->line, NULL, 16);
+      c->part = c->left == 0 ? TRAILER : DATA;
+    } else if (c->part == DATA_END) c->part = SIZE;
+    c->line_got = 0;
+  }
+}
+
 /* A whole head is there; what follows it in the buffer is the beginning of the body. */
 static void begin(struct connection *c, size_t head_length) {
   size_t more = c->got - head_length;
   c->head[head_length - 1] = 0;
+  if (strcasestr(c->head, "\nTransfer-Encoding: chunked") != NULL) {
+    c->in_body = true;
+    c->length = 0;
+    c->line_got = 0;
+    c->part = SIZE;
+    return took_chunked(c, c->head + head_length, more);
+  }
   c->left = c->length = number_in(c->head, "\nContent-Length:", 0);
   if (c->left == 0) return end(c);
   c->in_body = true;
@@ -112,6 +153,12 @@ static void begin(struct connection *c, size_t head_length) {
 
 /* False when the connection is over. */
 static bool readable(struct connection *c) {
+  if (c->in_body && c->part != PLAIN) {
+    ssize_t n = recv(c->fd, block, BLOCK, 0);
+    if (n <= 0) return n < 0 && errno == EAGAIN;
+    took_chunked(c, block, (size_t)n);
+    return true;
+  }
   if (c->in_body) {
     ssize_t n = recv(c->fd, block, c->left < BLOCK ? (size_t)c->left : BLOCK, 0);
     if (n <= 0) return n < 0 && errno == EAGAIN;

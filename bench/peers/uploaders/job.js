@@ -15,6 +15,8 @@ export async function runJob(upload) {
       count: { type: 'string', default: '1' },
       verified: { type: 'boolean', default: false },
       fixed: { type: 'boolean', default: false },
+      // Each checksum goes before its chunk.
+      before: { type: 'boolean', default: false },
     },
   })
   const { file, count, 'warm-up': warmUp } = values

@@ -64,8 +64,10 @@ export interface Sums {
    * The piece's bytes to look at: neither paced nor counted. A block is only good until the next one is asked for.
    */
   read(): AsyncIterable<Uint8Array<ArrayBuffer>>
-  /** CRC-32 of the whole piece after `bytes()`, where it follows from what was noted of them: it costs nothing. */
+  /** CRC-32 of the whole piece once it was read, where it follows from what was noted of its bytes: it costs nothing. */
   noted(): number | undefined
+  /** Whether `noted` will tell, known before the piece is read. */
+  readonly willBeNoted: boolean
   /** Tells the CRC-64/NVME of the whole piece, from which that of the body follows. */
   note(crc64nvme: bigint): Promise<void>
   /** A digest of the whole body, told of every piece. Undefined where this runtime cannot compute it. */

@@ -12,6 +12,11 @@ export interface HttpRequest {
    * answer ends the wait for it.
    */
   readonly onInformation?: (information: Information) => void
+  /**
+   * What follows the body, asked for once all of it has been read. Only where {@link canStream}; the body then goes out in
+   * the chunks of HTTP/1.1, without a length. https://www.rfc-editor.org/rfc/rfc9110#section-6.5
+   */
+  readonly trailers?: (() => Readonly<Record<string, string>>) | undefined
   /** The answer's body is wanted as a stream, if the status says that it is the content (2xx). */
   readonly stream?: boolean
   /** 308 is an answer of the protocol, without a `Location`: where redirects are hidden, it must be let through. */

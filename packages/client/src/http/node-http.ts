@@ -20,7 +20,12 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
   const { promise: answer, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const outgoing = wire.request(url, {
     method: request.method,
-    headers: { ...request.headers, 'content-length': String(sizeOf(request.body)) },
+    headers: {
+      ...request.headers,
+      ...(request.trailers
+        ? { 'transfer-encoding': 'chunked' }
+        : { 'content-length': String(sizeOf(request.body)) }),
+    },
     agent: agentOf(url.protocol, wire),
   })
   outgoing.on('response', resolve)
@@ -39,7 +44,7 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
       () => 'answered' as const,
       () => 'failed' as const,
     )
-    await sendBody(outgoing, request.body, call, gone)
+    await sendBody(outgoing, request, call, gone)
     const response = await answer
     call.touch()
     const { statusCode: status = 0, headersDistinct: headers } = response
@@ -65,7 +70,7 @@ export async function request(request: HttpRequest, call: Call): Promise<HttpRes
 
 async function sendBody(
   outgoing: ClientRequest,
-  body: HttpRequest['body'],
+  { body, trailers }: HttpRequest,
   call: Call,
   gone: Promise<'answered' | 'failed'>,
 ): Promise<void> {
@@ -87,7 +92,11 @@ async function sendBody(
     await Promise.race([written(outgoing, block), gone])
     call.touch()
   }
-  if (!over) return void outgoing.end()
+  if (!over) {
+    if (trailers) outgoing.addTrailers({ ...trailers() })
+    outgoing.end()
+    return
+  }
   // It may be waiting for a body that nobody wants any more.
   void blocks.return?.().catch(() => {})
 }

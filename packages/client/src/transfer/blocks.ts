@@ -67,6 +67,7 @@ export function sumsOf({ source, grid, progress }: Road, start: number, size: nu
       for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))
     },
     noted: () => grid?.between(start, end),
+    willBeNoted: grid?.isWhole(start, end) ?? false,
     whole: async (algorithm) => (await import('./running.ts')).runningOf(progress, source, algorithm),
     note: async (crc) => (await import('./stretches.ts')).stretchesOf(progress).note(start, size, crc),
   }

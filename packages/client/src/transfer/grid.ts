@@ -156,9 +156,14 @@ export class Grid {
     return this.between(0, this.size)
   }
 
+  /** Whether a stretch is made of whole cells. @param end Exclusive. */
+  isWhole(start: number, end: number): boolean {
+    return start % this.cellSize === 0 && (end % this.cellSize === 0 || end === this.size)
+  }
+
   /** CRC-32 of a stretch, if it is made of whole cells and each of them is known. @param end Exclusive. */
   between(start: number, end: number): number | undefined {
-    if (start % this.cellSize !== 0 || (end % this.cellSize !== 0 && end !== this.size)) return undefined
+    if (!this.isWhole(start, end)) return undefined
     let crc = 0
     for (let index = start / this.cellSize; this.start(index) < end; index++) {
       const next = this.cell(index)

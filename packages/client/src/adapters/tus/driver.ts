@@ -26,8 +26,11 @@ export function tusDriver(
 ): OffsetDriver<TusSession> {
   const { parallel = 1, creationWithUpload = true, checksum: checked = true, endpoint } = options
   let checksum: Checksum | undefined
+  let trailing: boolean | undefined
   /** The last answer about the whole upload: it may carry the result. */
   let last: HttpResponse | undefined
+
+  const offers = (extension: string) => known.offer?.extensions.includes(extension)
 
   async function create(
     intent: UploadIntent,
@@ -58,14 +61,15 @@ export function tusDriver(
   return {
     shape: 'offset',
     get maxLanes() {
-      return known.offer?.concatenation && endpoint !== undefined ? parallel : 1
+      return offers('concatenation') && endpoint !== undefined ? parallel : 1
     },
     get chunk() {
-      return chunkRule(options.chunk ?? {}, checksum !== undefined)
+      return chunkRule(options.chunk ?? {}, checksum !== undefined && !trailing)
     },
     prepare: async (call) => {
       known.offer ??= await askOffer(wire, place.base, call)
       checksum = checked ? quickest(known.offer.checksums) : undefined
+      trailing = checked === 'trailer' && checksum === 'crc32' && offers('checksum-trailer')
     },
     adopt: (session) => adoptSession(session, place),
 
@@ -78,8 +82,8 @@ export function tusDriver(
         const { createLanes } = await import('./concatenation.ts')
         return { session: await createLanes(wire, create, intent, lanes, call), offsets }
       }
-      const whole = first !== undefined && first.size === intent.size && first.size > 0 && first.size <= SMALL
-      const along = whole && creationWithUpload && known.offer?.creationWithUpload === true
+      const whole = first?.size === intent.size && first.size > 0 && first.size <= SMALL
+      const along = whole && creationWithUpload && offers('creation-with-upload')
       const headers = {
         'upload-length': String(intent.size),
         ...metadataHeader(options, intent),
@@ -109,13 +113,14 @@ export function tusDriver(
 
     send: async (session, { index, start }, payload, call) => {
       const headers = { 'content-type': OCTETS, 'upload-offset': String(payload.start - start) }
-      const summed = checksum && (await (await import('./checksum.ts')).checked(checksum, payload))
+      const summed = checksum && (await (await import('./checksum.ts')).checked(checksum, payload, trailing))
       const response = await wire.send(
         {
+          body: payload,
+          ...summed,
           method: 'PATCH',
           url: urlOf(session, index),
           headers: { ...headers, ...summed?.headers },
-          body: summed?.body ?? payload,
         },
         call,
       )

@@ -3,15 +3,15 @@ import type { Call } from '../../driver.ts'
 import type { TusWire } from './wire.ts'
 
 export interface Offer {
-  readonly creationWithUpload: boolean
-  readonly concatenation: boolean
+  /** `Tus-Extension`. */
+  readonly extensions: readonly string[]
   /** Algorithms for `Upload-Checksum`. */
   readonly checksums: readonly string[]
   /** `Tus-Max-Size`, in bytes. */
   readonly maxSize: number | undefined
 }
 
-const NOTHING: Offer = { creationWithUpload: false, concatenation: false, checksums: [], maxSize: undefined }
+const NOTHING: Offer = { extensions: [], checksums: [], maxSize: undefined }
 
 /** Asks with `OPTIONS`. A server that does not answer it properly is taken to offer the core protocol only. */
 export async function askOffer(wire: TusWire, url: string, call: Call): Promise<Offer> {
@@ -20,8 +20,7 @@ export async function askOffer(wire: TusWire, url: string, call: Call): Promise<
   const extensions = list(response.header('tus-extension'))
   const maxSize = Number(response.header('tus-max-size') ?? Number.NaN)
   return {
-    creationWithUpload: extensions.includes('creation-with-upload'),
-    concatenation: extensions.includes('concatenation'),
+    extensions,
     checksums: extensions.includes('checksum') ? list(response.header('tus-checksum-algorithm')) : [],
     maxSize: Number.isSafeInteger(maxSize) && maxSize > 0 ? maxSize : undefined,
   }

@@ -19,8 +19,15 @@ export interface TusOptions {
   readonly parallel?: number
   /** Send small bodies along with the creation, where offered. Default true. */
   readonly creationWithUpload?: boolean
-  /** Send a checksum with each chunk, where one that is quick to compute is offered. Default true. */
-  readonly checksum?: boolean
+  /**
+   * Send a checksum with each chunk, where one that is quick to compute is offered. Default true: before the chunk, which
+   * is held in memory for it (16 MiB at most).
+   *
+   * `'trailer'`: behind the chunk, where CRC-32 and `checksum-trailer` are offered, in Node, Bun and Deno. Nothing is held,
+   * which is quicker on a quick line. Only for servers behind no proxy, or one that hands trailers on: nginx does not,
+   * and the chunk is refused then; one that removes even `Trailer` leaves it unchecked.
+   */
+  readonly checksum?: boolean | 'trailer'
   /** Send PATCH and DELETE as POST with `X-HTTP-Method-Override`, for proxies that know neither. */
   readonly methodOverride?: boolean
   /** Other origins that the service may put uploads on. */

@@ -10,11 +10,12 @@ import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
 import { type Http, http } from '../../http/http.ts'
+import type { TusOptions } from './options.ts'
 import { tus } from './tus.ts'
 
 const MIB = 2 ** 20
 
-function worldOf(server: PawlServer, parallel: number): World {
+function worldOf(server: PawlServer, options: TusOptions): World {
   const created = new Set<string>()
   // The server does not list uploads to strangers: the ones that were created here are remembered.
   const watched: Http = async (request, call) => {
@@ -24,7 +25,7 @@ function worldOf(server: PawlServer, parallel: number): World {
     return response
   }
   return {
-    adapter: () => tus({ endpoint: server.endpoint, parallel, http: watched }),
+    adapter: () => tus({ endpoint: server.endpoint, http: watched, ...options }),
     read: async (_key, url) => {
       const response = url === undefined ? undefined : await fetch(url)
       return response?.ok ? new Uint8Array(await response.arrayBuffer()) : undefined
@@ -79,8 +80,9 @@ describe("tus on Pawl's server", () => {
     server = await startPawl()
   }, 60_000)
   afterAll(() => server?.close())
-  scenarios('one lane', async () => worldOf(server, 1))
-  scenarios('joined lanes', async () => worldOf(server, 3))
+  scenarios('one lane', async () => worldOf(server, {}))
+  scenarios('joined lanes', async () => worldOf(server, { parallel: 3 }))
+  scenarios('checksums as trailers', async () => worldOf(server, { checksum: 'trailer' }))
   providerFaults('on a bad road', () => onARoad(server))
 
   it('goes on by itself after the server was killed and started again', async () => {

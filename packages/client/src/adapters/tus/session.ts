@@ -12,13 +12,7 @@ export interface TusSession {
 /** Reads a session out of a token. @throws FilesError if a URL leads elsewhere. */
 export function adoptSession(session: Json, place: Place): TusSession {
   const { urls } = sessionFields(session)
-  if (!Array.isArray(urls) || urls.length === 0) {
-    throw new FilesError('SessionGone', 'the session token names no upload URL')
-  }
-  return {
-    urls: urls.map((url: unknown) => {
-      if (typeof url === 'string') return place.resolve(url)
-      throw new FilesError('SessionGone', 'an upload URL in the session token is not text')
-    }),
-  }
+  if (Array.isArray(urls) && urls.length > 0 && urls.every((url) => typeof url === 'string'))
+    return { urls: urls.map((url) => place.resolve(url)) }
+  throw new FilesError('SessionGone', 'the session token names no upload URL')
 }

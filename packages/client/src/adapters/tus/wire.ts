@@ -7,11 +7,9 @@ import { type HttpRequest, type HttpResponse, http } from '../../http/http.ts'
 import { credentialsOf } from '../credentials.ts'
 import type { TusOptions } from './options.ts'
 
-interface TusRequest {
+interface TusRequest extends Pick<HttpRequest, 'url' | 'body' | 'trailers'> {
   readonly method: 'OPTIONS' | 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
-  readonly url: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: HttpRequest['body']
 }
 
 export interface TusWire {
@@ -23,19 +21,18 @@ export interface TusWire {
 export function tusWire({ headers, methodOverride = false, http: send = http }: TusOptions): TusWire {
   const credentials = credentialsOf(headers)
   return {
-    send: async ({ method, url, headers: own, body }, call) => {
+    send: async ({ method, headers: own, ...rest }, call) => {
       const hidden = methodOverride && (method === 'PATCH' || method === 'DELETE')
       return send(
         {
+          ...rest,
           method: hidden ? 'POST' : method,
-          url,
           headers: {
             ...(await credentials.headers()),
             ...own,
             'tus-resumable': TUS_VERSION,
             ...(hidden && { 'x-http-method-override': method }),
           },
-          body,
         },
         call,
       )
