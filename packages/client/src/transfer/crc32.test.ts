@@ -1,7 +1,7 @@
 import { crc32 as native } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { combineCrc32, crc32, tableCrc32 } from './crc32.ts'
+import { combineCrc32, crc32, peerCrc32, tableCrc32 } from './crc32.ts'
 
 const table = tableCrc32()
 
@@ -11,11 +11,14 @@ it('gives the published check value', () => {
   expect(table(check, 0)).toBe(0xcbf43926)
 })
 
-it('the portable implementation agrees with the native one and can be continued', () => {
+it('the portable one and that of a peer agree with the native one and can be continued', () => {
+  const peer = peerCrc32()
+  if (!peer) throw new Error('@node-rs/crc32 is not installed')
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 300 }), (a, b) => {
       const whole = native(Buffer.concat([a, b]))
       expect(table(b, table(a, 0))).toBe(whole)
+      expect(peer(b, peer(a, 0))).toBe(whole)
       expect(crc32(b, crc32(a))).toBe(whole)
     }),
   )
