@@ -94,11 +94,14 @@ export function ftpDriver(connections: Connections, intent: UploadIntent): Offse
       connections.use(what, call.signal, async (client, root): Promise<OffsetState> => {
         const { part, target } = pathsOf(root, session)
         let size = await sizeOf(client, part)
-        for (let left = LOOKS; size === undefined && (await isHeld(client, folderOf(part))); left--) {
+        for (let left = LOOKS; size === undefined; left--) {
+          const hidden = await isHeld(client, folderOf(part))
+          // After that look, not before: it may be given back between the two.
+          size = await sizeOf(client, part)
+          if (!hidden || size !== undefined) break
           if (left === 0) throw held()
           call.touch()
           await sleep(STILL, call.signal)
-          size = await sizeOf(client, part)
         }
         for (let before: number | undefined; broken && size !== before; size = await sizeOf(client, part)) {
           before = size
