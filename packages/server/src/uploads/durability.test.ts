@@ -196,3 +196,22 @@ test('who takes bytes back waits also for a sync that has yet to wait for anothe
   await Promise.all([settling, forgetting])
   expect(await durable()).toBe(100)
 })
+
+test('a sync that fails takes back nothing that was made durable before, whatever the writer knows of it', async () => {
+  const { upload, durability, durable, syncs } = await slowDisk()
+  durability.note(upload, 100)
+  const looked = durability.settle(upload)
+  await settled()
+  syncs[0]?.resolve()
+  await looked
+  expect(await durable()).toBe(100)
+
+  // The writer's record is from before.
+  expect(upload.durable).toBe(0)
+  durability.note(upload, 150)
+  const failing = durability.settle(upload)
+  await settled()
+  syncs[1]?.reject(new StoreError('unsynced', 'the disk is away'))
+  await expect(failing).rejects.toMatchObject({ code: 'unsynced' })
+  expect(durability.cutTo(upload.id)).toBe(100)
+})

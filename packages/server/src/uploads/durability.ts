@@ -224,10 +224,16 @@ export class Durability {
     else this.#dirty.delete(dirty.upload.id)
   }
 
+  /** What no failure takes back: a look beside a writer may have made more durable, and told it, than the writer knows. */
+  async #sure({ upload, synced, written }: Dirty): Promise<number> {
+    const recorded = await this.#catalog.findUpload(upload.id).catch(() => undefined)
+    return Math.max(synced, Math.min(recorded?.durable ?? 0, written))
+  }
+
   async #sync(dirty: Dirty): Promise<void> {
     if (dirty.synced >= dirty.written) return
     const durable = await this.#blobs.sync(dirty.upload.segment).catch(async (error: unknown) => {
-      if (isUnsynced(error)) await this.setBack(dirty.upload.id, dirty.synced)
+      if (isUnsynced(error)) await this.setBack(dirty.upload.id, await this.#sure(dirty))
       throw error
     })
     await this.#catalog.advance(dirty.upload.id, { durable })
