@@ -122,7 +122,7 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect((await stateOf(catalog, ended.id)).ending).toBe('said')
     })
 
-    test('has a durable offset and an expiry that only go forward', async () => {
+    test('has a durable offset and an expiry that only go forward, until bytes are lost or taken back', async () => {
       const catalog = await open()
       const { id } = await uploadIn(catalog, 'open', { durable: 10, expiresAt: 2000 })
       await catalog.advance(id, { durable: 50 })
@@ -131,7 +131,10 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await stateOf(catalog, id)).toMatchObject({ durable: 50, expiresAt: 3000 })
       await catalog.advance(id, { durable: 40, expiresAt: 2500 })
       expect(await stateOf(catalog, id)).toMatchObject({ durable: 50, expiresAt: 3000 })
-      await catalog.resetDurable(id, 20)
+      await catalog.lowerDurable(id, 20)
+      expect(await stateOf(catalog, id)).toMatchObject({ durable: 20, expiresAt: 3000 })
+      // Whoever takes back to where more is not durable knows less than others do.
+      await catalog.lowerDurable(id, 30)
       expect(await stateOf(catalog, id)).toMatchObject({ durable: 20, expiresAt: 3000 })
     })
   })
@@ -281,7 +284,7 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
         expect(await catalog.beginFinish(id, 100)).toBe(false)
         expect(await catalog.setLength(id, 5)).toBeUndefined()
         await catalog.advance(id, { durable: 90, expiresAt: 9000 })
-        await catalog.resetDurable(id, 1)
+        await catalog.lowerDurable(id, 1)
         await catalog.setRollback(id, 1)
         expect(await catalog.seal(id)).toBe(false)
         expect(await catalog.endUpload(id, ['open', 'finishing'], { kind: 'cancelled' }, 5000)).toBe(false)
@@ -300,7 +303,7 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await catalog.endUpload(id, ['open'], { kind: 'expired' }, 5000)).toBe(false)
       expect(await catalog.setLength(id, 5)).toBeUndefined()
       await catalog.advance(id, { durable: 1000, expiresAt: 9000 })
-      await catalog.resetDurable(id, 1)
+      await catalog.lowerDurable(id, 1)
       await catalog.setRollback(id, 1)
       expect(await catalog.findUpload(id)).toEqual(upload)
       expect(await catalog.endUpload(id, ['open', 'finishing'], FAILED, 5000)).toBe(true)
@@ -317,7 +320,7 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await catalog.beginFinish(id, 100)).toBe(false)
       expect(await catalog.publish(id, sampleObject(sealed))).toEqual({ kind: 'ended' })
       expect(await catalog.setLength(id, 5)).toBeUndefined()
-      await catalog.resetDurable(id, 1)
+      await catalog.lowerDurable(id, 1)
       await catalog.setRollback(id, 1)
       expect(await catalog.findUpload(id)).toEqual(sealed)
       await catalog.advance(id, { expiresAt: 9000 })
@@ -350,7 +353,7 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await catalog.endUpload(newUploadId(), ['open'], { kind: 'cancelled' }, 1)).toBe(false)
       expect(await catalog.publish(newUploadId(), sampleObject(sampleUpload()))).toEqual({ kind: 'ended' })
       await catalog.advance(newUploadId(), { durable: 1 })
-      await catalog.resetDurable(newUploadId(), 1)
+      await catalog.lowerDurable(newUploadId(), 1)
     })
 
     test('of two ends at the same time exactly one happens', async () => {

@@ -64,8 +64,8 @@ export interface Catalog
   reserve(id: UploadId, wanted: number, least: number, allowance: Allowance): Promise<number>
   /** Moves the durable offset and the expiry of an open upload forward, never back. */
   advance(id: UploadId, progress: { durable?: number; expiresAt?: number }): Promise<void>
-  /** Sets the durable offset of an open upload where it is, after bytes were lost or taken back. */
-  resetDurable(id: UploadId, durable: number): Promise<void>
+  /** Moves the durable offset of an open upload back, never forward, after bytes were lost or taken back. */
+  lowerDurable(id: UploadId, durable: number): Promise<void>
   /** Records, before a checksummed request's first write, where it began; undefined once its bytes are accepted. */
   setRollback(id: UploadId, rollback: number | undefined, hold?: Hold): Promise<void>
   /**

@@ -13,7 +13,7 @@ const NAMES: Readonly<Record<OperationName, 'read' | 'write'>> = {
   setEnding: 'write',
   reserve: 'write',
   advance: 'write',
-  resetDurable: 'write',
+  lowerDurable: 'write',
   setRollback: 'write',
   beginFinish: 'write',
   seal: 'write',

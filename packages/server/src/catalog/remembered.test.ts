@@ -153,7 +153,7 @@ async function perform(catalog: Catalog, id: UploadId, what: string, by: number)
     case 'advance':
       return catalog.advance(id, { durable: by, expiresAt: by * 1000 })
     case 'cut':
-      return catalog.resetDurable(id, by)
+      return catalog.lowerDurable(id, by)
     case 'rollback':
       return catalog.setRollback(id, by)
     case 'accept':

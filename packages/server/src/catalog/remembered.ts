@@ -128,11 +128,11 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
               }
             : before,
       ),
-    resetDurable: (id, durable) =>
+    lowerDurable: (id, durable) =>
       change(
         id,
-        () => catalog.resetDurable(id, durable),
-        (before) => (opened(before) ? { ...before, durable } : before),
+        () => catalog.lowerDurable(id, durable),
+        (before) => (opened(before) ? { ...before, durable: Math.min(before.durable, durable) } : before),
       ),
     setRollback: (id, rollback, hold) =>
       change(

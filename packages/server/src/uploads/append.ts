@@ -199,15 +199,17 @@ async function writing<T>(
 
 async function take(
   engine: Engine,
-  found: UploadRecord,
+  record: UploadRecord,
   request: AppendRequest,
   lease: Lease,
   writer: SegmentWriter,
 ): Promise<{ upload: UploadRecord; end: TransferEnd }> {
   // What an earlier checksummed request left and could not take back, and what a failed sync left in doubt.
-  const back = found.rollback ?? engine.durability.cutTo(found.id)
-  if (back !== undefined) await takeBack(engine, found, writer, back, lease.hold)
+  const back = record.rollback ?? engine.durability.cutTo(record.id)
+  if (back !== undefined) await takeBack(engine, record, writer, back, lease.hold)
   const begin = writer.length
+  // Bytes that were taken back may have been durable; those that come in their place are not.
+  const found = { ...record, durable: Math.min(record.durable, begin) }
   lease.offset = begin
   if (request.offset !== begin) {
     await beforeTelling(engine, found, begin)

@@ -68,13 +68,19 @@ export class Durability {
     return this.#cutTo.get(id)
   }
 
-  /** Its bytes beyond `durable` do not count any more; a restart knows it by the record. @throws CatalogError */
-  async setBack(id: UploadId, durable: number): Promise<void> {
+  /**
+   * Its bytes beyond what is durable do not count any more; a restart knows it by the record.
+   * @param known - durable by what the caller knows: a look beside a writer may have made more so, and told it
+   * @throws CatalogError
+   */
+  async setBack(id: UploadId, known: number): Promise<void> {
+    const found = this.#catalog.findUpload(id)
+    const durable = Math.max(known, (await found.catch(() => undefined))?.durable ?? 0)
     const to = Math.min(durable, this.#cutTo.get(id) ?? durable)
     this.#cutTo.set(id, to)
     this.#onSetBack(id)
     // A request with a checksum may have begun further back.
-    const rollback = (await this.#catalog.findUpload(id))?.rollback ?? to
+    const rollback = (await found)?.rollback ?? to
     await this.#catalog.setRollback(id, Math.min(rollback, to))
   }
 
@@ -224,16 +230,10 @@ export class Durability {
     else this.#dirty.delete(dirty.upload.id)
   }
 
-  /** What no failure takes back: a look beside a writer may have made more durable, and told it, than the writer knows. */
-  async #sure({ upload, synced, written }: Dirty): Promise<number> {
-    const recorded = await this.#catalog.findUpload(upload.id).catch(() => undefined)
-    return Math.max(synced, Math.min(recorded?.durable ?? 0, written))
-  }
-
   async #sync(dirty: Dirty): Promise<void> {
     if (dirty.synced >= dirty.written) return
     const durable = await this.#blobs.sync(dirty.upload.segment).catch(async (error: unknown) => {
-      if (isUnsynced(error)) await this.setBack(dirty.upload.id, await this.#sure(dirty))
+      if (isUnsynced(error)) await this.setBack(dirty.upload.id, dirty.synced)
       throw error
     })
     await this.#catalog.advance(dirty.upload.id, { durable })

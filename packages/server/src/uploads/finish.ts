@@ -215,8 +215,8 @@ export class Finisher {
   /** Bytes did not get to the disk: an open upload goes on from those that did. */
   async #setBack(upload: UploadRecord, error: unknown): Promise<void> {
     const { catalog, durability } = this.#options
-    const { state, durable } = (await catalog.findUpload(upload.id).catch(() => undefined)) ?? upload
-    if (state.kind === 'open') await durability.setBack(upload.id, durable)
+    const { state } = (await catalog.findUpload(upload.id).catch(() => undefined)) ?? upload
+    if (state.kind === 'open') await durability.setBack(upload.id, upload.durable)
     // All that an earlier attempt brought to the disk is there: it is tried again.
     else throw new StoreError('unavailable', `the bytes could not be synced once more: ${error}`, error)
   }

@@ -114,13 +114,10 @@ export async function mend(finding: Finding, options: MendOptions): Promise<void
       return blobs.truncate(finding.upload.segment, finding.to)
     case 'take-back':
       if (finding.to < finding.from) await blobs.truncate(finding.upload.segment, finding.to)
-      await catalog.resetDurable(
-        finding.upload.id,
-        Math.min(finding.upload.durable, finding.from, finding.to),
-      )
+      await catalog.lowerDurable(finding.upload.id, Math.min(finding.from, finding.to))
       return catalog.setRollback(finding.upload.id, undefined)
     case 'shorter':
-      return catalog.resetDurable(finding.upload.id, finding.length)
+      return catalog.lowerDurable(finding.upload.id, finding.length)
     case 'lost': {
       const failure = { code: 'bytes-lost', message: `the storage lost bytes: ${finding.why}` } as const
       await catalog.endUpload(finding.upload.id, ['open', 'finishing'], { kind: 'failed', failure }, now())

@@ -147,7 +147,8 @@ export async function takeBack(
     const to = engine.durability.counted(upload.id, begin)
     const forget = async (): Promise<void> => {
       await engine.durability.forget(upload.id)
-      await engine.catalog.resetDurable(upload.id, Math.min(upload.durable, to))
+      // A look beside this request may have made more durable than its record says: only what is cut off is not.
+      await engine.catalog.lowerDurable(upload.id, to)
     }
     engine.digests.forget(upload.id)
     await forget()

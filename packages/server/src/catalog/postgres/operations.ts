@@ -182,8 +182,12 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       )
     },
 
-    async resetDurable(id, durable) {
-      await run("UPDATE uploads SET durable = $1 WHERE id = $2 AND state = 'open'", durable, id)
+    async lowerDurable(id, durable) {
+      await run(
+        "UPDATE uploads SET durable = least(durable, $1) WHERE id = $2 AND state = 'open'",
+        durable,
+        id,
+      )
     },
 
     async setRollback(id, rollback, hold) {

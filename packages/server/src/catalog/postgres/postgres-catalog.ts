@@ -46,7 +46,7 @@ const SINGLE = new Set<OperationName>([
   'setLength',
   'setEnding',
   'advance',
-  'resetDurable',
+  'lowerDurable',
   'setRollback',
   'beginFinish',
   'seal',

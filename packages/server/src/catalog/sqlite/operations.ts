@@ -168,8 +168,8 @@ export function sqliteOperations(
       )
     },
 
-    resetDurable(id, durable) {
-      run("UPDATE uploads SET durable = ? WHERE id = ? AND state = 'open'", durable, id)
+    lowerDurable(id, durable) {
+      run("UPDATE uploads SET durable = min(durable, ?) WHERE id = ? AND state = 'open'", durable, id)
     },
 
     setRollback(id, rollback) {
