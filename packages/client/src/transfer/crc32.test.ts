@@ -19,6 +19,8 @@ it('the portable one and that of a peer agree with the native one and can be con
       const whole = native(Buffer.concat([a, b]))
       expect(table(b, table(a, 0))).toBe(whole)
       expect(peer(b, peer(a, 0))).toBe(whole)
+      // A view that begins inside of its memory.
+      expect(peer(new Uint8Array([...a, ...b]).subarray(a.length), peer(a, 0))).toBe(whole)
       expect(crc32(b, crc32(a))).toBe(whole)
     }),
   )

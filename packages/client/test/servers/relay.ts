@@ -19,6 +19,8 @@ export interface Relay {
   breakAfter(bytes: number, how: Breakdown): void
   /** Whether it has happened. */
   readonly broken: boolean
+  /** Where the byte is, of all that the client sends, that is changed on its way. */
+  damageAt: number | undefined
   /** So many connections are refused. */
   refuse: number
   /** Of what the client sends. */
@@ -51,6 +53,8 @@ export async function startRelay(to: number): Promise<Relay> {
     let free = performance.now()
     from.on('data', (chunk) => {
       if (silent.has(from)) return
+      const damaged = (relay.damageAt ?? -1) - passed
+      if (damaged >= 0 && damaged < chunk.length) chunk[damaged] = ~(chunk[damaged] ?? 0)
       const room = planned === undefined ? chunk.length : Math.max(0, planned.at - passed)
       const now = chunk.subarray(0, room)
       passed += now.length
@@ -130,6 +134,7 @@ export async function startRelay(to: number): Promise<Relay> {
 
   const relay: Relay = {
     port: 0,
+    damageAt: undefined,
     refuse: 0,
     bytesPerSecond: undefined,
     breakAfter: (bytes, how) => {

@@ -39,6 +39,6 @@ export interface TusOptions {
     header(name: string): string | undefined
     readonly signal: AbortSignal
   }) => Promise<ProviderResult>
-  /** Another HTTP implementation. */
+  /** Another HTTP implementation. With `checksum: 'trailer'` it has to send `trailers`. */
   readonly http?: Http
 }

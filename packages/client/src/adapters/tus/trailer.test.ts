@@ -1,9 +1,10 @@
 /** Checksums behind the chunks, on Pawl's own server, and what roads do to them. */
 import { createServer, request as forward } from 'node:http'
-import { type AddressInfo, connect, createServer as listen, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { randomBytes, same } from '../../../test/bodies.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
+import { startRelay } from '../../../test/servers/relay.ts'
 import { startTusEmulator } from '../../../test/servers/tus-emulator.ts'
 import { UploadControl } from '../../control.ts'
 import { Files } from '../../files.ts'
@@ -62,12 +63,11 @@ describe('checksums behind the chunks', () => {
 
   it('have a chunk sent again of which a byte was changed on its way, and nothing of it is kept', async () => {
     const body = randomBytes(6 * MIB)
-    const { port } = await relay((chunk, at) => {
-      // Somewhere in the body of the first chunk; the requests before it are short.
-      const index = 2 * MIB - at
-      if (index >= 0 && index < chunk.length) chunk[index] = ~(chunk[index] ?? 0)
-    })
-    const endpoint = server.endpoint.replace(/:\d+\//, `:${port}/`)
+    const relay = await startRelay(Number(new URL(server.endpoint).port))
+    ends.push(relay.close)
+    // Somewhere in the body of the first chunk; the requests before it are short.
+    relay.damageAt = 2 * MIB
+    const endpoint = server.endpoint.replace(/:\d+\//, `:${relay.port}/`)
     const files = new Files({ adapter: adapter({ endpoint, trustedOrigins: [server.endpoint] }) })
     const { url } = await files.upload('a.bin', body)
     expect(same(await stored(url), body)).toBe(true)
@@ -125,33 +125,4 @@ describe('checksums behind the chunks', () => {
       expect(trailers).toBeUndefined()
     }
   })
-
-  /** @param pass Sees what clients send, and may change it. */
-  async function relay(pass: (chunk: Buffer, at: number) => void): Promise<AddressInfo> {
-    let passed = 0
-    const sockets = new Set<Socket>()
-    const road = listen((client) => {
-      const behind = connect(Number(new URL(server.endpoint).port), '127.0.0.1')
-      for (const [one, other] of [
-        [client, behind],
-        [behind, client],
-      ] as const) {
-        sockets.add(one)
-        one.on('error', () => {})
-        one.on('close', () => other.destroy())
-      }
-      behind.pipe(client)
-      client.on('data', (chunk: Buffer) => {
-        pass(chunk, passed)
-        passed += chunk.length
-        behind.write(chunk)
-      })
-    })
-    await new Promise<void>((resolve) => road.listen(0, '127.0.0.1', resolve))
-    ends.push(async () => {
-      for (const socket of sockets) socket.destroy()
-      road.close()
-    })
-    return road.address() as AddressInfo
-  }
 })
