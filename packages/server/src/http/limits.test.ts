@@ -114,6 +114,20 @@ describe.each(['--quota-owner', '--quota-bucket'])('With %s', (flag) => {
       .join(' ')}`
     expect((await post(server, { 'Upload-Concat': again })).status).toBe(413)
   })
+
+  test('partial uploads whose joining failed take their room until they end', async () => {
+    const server = await serverWith(flag, '100b')
+    const url = await createUpload(server, 100, { 'Upload-Concat': 'partial' })
+    await patch(url, 0, 'x'.repeat(100))
+    const wrong = {
+      'Upload-Concat': `final;${new URL(url).pathname}`,
+      'Repr-Digest': `sha-256=:${'A'.repeat(43)}=:`,
+    }
+    expect((await post(server, wrong)).status).toBe(460)
+    expect((await post(server, { 'Upload-Length': '1' })).status).toBe(413)
+    expect((await send(url, 'DELETE', TUS)).status).toBe(204)
+    expect((await post(server, { 'Upload-Length': '100' })).status).toBe(201)
+  })
 })
 
 describe('With --max-open', () => {

@@ -2,6 +2,7 @@
  * The catalog's operations as SQL on one connection. Those of more than one statement run in a transaction, and
  * lock what they look at before they change it: the state an upload is in, the object under a key.
  */
+import type { SegmentPiece } from '../../blobs/blob-store.ts'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -71,6 +72,14 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     await release(
       concat.kind === 'final' ? concat.pieces.map(({ segment }) => segment) : [upload.segment],
       at,
+    )
+  }
+  /** No final upload counts for these partial ones any more, unless another one has their bytes too. */
+  const countApart = async (pieces: readonly SegmentPiece[]): Promise<void> => {
+    await run(
+      `UPDATE uploads SET joined = 0 WHERE state = 'sealed' AND segment IN (
+         SELECT id FROM segments WHERE refs = 1 AND id = ANY($1))`,
+      pieces.map(({ segment }) => segment),
     )
   }
   /** Nobody else changes it until the transaction ends. */
@@ -266,6 +275,7 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       )
       // 0: never an object's bytes, so there is no reader to wait for.
       await releaseUpload(upload, 0)
+      if (upload.concat.kind === 'final') await countApart(upload.concat.pieces)
       await tell(() => uploadEnded(upload, end, at))
       return true
     },

@@ -151,6 +151,26 @@ describe.skipIf(POSTGRES_BIN === undefined)('the catalog in Postgres', { timeout
     expect(await catalog.insertUpload(third, allowance)).toBeUndefined()
   })
 
+  test('counts partial uploads again once the final one that was made of them failed', async () => {
+    const catalog = await open({ quotas: true })
+    const allowance = { bucketBytes: 100 }
+    const partial = sampleUpload({ concat: { kind: 'partial' } })
+    expect(await catalog.insertUpload(partial, allowance)).toBeUndefined()
+    await catalog.beginFinish(partial.id, 100)
+    await catalog.seal(partial.id)
+    const pieces = [{ segment: partial.segment, length: 100 }]
+    const final = sampleUpload({
+      state: { kind: 'finishing' },
+      concat: { kind: 'final', list: 'final;a', pieces },
+    })
+    expect(await catalog.insertFinal(final, 'one', [partial.id], allowance)).toEqual({ kind: 'inserted' })
+    const failure = { code: 'conflict', message: 'another upload to this key finished first' } as const
+    await catalog.endUpload(final.id, ['finishing'], { kind: 'failed', failure }, 5000)
+    expect(await catalog.insertUpload(sampleUpload(), allowance)).toEqual({ what: 'bucketBytes', limit: 100 })
+    await catalog.endUpload(partial.id, ['sealed'], { kind: 'cancelled' }, 5000)
+    expect(await catalog.insertUpload(sampleUpload(), allowance)).toBeUndefined()
+  })
+
   test('gives each piece of the sweep, and each event, to one node at a time', async () => {
     const schema = newSchema()
     const [a, b] = [

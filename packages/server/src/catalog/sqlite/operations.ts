@@ -3,6 +3,7 @@
  * in-memory catalog one by one; either way an operation that throws leaves no trace.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { SegmentPiece } from '../../blobs/blob-store.ts'
 import { uploadCreated, uploadEnded, uploadPublished } from '../../events/event.ts'
 import { MEDIA_BUCKET } from '../../media/media-file.ts'
 import type { Answer, UploadId, UploadRecord } from '../../uploads/upload.ts'
@@ -23,7 +24,7 @@ import { type EventLog, outboxOperations } from './outbox.ts'
 import { packOperations } from './packs.ts'
 import { partOperations } from './parts.ts'
 import { storageOperations } from './storage.ts'
-import { usageSums } from './usage.ts'
+import { UNFINISHED, usageSums } from './usage.ts'
 
 export type SqliteOperations = Omit<Synchronous<Catalog>, 'close'>
 
@@ -66,6 +67,14 @@ export function sqliteOperations(
     const { concat } = upload
     if (concat.kind === 'final') for (const { segment } of concat.pieces) release(segment, at)
     else release(upload.segment, at)
+  }
+  /** No final upload counts for these partial ones any more, unless another one has their bytes too. */
+  const countApart = (pieces: readonly SegmentPiece[]): void => {
+    run(
+      `UPDATE uploads SET joined = 0 WHERE ${UNFINISHED} AND state = 'sealed' AND segment IN (
+         SELECT id FROM segments WHERE refs = 1 AND id IN (SELECT value FROM json_each(?)))`,
+      JSON.stringify(pieces.map(({ segment }) => segment)),
+    )
   }
   const findUpload = (id: UploadId): UploadRecord | undefined => {
     const row = one('SELECT * FROM uploads WHERE id = ?', id)
@@ -243,6 +252,7 @@ export function sqliteOperations(
       )
       // 0: never an object's bytes, so there is no reader to wait for.
       releaseUpload(upload, 0)
+      if (upload.concat.kind === 'final') countApart(upload.concat.pieces)
       tell(() => uploadEnded(upload, end, at))
       return true
     },

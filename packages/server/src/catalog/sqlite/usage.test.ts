@@ -193,6 +193,30 @@ test('joined partial uploads count once, and once more when they are joined agai
   expect(kept(db)).toEqual(counted(db))
 })
 
+test('partial uploads count again once no final one has their bytes, because it failed', () => {
+  const { db, catalog, usage } = openCatalog()
+  const partial = upload({ concat: { kind: 'partial' } })
+  catalog.insertUpload(partial)
+  catalog.beginFinish(partial.id, 100)
+  catalog.seal(partial.id)
+  const pieces = [{ segment: partial.segment, length: 100 }]
+  const finals = [1, 2].map(() =>
+    upload({ state: { kind: 'finishing' }, concat: { kind: 'final', list: 'final;a', pieces } }),
+  )
+  const failure = { code: 'conflict', message: 'another upload to this key finished first' } as const
+  for (const final of finals) catalog.insertFinal(final, final.id, [partial.id])
+  expect(usage.owner(ANN)).toBe(200)
+  for (const final of finals) {
+    catalog.endUpload(final.id, ['finishing'], { kind: 'failed', failure }, 5)
+    expect(usage.owner(ANN)).toBe(100)
+  }
+  expect(catalog.insertFinal(upload({ ...finals[0], id: newUploadId() }), 'three', [partial.id])).toEqual({
+    kind: 'inserted',
+  })
+  expect(usage.owner(ANN)).toBe(100)
+  expect(kept(db)).toEqual(counted(db))
+})
+
 test('the running sums are what counting everything would give, whatever happened', () => {
   const step = fc.record({
     what: fc.constantFrom(

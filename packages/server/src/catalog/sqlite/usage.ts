@@ -21,7 +21,7 @@ export const USAGE_STEP = `
 `
 
 /** Uploads in one unfinished state; the first term is what makes the index of that name usable. */
-const UNFINISHED = "state IN ('open', 'finishing', 'sealed')"
+export const UNFINISHED = "state IN ('open', 'finishing', 'sealed')"
 
 const COUNTED = (row: string): string => `CASE
       WHEN ${row}.state NOT IN ('open', 'finishing', 'sealed') OR ${row}.joined THEN 0
