@@ -247,13 +247,16 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await refsOf(catalog, partials[1]?.segment ?? newSegmentId())).toBe(0)
     })
 
-    test('that failed gives the segments back', async () => {
+    test('that failed gives the segments back, and they can be joined anew', async () => {
       const catalog = await open()
       const partials = await sealedPartials(catalog, [5])
       const final = finalOf(partials)
       await catalog.insertFinal(final, 's1', idsOf(partials))
       await catalog.endUpload(final.id, ['finishing'], FAILED, 5000)
       for (const { segment } of partials) expect(await refsOf(catalog, segment)).toBe(1)
+      expect(await catalog.insertFinal(finalOf(partials), 's1', idsOf(partials))).toEqual({
+        kind: 'inserted',
+      })
     })
   })
 

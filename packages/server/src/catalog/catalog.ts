@@ -83,7 +83,7 @@ export interface Catalog
   seal(id: UploadId): Promise<boolean>
   /**
    * Adds a final upload in state `finishing`, if every one of `partials` is sealed; its segments gain a
-   * reference. A final upload of the same `signature` that is there already is the result instead.
+   * reference. A final upload of the same `signature` that is there already, and did not fail, is the result instead.
    */
   insertFinal(
     upload: UploadRecord,

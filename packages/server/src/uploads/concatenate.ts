@@ -16,7 +16,8 @@ export interface ConcatenateRequest extends Omit<CreateRequest, 'length' | 'conc
 }
 
 /**
- * The same list by the same owner gives the same upload, so that a lost answer can be repeated.
+ * The same list by the same owner gives the same upload, so that a lost answer can be repeated; one that failed is
+ * tried anew, because its partial ones are still whole.
  * @throws UploadError `partial-open`, `partial-foreign`, `partial-unknown`, `too-large`, `over-quota`,
  *   `unavailable`, `rejected`, and what finishing throws
  */

@@ -266,8 +266,9 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     async endUpload(id, from, end: UploadEnd, at) {
       const upload = await lockUpload(id)
       if (upload === undefined || !from.some((kind) => kind === upload.state.kind)) return false
+      // A final upload that failed does not keep its partial ones from being joined anew.
       await run(
-        'UPDATE uploads SET state = $1, ended_at = $2, outcome = $3 WHERE id = $4',
+        'UPDATE uploads SET state = $1, ended_at = $2, outcome = $3, signature = NULL WHERE id = $4',
         end.kind,
         at,
         end.kind === 'failed' ? JSON.stringify(end.failure) : null,

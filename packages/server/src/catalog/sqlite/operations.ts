@@ -243,8 +243,9 @@ export function sqliteOperations(
     endUpload(id, from, end: UploadEnd, at) {
       const upload = findUpload(id)
       if (upload === undefined || !from.some((kind) => kind === upload.state.kind)) return false
+      // A final upload that failed does not keep its partial ones from being joined anew.
       run(
-        'UPDATE uploads SET state = ?, ended_at = ?, outcome = ? WHERE id = ?',
+        'UPDATE uploads SET state = ?, ended_at = ?, outcome = ?, signature = NULL WHERE id = ?',
         end.kind,
         at,
         end.kind === 'failed' ? JSON.stringify(end.failure) : null,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Upload } from 'tus-js-client'
@@ -130,6 +131,17 @@ describe('Upload-Concat', () => {
     const other = await final([...urls].reverse())
     expect(other.headers.location).not.toBe(first.headers.location)
     expect((await send(locationOf(other), 'GET')).text).toBe('defabc')
+  })
+
+  test('a list whose joining failed can be joined anew: no byte of it has to be sent again', async () => {
+    const urls = [await partial('abc'), await partial('def')]
+    const digestOf = (text: string): Record<string, string> => ({
+      'Repr-Digest': `sha-256=:${createHash('sha256').update(text).digest('base64')}:`,
+    })
+    expect((await final(urls, digestOf('abcdef!'))).status).toBe(460)
+    const right = await final(urls, digestOf('abcdef'))
+    expect(right.status).toBe(201)
+    expect((await send(locationOf(right), 'GET')).text).toBe('abcdef')
   })
 
   test('copies no byte: the joined object is made of the files that were there', async () => {
