@@ -73,6 +73,7 @@ export function allowsObject(
 
 /**
  * Whether something new may be put at a place now, over what is there if `upsert` says so.
+ * @param taken - `later`: what stands there is left to the publishing, because it may be what a repeated request made
  * @throws StorageError `AccessDenied`, `KeyAlreadyExists`
  */
 export async function judgePlace(
@@ -80,12 +81,13 @@ export async function judgePlace(
   caller: Principal,
   subject: Omit<PolicySubject, 'action'>,
   upsert: boolean,
+  taken: 'refused' | 'later' = 'refused',
 ): Promise<void> {
   const standing = await face.objects.find(subject.bucket, subject.key)
   const action = standing !== undefined && upsert ? 'update' : 'insert'
   // Before whether it is taken: who may not put anything there does not learn what is there.
   if (!(await face.allows(caller, { ...subject, action }))) throw new StorageError('AccessDenied', DENIED)
-  if (standing !== undefined && !upsert) {
+  if (standing !== undefined && !upsert && taken === 'refused') {
     throw new StorageError('KeyAlreadyExists', 'The resource already exists')
   }
 }

@@ -105,7 +105,8 @@ async function target(
   const bucket = await bucketFor(face, owner, place.bucket)
   const type = headers.contentType
   const subject = { ...place, size: length, type, metadata: userMetadata, public: bucket.public }
-  await judgePlace(face, owner, subject, upsert)
+  // A final upload is published at once, and one whose answer was lost gets it again.
+  await judgePlace(face, owner, subject, upsert, concat === 'final' ? 'later' : 'refused')
   judgeContent(bucket, type, length)
   return {
     ...common,

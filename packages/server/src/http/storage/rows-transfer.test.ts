@@ -152,14 +152,25 @@ test('Upload-Concat, Upload-Checksum: supported', async () => {
     parts.push((await send(endpoint(), 'POST', headers, bytes)).headers.location ?? '')
   }
   const key = fresh()
-  const joined = await send(endpoint(), 'POST', {
-    ...TUS,
-    ...bearer(ada),
-    'Upload-Concat': `final;${parts.join(' ')}`,
-    'Upload-Metadata': metadataHeader({ bucketName: 'open', objectName: key }),
-  })
+  const join = (list: readonly string[], headers: Readonly<Record<string, string>> = {}) =>
+    send(endpoint(), 'POST', {
+      ...TUS,
+      ...bearer(ada),
+      'Upload-Concat': `final;${list.join(' ')}`,
+      'Upload-Metadata': metadataHeader({ bucketName: 'open', objectName: key }),
+      ...headers,
+    })
+  const joined = await join(parts)
   expect(joined.status).toBe(201)
   expect(await text(key)).toBe('hello')
+  // Its answer was lost.
+  const repeated = await join(parts)
+  expect([repeated.status, repeated.headers.location]).toEqual([201, joined.headers.location])
+  // Another list for the same path is refused as any other upload is, and may take the place when that is wished.
+  const other = [...parts].reverse()
+  expect(expectProblem(await join(other), 400).message).toBe('Asset Already Exists')
+  expect((await join(other, { 'x-upsert': 'true' })).status).toBe(201)
+  expect(await text(key)).toBe('llohe')
 })
 
 test('an upload belongs to this face: the plain endpoint does not know it, nor this one those of the plain one', async () => {
