@@ -37,7 +37,7 @@ export async function createResumable(
     // Whatever becomes of the content, the client is told where to go on.
     exchange.res.setHeader('Location', location)
     const outcome: AppendOutcome =
-      empty && !wish.complete
+      empty && !wish.complete && checksum === undefined
         ? { kind: 'appended', upload, offset: 0, expiresAt: upload.expiresAt }
         : await door.uploads.append(upload.id, permit, {
             offset: 0,

@@ -85,6 +85,16 @@ describe('Content Digests', () => {
     expect((await append(url, 3, '?1', 'lo', { 'Content-Digest': digest('sha256', 'lo') })).status).toBe(201)
   })
 
+  test('of a creation without content counts too: a client whose content was lost on the way is told', async () => {
+    const lost = await begin(server, '?0', {
+      'Content-Length': '0',
+      'Content-Digest': digest('sha256', 'hello'),
+    })
+    expect([lost.status, problemIn(lost).type]).toEqual([400, MISMATCH])
+    const none = await begin(server, '?0', { 'Content-Length': '0', 'Content-Digest': digest('sha256', '') })
+    expect([none.status, none.headers['upload-offset']]).toEqual([201, '0'])
+  })
+
   test('of a creation counts too; the upload is there and empty', async () => {
     const reply = await begin(server, '?1', { 'Content-Digest': digest('sha256', 'other') }, 'hello')
     expect(reply.status).toBe(400)
