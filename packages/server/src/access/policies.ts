@@ -94,5 +94,6 @@ function includes(wanted: string | readonly string[] | undefined, value: string)
 function hasPrefix(key: string, prefix: string, sub: string | undefined): boolean {
   if (!prefix.includes('{sub}')) return key.startsWith(prefix)
   // A user named "a/b" would have the folder b of the user a.
-  return sub !== undefined && !sub.includes('/') && key.startsWith(prefix.replaceAll('{sub}', sub))
+  // A function, as in a text that takes its place "$$" would be one dollar.
+  return sub !== undefined && !sub.includes('/') && key.startsWith(prefix.replaceAll('{sub}', () => sub))
 }
