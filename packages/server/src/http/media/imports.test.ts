@@ -21,17 +21,18 @@ const good: Step = (req, res) => {
 /** Sends some bytes of the whole, and breaks the connection once the server has them. */
 const breaking =
   (
-    sent: number,
+    sent: number | Buffer,
     headers: Record<string, string> = { ETag: TAG },
     declared: number | null = BYTES.length,
   ): Step =>
   (_req, res) => {
+    const bytes = typeof sent === 'number' ? BYTES.subarray(0, sent) : sent
     const off = server.server.events.on('upload.progressed', ({ data }) => {
-      if (data.offset === sent) res.destroy()
+      if (data.offset === bytes.length) res.destroy()
     })
     res.once('close', off)
     res.writeHead(200, declared === null ? headers : { 'Content-Length': declared, ...headers })
-    res.write(BYTES.subarray(0, sent))
+    res.write(bytes)
   }
 const cutting: Step = (req) => void req.socket.destroy()
 
@@ -126,6 +127,36 @@ describe('an import', () => {
       },
       good,
     ])
+    expect((await imported(url)).hash).toBe(MD5)
+  })
+
+  test.each([
+    ['an ETag', { ETag: TAG }, { ETag: '"v2"' }],
+    ['no ETag any more', { ETag: TAG }, {}],
+    ['a date', { 'Last-Modified': new Date(0).toUTCString() }, { 'Last-Modified': new Date().toUTCString() }],
+  ])(
+    'begins again where a part of a changed source has %s: If-Range was not looked at',
+    async (_, before, now) => {
+      const changed: Step = (req, res) => {
+        const from = Number(/^bytes=(\d+)-$/.exec(req.headers.range ?? '')?.[1] ?? 0)
+        const range =
+          from === 0 ? {} : { 'Content-Range': `bytes ${from}-${BYTES.length - 1}/${BYTES.length}` }
+        res.writeHead(from === 0 ? 200 : 206, { 'Content-Length': BYTES.length - from, ...range, ...now })
+        res.end(BYTES.subarray(from))
+      }
+      const { url } = await source([breaking(Buffer.alloc(50_000, 'z'), before), changed])
+      expect((await imported(url)).hash).toBe(MD5)
+    },
+  )
+
+  test('takes parts that end early until all of a length that was not told before is there', async () => {
+    const inParts: Step = (req, res) => {
+      const from = Number(/^bytes=(\d+)-$/.exec(req.headers.range ?? '')?.[1])
+      const end = Math.min(from + 120_000, BYTES.length)
+      const range = { 'Content-Range': `bytes ${from}-${end - 1}/${BYTES.length}` }
+      res.writeHead(206, { ETag: TAG, 'Content-Length': end - from, ...range }).end(BYTES.subarray(from, end))
+    }
+    const { url } = await source([breaking(100_000, { ETag: TAG }, null), inParts])
     expect((await imported(url)).hash).toBe(MD5)
   })
 

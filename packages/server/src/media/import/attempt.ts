@@ -53,8 +53,10 @@ export async function attemptImport(
     throw error
   })
   try {
-    const goesOn = judged(answer, from?.offset)
+    const brings = judged(answer, from?.offset)
+    const goesOn = brings === 'rest'
     if (!goesOn && begun.upload !== undefined) await giveUp(uploads, begun.upload)
+    if (brings === 'nothing') throw new Error(`the source answered ${answer.status}`)
     const id = goesOn && begun.upload !== undefined ? begun.upload : await begin(options, file, answer)
     return await take(options, file, answer, id, goesOn ? offset : 0, signal)
   } finally {
@@ -77,13 +79,17 @@ async function standing(
   }
 }
 
-/** Whether the answer goes on at the offset; false: it begins at the beginning. @throws ImportRefused, Error */
-function judged({ status, range, coded }: SourceAnswer, offset: number | undefined): boolean {
+/** The bytes from the offset on, all of them, or none that could be used. @throws ImportRefused, Error */
+function judged(
+  { status, range, same, coded }: SourceAnswer,
+  offset: number | undefined,
+): 'rest' | 'whole' | 'nothing' {
   if (coded) throw new ImportRefused('UNSUPPORTED_FILE_FORMAT', 'the source sends its bytes in a coding')
-  if (status === 206 && offset !== undefined && range?.start === offset) return true
-  if (status === 200) return false
-  // A part that was not asked for, or no such part any more: from the beginning with the next attempt.
-  if (status === 206 || status === 416) throw new Error(`the source answered ${status}`)
+  if (status === 206 && offset !== undefined && range?.start === offset && same) return 'rest'
+  if (status === 200) return 'whole'
+  // A part that was not asked for, or of other bytes, or no such part any more: from the beginning with the next
+  // attempt.
+  if (status === 206 || status === 416) return 'nothing'
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     throw new ImportRefused('RESOURCE_NOT_FOUND', `the source answered ${status}`)
   }
@@ -136,7 +142,8 @@ async function take(
     uploads.append(id, own(id), {
       offset,
       declared: answer.length,
-      length: undefined,
+      // A part need not go to the end: its own end would be taken for that of the file.
+      length: answer.range?.total,
       ends: 'here',
       checksum: undefined,
       onAccepted,

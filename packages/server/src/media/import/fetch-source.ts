@@ -23,6 +23,8 @@ export interface SourceAnswer {
   readonly length: number | undefined
   /** Of a part: where it begins, and how many bytes there are in all. */
   readonly range: { readonly start: number; readonly total: number | undefined } | undefined
+  /** It does not say that its bytes are others than those that were asked for: If-Range is not known everywhere. */
+  readonly same: boolean
   /** A strong ETag or a date, that names these bytes. */
   readonly validator: string | undefined
   /** Anything but identity changes what bytes are. */
@@ -42,7 +44,9 @@ export async function fetchSource(rules: AddressRules, request: SourceRequest): 
     const body = await send(rules, url, url.origin === first.origin ? request : { ...request, headers: {} })
     const status = body.statusCode ?? 0
     const { location } = body.headers
-    if (!REDIRECTS.has(status) || location === undefined) return answerOf(status, body)
+    if (!REDIRECTS.has(status) || location === undefined) {
+      return answerOf(status, body, request.from?.validator)
+    }
     body.destroy()
     if (redirects === MAX_REDIRECTS) throw new ForbiddenAddress('the source redirects too often')
     if (!URL.canParse(location, url.href))
@@ -107,7 +111,7 @@ async function send(rules: AddressRules, url: URL, request: SourceRequest): Prom
   }
 }
 
-function answerOf(status: number, body: IncomingMessage): SourceAnswer {
+function answerOf(status: number, body: IncomingMessage, asked: string | undefined): SourceAnswer {
   const { headers } = body
   const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headers['content-range'] ?? '')
   const etag = /^"[!#-~]{0,255}"$/.test(headers.etag ?? '') ? headers.etag : undefined
@@ -121,9 +125,16 @@ function answerOf(status: number, body: IncomingMessage): SourceAnswer {
       range === null
         ? undefined
         : { start: Number(range[1]), total: range[2] === '*' ? undefined : Number(range[2]) },
+    same: asked === undefined || isOf(headers, asked),
     validator: etag ?? strongDate(headers),
     coded: (headers['content-encoding'] ?? 'identity') !== 'identity',
   }
+}
+
+/** RFC 9110 section 15.3.7: a part has the ETag that the whole has; the date it may leave out. */
+function isOf(headers: IncomingHttpHeaders, validator: string): boolean {
+  if (validator.startsWith('"')) return headers.etag === validator
+  return (headers['last-modified'] ?? validator) === validator
 }
 
 /** RFC 9110 section 8.8.2.2: what changed twice within the same second would have one date for two contents. */
