@@ -233,6 +233,14 @@ describe('a source that', () => {
     ['fails each time', status(500), 'IMPORT_FAILED'],
     ['redirects in a circle', status(302, { Location: '/again' }), 'FORBIDDEN_URL'],
     ['redirects to a file', status(302, { Location: 'file:///etc/passwd' }), 'FORBIDDEN_URL'],
+    [
+      'switches protocols',
+      (req: IncomingMessage) =>
+        void req.socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+        ),
+      'IMPORT_FAILED',
+    ],
     ['speaks no HTTP', (req: IncomingMessage) => void req.socket.end('hello\r\n'), 'IMPORT_FAILED'],
   ])('%s ends as FAILED', async (_, step, code) => {
     const { url } = await source(step)

@@ -102,6 +102,8 @@ async function send(rules: AddressRules, url: URL, request: SourceRequest): Prom
   )
   // Also what comes after the answer: without a listener it would end the server.
   req.on('error', reject)
+  // A source that switches protocols ends without an error, and without an answer.
+  req.once('close', () => reject(new Error('the source does not answer')))
   req.once('response', resolve)
   req.end()
   try {
