@@ -43,6 +43,10 @@ export async function readForm(exchange: Exchange): Promise<Form> {
     // Otherwise whoever reads it would wait for an end that does not come.
     stream?.destroy(fault)
   }
+  const told = (error: unknown): never => {
+    if (error instanceof StorageError) fault ??= error
+    throw error
+  }
   parser.on('field', (name, value) => void fields.set(name, value))
   parser.on('file', (_name, incoming, _fileName, _encoding, type) => {
     // From the first moment on: an error that nobody hears would end the process.
@@ -80,7 +84,7 @@ export async function readForm(exchange: Exchange): Promise<Form> {
         yield* incoming as AsyncIterable<Uint8Array>
         await end.promise
         if (incoming.truncated) throw new Error('the file was cut short')
-        if (fields.size > before.size) await late(fields)
+        if (fields.size > before.size) await late(fields).catch(told)
       }
       return Readable.from(bytes(), { objectMode: false })
     },

@@ -85,6 +85,28 @@ describe('a standard upload', () => {
   })
 
   test.each([
+    ['a type that its bucket does not allow', 'contentType', 'text/html', 'InvalidMimeType'],
+    ['a type that is none', 'contentType', 'html', 'InvalidRequest'],
+    ['metadata that is none', 'metadata', 'html', 'InvalidRequest'],
+  ])('refuses a form that names %s when its upload has begun', async (_, name, value, code) => {
+    const begun = new Promise<void>((resolve) => {
+      const off = server.server.events.on('upload.created', () => {
+        off()
+        resolve()
+      })
+    })
+    const body = async function* () {
+      yield '--b\r\nContent-Disposition: form-data; name=""; filename="a"\r\nContent-Type: image/png\r\n\r\nbytes'
+      await begun
+      yield `\r\n--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n--b--\r\n`
+    }
+    const headers = { ...key(), 'Content-Type': 'multipart/form-data; boundary=b' }
+    const reply = await send(`${server.base}/object/small/late`, 'POST', headers, Readable.from(body()))
+    expect([reply.status, JSON.parse(reply.text).code]).toEqual([400, code])
+    expect(await ok(server.admin.from('small').list())).toEqual([])
+  })
+
+  test.each([
     ['that has no file', '--b--\r\n'],
     ['that ends in the middle', '--b\r\nContent-Disposition: form-data; name=""; filename="a"\r\n\r\nhalf'],
     ['with two files', twoFiles()],

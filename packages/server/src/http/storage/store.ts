@@ -56,7 +56,11 @@ export async function store(face: StorageFace, exchange: Exchange, wish: StoreWi
   const details = detailsFromFields(form.fields, form.type)
   await judge(face, wish, bucket, details, undefined)
   await takeBytes(face, exchange, wish, bucket, details, undefined, (upload) =>
-    form.open((fields) => face.uploads.describe(upload.id, detailsFromFields(fields, form.type))),
+    form.open(async (fields) => {
+      const late = detailsFromFields(fields, form.type)
+      judgeContent(bucket, late.headers.contentType, undefined)
+      await face.uploads.describe(upload.id, late)
+    }),
   )
   if (exchange.res.headersSent) return
   if (form.fault !== undefined) throw form.fault
