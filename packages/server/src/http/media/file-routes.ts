@@ -28,6 +28,8 @@ const HttpUrl = z
   .string()
   .max(2000)
   .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'is not an http URL')
+  // It becomes a header, which takes less than a URL as people write it.
+  .transform((text) => new URL(text).href)
 
 const ListQuery = z.object({
   ...PageQuery,

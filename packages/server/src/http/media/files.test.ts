@@ -1,4 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signedUrlsFrom } from '../../access/signed-urls.ts'
 import { send } from '../testing/client.ts'
@@ -154,6 +155,17 @@ describe('a private file', () => {
     expect((await get(undefined)).status).toBe(403)
     const moved = await get('https://app.example/late')
     expect([moved.status, moved.headers.location]).toEqual([302, 'https://app.example/late'])
+  })
+
+  test('signs where a late one is sent as a header can say it', async () => {
+    const { id } = await upload('place.txt', 'x', { private: true })
+    const { downloadUrls } = await server.ask<{ downloadUrls: { url: string }[] }>(
+      'POST',
+      '/files/generate-file-download-url',
+      { fileId: id, expirationRedirectUrl: 'https://app.example/spät\n' },
+    )
+    const token = new URL(downloadUrls[0]?.url ?? '').searchParams.get('token') ?? ''
+    expect(decodeJwt(token).redirect).toBe('https://app.example/sp%C3%A4t')
   })
 
   test('is shown or saved under the name that the URL says', async () => {
