@@ -56,7 +56,7 @@ export function storageContract(open: () => Promise<Catalog>): void {
       expect(await catalog.updateBucket('c', none, 2000)).toBe(false)
       const object = await stored(catalog, 'b', 'k')
       expect(await catalog.removeBucket('b')).toBe('not-empty')
-      await catalog.removeObjects([object.version], 4000)
+      await catalog.removeObjects([object], 4000)
       expect(await catalog.removeBucket('b')).toBe('removed')
       expect(await catalog.removeBucket('b')).toBe('missing')
     })
@@ -121,10 +121,12 @@ export function storageContract(open: () => Promise<Catalog>): void {
       const copy = { ...source, key: 'copy', version: newSegmentId(), id: 'x' }
       expect(await catalog.copyObject(source.version, copy, ALL)).toEqual({ kind: 'copied', object: copy })
       expect(await refs(catalog, source)).toBe(2)
-      expect(await catalog.removeObjects([source.version, 'none'], 5000)).toEqual([source.version])
+      expect(await catalog.removeObjects([source, { ...source, version: 'none' }], 5000)).toEqual([
+        source.version,
+      ])
       expect(await catalog.findObject('b', 'copy')).toEqual(copy)
       expect(await catalog.releasedSegments(NEVER, 10)).toEqual([])
-      await catalog.removeObjects([copy.version], 5000)
+      await catalog.removeObjects([copy], 5000)
       expect(await catalog.releasedSegments(NEVER, 10)).toHaveLength(1)
     })
 
@@ -161,15 +163,25 @@ export function storageContract(open: () => Promise<Catalog>): void {
     await catalog.insertBucket(bucketOf('b'))
     const object = await stored(catalog, 'b', 'k')
     await stored(catalog, 'b', 'taken')
-    const move = (version: string, bucket: string, key: string) =>
-      catalog.moveObject(version, { bucket, key }, 6000)
-    expect(await move(object.version, 'b', 'taken')).toEqual({ kind: 'conflict' })
-    expect(await move(object.version, 'c', 'k')).toEqual({ kind: 'no-bucket' })
-    expect(await move('none', 'b', 'x')).toEqual({ kind: 'gone' })
-    expect(await move(object.version, 'b', 'k')).toEqual({ kind: 'moved' })
-    expect(await move(object.version, 'b', 'moved')).toEqual({ kind: 'moved' })
+    const move = (found: ObjectRecord, bucket: string, key: string) =>
+      catalog.moveObject(found, { bucket, key }, 6000)
+    expect(await move(object, 'b', 'taken')).toEqual({ kind: 'conflict' })
+    expect(await move(object, 'c', 'k')).toEqual({ kind: 'no-bucket' })
+    expect(await move({ ...object, version: 'none' }, 'b', 'x')).toEqual({ kind: 'gone' })
+    expect(await move(object, 'b', 'k')).toEqual({ kind: 'moved' })
+    expect(await move(object, 'b', 'moved')).toEqual({ kind: 'moved' })
     expect(await catalog.findObject('b', 'moved')).toEqual({ ...object, key: 'moved' })
     expect(await catalog.findObject('b', 'k')).toBeUndefined()
+  })
+
+  test('what was moved since it was found is neither moved nor removed', async () => {
+    const catalog = await open()
+    for (const id of ['b', 'c']) await catalog.insertBucket(bucketOf(id))
+    const found = await stored(catalog, 'b', 'k')
+    expect(await catalog.moveObject(found, { bucket: 'c', key: 'k' }, 6000)).toEqual({ kind: 'moved' })
+    expect(await catalog.moveObject(found, { bucket: 'b', key: 'other' }, 6000)).toEqual({ kind: 'gone' })
+    expect(await catalog.removeObjects([found], 6000)).toEqual([])
+    expect(await catalog.findObject('c', 'k')).toEqual({ ...found, bucket: 'c' })
   })
 
   test('a bucket is emptied a batch at a time', async () => {
@@ -210,7 +222,7 @@ export function storageContract(open: () => Promise<Catalog>): void {
               ALL,
             )
           }
-          await catalog.removeObjects([source.version], 0)
+          await catalog.removeObjects([source], 0)
           const expected = [
             ...new Set(keys.filter((key) => key.startsWith(prefix)).map((key) => fold(key, prefix, folders))),
           ]

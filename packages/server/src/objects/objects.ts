@@ -19,7 +19,7 @@ export interface Objects {
   read(object: ObjectRecord, start: number, end: number): Readable
   /** Where its bytes can be fetched without this server; undefined where that is not wanted, or not possible. */
   redirect(object: ObjectRecord, headers: RedirectHeaders): Promise<string | undefined>
-  /** Resolves to those that were removed; one that was replaced since it was found is not. */
+  /** Resolves to those that were removed; one that was replaced or moved since it was found is not. */
   remove(objects: readonly ObjectRecord[]): Promise<ObjectRecord[]>
   /** A new object of the same bytes, none of which is copied. */
   copy(source: ObjectRecord, to: CopyTarget, may: Verdict): Promise<CopyResult>
@@ -47,8 +47,8 @@ export function objectsOver(
       return reach(async () => blobs.redirect?.(only.segment, redirectSeconds, headers))
     },
     async remove(objects) {
-      const versions = objects.map(({ version }) => version)
-      const gone = new Set(await reach(() => catalog.removeObjects(versions, now())))
+      const found = objects.map(({ version, bucket, key }) => ({ version, bucket, key }))
+      const gone = new Set(await reach(() => catalog.removeObjects(found, now())))
       return objects.filter(({ version }) => gone.has(version))
     },
     copy(source, to, may) {
@@ -56,6 +56,7 @@ export function objectsOver(
       const copy = { ...source, ...to, id: newObjectId(), version: newVersion(), createdAt: at, since: at }
       return reach(() => catalog.copyObject(source.version, copy, may, allowance))
     },
-    move: (object, to) => reach(() => catalog.moveObject(object.version, to, now(), allowance)),
+    move: ({ version, bucket, key }, to) =>
+      reach(() => catalog.moveObject({ version, bucket, key }, to, now(), allowance)),
   }
 }

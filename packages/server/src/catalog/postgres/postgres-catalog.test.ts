@@ -147,7 +147,7 @@ describe.skipIf(POSTGRES_BIN === undefined)('the catalog in Postgres', { timeout
     await catalog.publish(first.id, sampleObject(first))
     expect(await catalog.insertUpload(third, allowance)).toEqual({ what: 'bucketBytes', limit: 250 })
     const object = await catalog.findObject(first.bucket, first.key)
-    await catalog.removeObjects([object?.version ?? ''], 1)
+    await catalog.removeObjects(object === undefined ? [] : [object], 1)
     expect(await catalog.insertUpload(third, allowance)).toBeUndefined()
   })
 

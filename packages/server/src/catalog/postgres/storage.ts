@@ -3,7 +3,7 @@ import { objectCopied, objectRemoved, type StoredEvent } from '../../events/even
 import type { ObjectRecord } from '../../objects/object.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import { text } from '../columns.ts'
-import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
+import type { CopyResult, FoundObject, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { bucketFromRow, ownerColumns } from '../rows.ts'
 import { insertOf } from './insert.ts'
 import type { ObjectRecords } from './objects.ts'
@@ -28,6 +28,10 @@ export function storageOperations(parts: Parts): StorageOperations {
   const remove = async (object: ObjectRecord, at: number): Promise<void> => {
     await removeObject(object, at)
     await tell(() => [objectRemoved(object, at)])
+  }
+  const foundAgain = async ({ version, bucket, key }: FoundObject): Promise<ObjectRecord | undefined> => {
+    const object = await objectOf(version, 'locked')
+    return object?.bucket === bucket && object.key === key ? object : undefined
   }
   const bucketStays = async (id: string): Promise<boolean> =>
     (await one('SELECT 1 FROM buckets WHERE id = $1 FOR KEY SHARE', id)) !== undefined
@@ -93,13 +97,13 @@ export function storageOperations(parts: Parts): StorageOperations {
       return 'removed'
     },
 
-    async removeObjects(versions, at) {
+    async removeObjects(objects, at) {
       const removed: string[] = []
-      for (const version of versions) {
-        const object = await objectOf(version, 'locked')
+      for (const found of objects) {
+        const object = await foundAgain(found)
         if (object === undefined) continue
         await remove(object, at)
-        removed.push(version)
+        removed.push(object.version)
       }
       return removed
     },
@@ -130,19 +134,19 @@ export function storageOperations(parts: Parts): StorageOperations {
       return { kind: 'copied', object: placed }
     },
 
-    async moveObject(version, { bucket, key }, at, allowance = {}): Promise<MoveResult> {
-      const object = await objectOf(version, 'locked')
+    async moveObject(found, { bucket, key }, at, allowance = {}): Promise<MoveResult> {
+      const object = await foundAgain(found)
       if (object === undefined) return { kind: 'gone' }
       if (!(await bucketStays(bucket))) return { kind: 'no-bucket' }
       const taken = await one('SELECT version FROM objects WHERE bucket = $1 AND key = $2', bucket, key)
-      if (taken !== undefined && text(taken, 'version') !== version) return { kind: 'conflict' }
+      if (taken !== undefined && text(taken, 'version') !== object.version) return { kind: 'conflict' }
       if (bucket !== object.bucket) {
         // The owner holds no more than before.
         const { bucketBytes } = allowance
         const exceeded = await exceeds({ ...object, bucket }, object.size, { bucketBytes })
         if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       }
-      await run('UPDATE objects SET bucket = $1, key = $2 WHERE version = $3', bucket, key, version)
+      await run('UPDATE objects SET bucket = $1, key = $2 WHERE version = $3', bucket, key, object.version)
       await tell(() => objectCopied({ ...object, bucket, key }, object, at))
       return { kind: 'moved' }
     },

@@ -142,5 +142,5 @@ function fill(into: SqliteOperations): void {
   db.exec(`WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${OBJECTS - 1})
     INSERT INTO objects (${columns.join(', ')}) SELECT ${copied.join(', ')} FROM objects, numbers
     WHERE objects.key = 'first' AND objects.bucket = 'big'`)
-  into.removeObjects([source.version], 0)
+  into.removeObjects([source], 0)
 }

@@ -4,7 +4,7 @@ import type { ObjectRecord } from '../../objects/object.ts'
 import type { BucketRecords } from '../bucket-records.ts'
 import type { Synchronous } from '../catalog.ts'
 import type { Row, SqlValue } from '../columns.ts'
-import type { CopyResult, MoveResult, ObjectChanges } from '../object-changes.ts'
+import type { CopyResult, FoundObject, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { bucketFromRow, ownerColumns } from '../rows.ts'
 import type { ObjectRecords } from './objects.ts'
 import type { UsageSums } from './usage.ts'
@@ -51,6 +51,10 @@ export function storageOperations(
   const remove = (object: ObjectRecord, at: number): void => {
     removeObject(object, at)
     tell(() => [objectRemoved(object, at)])
+  }
+  const foundAgain = ({ version, bucket, key }: FoundObject): ObjectRecord | undefined => {
+    const object = objectOf(version)
+    return object?.bucket === bucket && object.key === key ? object : undefined
   }
   const bucketExists = (id: string): boolean => one('SELECT 1 FROM buckets WHERE id = ?', id) !== undefined
 
@@ -114,11 +118,11 @@ export function storageOperations(
       return 'removed'
     },
 
-    removeObjects(versions, at) {
-      return versions.filter((version) => {
-        const object = objectOf(version)
+    removeObjects(objects, at) {
+      return objects.flatMap((found) => {
+        const object = foundAgain(found)
         if (object !== undefined) remove(object, at)
-        return object !== undefined
+        return object?.version ?? []
       })
     },
 
@@ -143,19 +147,19 @@ export function storageOperations(
       return { kind: 'copied', object: placed }
     },
 
-    moveObject(version, { bucket, key }, at, allowance = {}): MoveResult {
-      const object = objectOf(version)
+    moveObject(found, { bucket, key }, at, allowance = {}): MoveResult {
+      const object = foundAgain(found)
       if (object === undefined) return { kind: 'gone' }
       if (!bucketExists(bucket)) return { kind: 'no-bucket' }
       const taken = one('SELECT version FROM objects WHERE bucket = ? AND key = ?', bucket, key)
-      if (taken !== undefined && String(taken.version) !== version) return { kind: 'conflict' }
+      if (taken !== undefined && String(taken.version) !== object.version) return { kind: 'conflict' }
       if (bucket !== object.bucket) {
         // The owner holds no more than before.
         const { bucketBytes } = allowance
         const exceeded = exceeds({ ...object, bucket }, object.size, { bucketBytes })
         if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       }
-      run('UPDATE objects SET bucket = ?, key = ? WHERE version = ?', bucket, key, version)
+      run('UPDATE objects SET bucket = ?, key = ? WHERE version = ?', bucket, key, object.version)
       tell(() => objectCopied({ ...object, bucket, key }, object, at))
       return { kind: 'moved' }
     },

@@ -77,6 +77,21 @@ test('in 60 interleavings with upsert all succeed, and what is left is one of th
   expect(await reader).toBeGreaterThan(60)
 })
 
+test('of a move and another move or a removal of one object exactly one succeeds, and nothing moved is lost', async () => {
+  const bucket = server.admin.from('race')
+  for (let round = 0; round < 40; round += 1) {
+    const [from, to, other] = [`from-${round}`, `to-${round}`, `other-${round}`]
+    await ok(bucket.upload(from, 'x'))
+    const [moved, also] = await Promise.all([
+      bucket.move(from, to),
+      round % 2 === 0 ? bucket.move(from, other) : bucket.remove([from]),
+    ])
+    const second = also.error === null && !(Array.isArray(also.data) && also.data.length === 0)
+    expect([moved.error === null, second].filter(Boolean)).toHaveLength(1)
+    expect((await bucket.info(to)).error === null).toBe(moved.error === null)
+  }
+})
+
 test('two clients on one URL: one wins, the other gets 409 or finds it finished, and no byte is mixed up', {
   timeout: 120_000,
 }, async () => {
