@@ -122,6 +122,14 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect((await stateOf(catalog, ended.id)).ending).toBe('said')
     })
 
+    test('changes how it ends whatever text was said of it', async () => {
+      const catalog = await open()
+      const userMetadata = { nul: '\u0000', half: '\ud800', '\u0000': 1 }
+      const { id } = await uploadIn(catalog, 'open', { ending: 'word', userMetadata })
+      await catalog.setEnding(id, 'said')
+      expect(await stateOf(catalog, id)).toMatchObject({ ending: 'said', userMetadata })
+    })
+
     test('has a durable offset and an expiry that only go forward, until bytes are lost or taken back', async () => {
       const catalog = await open()
       const { id } = await uploadIn(catalog, 'open', { durable: 10, expiresAt: 2000 })

@@ -176,9 +176,21 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     },
 
     async setEnding(id, ending, hold) {
-      const set = `details = (details::jsonb || jsonb_build_object('ending', $1::text))::text
-         WHERE id = $2 AND state = 'open'`
-      if ((await run(...held(set, '', hold, ending, id))) === 0) await refuseEnded(hold)
+      // The row of the hold before that of the upload, as `held` has it.
+      if (hold !== undefined) {
+        const { segment, fence } = hold
+        const row = await one(
+          'SELECT 1 FROM segments WHERE id = $1 AND fence = $2 FOR UPDATE',
+          segment,
+          fence,
+        )
+        if (row === undefined) throw fenced(hold)
+      }
+      const upload = await lockUpload(id)
+      if (upload?.state.kind !== 'open') return
+      // Not by the JSON of Postgres: it has no NUL and no half of a surrogate pair, and metadata may have them.
+      const { details } = uploadColumns({ ...upload, ending })
+      await run('UPDATE uploads SET details = $1 WHERE id = $2', details ?? null, id)
     },
 
     async advance(id, { durable, expiresAt }) {

@@ -44,7 +44,6 @@ export interface PostgresCatalogOptions extends PostgresOptions {
 /** Operations that change something with a single statement: they need no transaction around it. */
 const SINGLE = new Set<OperationName>([
   'setLength',
-  'setEnding',
   'advance',
   'lowerDurable',
   'setRollback',
