@@ -79,6 +79,7 @@ describe('a listing', () => {
     'paging.limit=0',
     'paging.limit=101',
     'paging.cursor=x',
+    `paging.cursor=${Buffer.from('[1.5,"a"]').toString('base64url')}`,
     'sort.fieldName=hash',
     'mediaTypes=CAT',
     'private=1',

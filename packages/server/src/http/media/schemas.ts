@@ -98,7 +98,7 @@ const DEFAULT_LIMIT = 50
 
 const SORTS = { displayName: 'name', updatedDate: 'updated', sizeInBytes: 'size' } as const
 type Sort = (typeof SORTS)[keyof typeof SORTS]
-const Position = z.tuple([z.union([z.string(), z.number()]), z.string()])
+const Position = z.tuple([z.union([z.string(), z.number().int()]), z.string()])
 
 const Paged = z.object(PageQuery)
 

@@ -141,7 +141,7 @@ function lastPart(folder: string): string {
   return folder.slice(folder.lastIndexOf('/', folder.length - 2) + 1, -1)
 }
 
-const Cursor = z.union([z.tuple([z.string()]), z.tuple([z.string(), z.number()])])
+const Cursor = z.union([z.tuple([z.string()]), z.tuple([z.string(), z.number().int()])])
 
 function cursorOf(entry: ListEntry, sort: 'name' | 'created' | 'updated'): string {
   const position: z.infer<typeof Cursor> =
