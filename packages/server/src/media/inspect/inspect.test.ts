@@ -69,6 +69,25 @@ describe('an archive in the form for large ones', () => {
   })
 })
 
+describe('an SVG', () => {
+  const look = (text: string) => inspect(bytesOf(Buffer.from(text)), 'image/svg+xml', undefined)
+
+  test('may have comments behind its end', async () => {
+    const comments = '<!-- a --> <!--\n-->\n'.repeat(100)
+    expect(await look(`<svg width="1"></svg>\n${comments}`)).toMatchObject({ kind: 'fine' })
+    expect(await look(`<svg width="1"></svg><!-->`)).toMatchObject({ kind: 'bad' })
+  })
+
+  test('with many comments and something behind them is refused as fast as any', async () => {
+    const start = Date.now()
+    expect(await look(`<svg></svg>${'<!---->'.repeat(30)}x`)).toMatchObject({
+      kind: 'bad',
+      failure: { code: 'DAMAGED_FILE' },
+    })
+    expect(Date.now() - start).toBeLessThan(1000)
+  })
+})
+
 describe('the bytes of a file', () => {
   test('are read in any order, and end where it ends', async () => {
     const all = Buffer.from(Array.from({ length: 1_000_000 }, (_, i) => (i * 7) % 251))
