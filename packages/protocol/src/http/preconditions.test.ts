@@ -122,8 +122,8 @@ describe('a range', () => {
   test.each([
     [undefined, true],
     ['"v1"', true],
-    [same, true],
     ['"v2"', false],
+    [same, false],
     ['W/"v1"', false],
     ['"v1", "v2"', false],
     ['*', false],
