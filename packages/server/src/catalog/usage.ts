@@ -1,3 +1,7 @@
+import type { Principal } from '../access/principal.ts'
+import type { ObjectRecord } from '../objects/object.ts'
+import { ownerColumns } from './rows.ts'
+
 /**
  * How much an owner and a bucket may hold. What counts is an object's size, and of an upload that has not
  * ended its length or, while that is not known, what was set aside for it or is durable of it, whichever is
@@ -17,4 +21,11 @@ export interface Exceeded {
   readonly what: keyof Allowance
   /** What is allowed, in bytes or uploads. */
   readonly limit: number
+}
+
+/** Bytes that an owner holds no more when an object is replaced: those of another were never theirs. */
+export function freedFor(owner: Principal, replaced: ObjectRecord | undefined): number {
+  if (replaced === undefined) return 0
+  const [one, other] = [ownerColumns(owner), ownerColumns(replaced.owner)]
+  return one.owner_role === other.owner_role && one.owner_sub === other.owner_sub ? replaced.size : 0
 }

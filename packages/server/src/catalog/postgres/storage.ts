@@ -5,6 +5,7 @@ import type { BucketRecords } from '../bucket-records.ts'
 import { text } from '../columns.ts'
 import type { CopyResult, FoundObject, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { bucketFromRow, ownerColumns } from '../rows.ts'
+import { freedFor } from '../usage.ts'
 import { insertOf } from './insert.ts'
 import type { ObjectRecords } from './objects.ts'
 import type { Statements } from './statements.ts'
@@ -126,7 +127,11 @@ export function storageOperations(parts: Parts): StorageOperations {
       if ((await objectOf(source, 'locked')) === undefined) return { kind: 'gone' }
       if (!(await bucketStays(copy.bucket))) return { kind: 'no-bucket' }
       const standing = await findObject(copy.bucket, copy.key, 'locked')
-      const exceeded = await exceeds(copy, copy.size - (standing?.size ?? 0), allowance)
+      const { ownerBytes, bucketBytes } = allowance
+      const freed = freedFor(copy.owner, standing)
+      const exceeded =
+        (await exceeds(copy, copy.size - (standing?.size ?? 0), { bucketBytes })) ??
+        (await exceeds(copy, copy.size - freed, { ownerBytes }))
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       const placed = await place(copy, standing, may)
       if (placed === 'conflict') return { kind: 'conflict' }

@@ -6,6 +6,7 @@ import type { Synchronous } from '../catalog.ts'
 import type { Row, SqlValue } from '../columns.ts'
 import type { CopyResult, FoundObject, MoveResult, ObjectChanges } from '../object-changes.ts'
 import { bucketFromRow, ownerColumns } from '../rows.ts'
+import { freedFor } from '../usage.ts'
 import type { ObjectRecords } from './objects.ts'
 import type { UsageSums } from './usage.ts'
 
@@ -139,7 +140,11 @@ export function storageOperations(
       if (objectOf(source) === undefined) return { kind: 'gone' }
       if (!bucketExists(copy.bucket)) return { kind: 'no-bucket' }
       const standing = findObject(copy.bucket, copy.key)
-      const exceeded = exceeds(copy, copy.size - (standing?.size ?? 0), allowance)
+      const { ownerBytes, bucketBytes } = allowance
+      const freed = freedFor(copy.owner, standing)
+      const exceeded =
+        exceeds(copy, copy.size - (standing?.size ?? 0), { bucketBytes }) ??
+        exceeds(copy, copy.size - freed, { ownerBytes })
       if (exceeded !== undefined) return { kind: 'exceeded', exceeded }
       const placed = place(copy, standing, may)
       if (placed === 'conflict') return { kind: 'conflict' }

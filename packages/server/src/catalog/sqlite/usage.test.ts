@@ -149,6 +149,30 @@ test('an owner has as many open uploads as the limit says, however many came and
   expect(sqliteOperations(db).insertUpload(upload(), { ownerOpen: 4 })?.what).toBe('ownerOpen')
 })
 
+test('a copy over the object of another owner frees nothing of its own', () => {
+  const { catalog, usage } = openCatalog()
+  for (const [key, owner] of [
+    ['mine', ANN],
+    ['too', ANN],
+    ['theirs', BOB],
+  ] as const) {
+    const made = upload({ key, owner })
+    catalog.insertUpload(made)
+    publish(catalog, made)
+  }
+  const source = catalog.findObject('files', 'mine')
+  const over = (key: string) =>
+    source &&
+    catalog.copyObject(
+      source.version,
+      { ...source, key, id: newObjectId(), version: newVersion() },
+      { insert: true, replace: true },
+      { ownerBytes: 250, bucketBytes: 300 },
+    ).kind
+  expect([over('theirs'), over('too')]).toEqual(['exceeded', 'copied'])
+  expect([usage.owner(ANN), usage.owner(BOB), usage.bucket('files')]).toEqual([200, 100, 300])
+})
+
 test('bytes are set aside for an upload of unknown length as far as the allowance goes', () => {
   const { catalog, usage } = openCatalog()
   catalog.insertUpload(upload({ length: 60 }))
