@@ -1,11 +1,12 @@
 /** From an object to a file: whole or not at all. */
 import { randomUUID } from 'node:crypto'
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, statSync } from 'node:fs'
 import { link, rename, rm } from 'node:fs/promises'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { StoredFile } from 'pawl'
+import { UsageError } from './exit.ts'
 import { barLine } from './report/bar.ts'
 import { percent, printable } from './report/format.ts'
 import { openScreen } from './report/screen.ts'
@@ -23,7 +24,9 @@ export async function saveTo(
   { force, signal }: SaveOptions,
 ): Promise<number> {
   const exists = () => new Error(`${path} is there already: --force replaces it`)
-  if (!force && existsSync(path)) throw exists()
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory()) throw new UsageError(`${path} is a folder: name the file in it`)
+  if (!force && there !== undefined) throw exists()
   const part = `${path}.${randomUUID().slice(0, 8)}.part`
   const meter = meterOf(object)
   try {

@@ -53,8 +53,9 @@ function fileOf(key: string, response: Response): StoredFile {
 /** The name that the server gives the file, without any folder: it must not choose where things are written. */
 function fileName(disposition: string | null): string | undefined {
   const encoded = /filename\*=utf-8''([^;]+)/i.exec(disposition ?? '')?.[1]
-  const plain = /filename="((?:[^"\\]|\\.)*)"/i.exec(disposition ?? '')?.[1]?.replace(/\\(.)/g, '$1')
-  const name = (encoded === undefined ? plain : decoded(encoded))?.split(/[\\/]/).at(-1)
+  const quoted = /filename="((?:[^"\\]|\\.)*)"/i.exec(disposition ?? '')?.[1]?.replace(/\\(.)/g, '$1')
+  const plain = /filename=([^\s;"]+)/i.exec(disposition ?? '')?.[1]
+  const name = (encoded === undefined ? (quoted ?? plain) : decoded(encoded))?.split(/[\\/]/).at(-1)
   return name === undefined || name === '' || name === '.' || name === '..' ? undefined : name
 }
 

@@ -44,6 +44,20 @@ test('get brings an object back under its name, and replaces nothing without --f
   expect(digestOf(await readFile(copy))).toBe(digest)
 })
 
+test.each(['plain.bin', 'with space.bin', 'a;b.bin', 'ä.bin'])('get knows the name %s', async (name) => {
+  const { path } = await desk.file(`names/${name}`, 10)
+  const url = (await desk.run(['upload', path, `${pawl.url}/files/`])).stdout.trim()
+  expect((await desk.run(['get', url])).stdout).toBe(`${name}\n`)
+})
+
+test('get replaces no folder, with --force neither', async () => {
+  const { path } = await desk.file('folder/a.bin', 10)
+  for (const force of [[], ['--force']]) {
+    const { code, stderr } = await desk.run(['get', `file://${path}`, 'folder', ...force])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('folder is a folder: name the file in it')])
+  }
+})
+
 test('get of what is not there fails and leaves nothing behind', async () => {
   const { code, stderr } = await desk.run(['get', `${pawl.url}/files/${'0'.repeat(32)}`, 'nothing.bin'])
   expect([code, stderr]).toEqual([1, expect.stringContaining('404')])
