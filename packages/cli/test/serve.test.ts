@@ -3,6 +3,15 @@ import { setDesk } from './pawl.ts'
 
 const desk = setDesk()
 
+test('serve in development mode says where it is, and speaks of no page: it has none', async () => {
+  const server = desk.start(['serve', '--dev', '--port', '0', '--data', `${desk.folder}/dev`])
+  const [told = ''] = await server.shows(/^[\s\S]*"listening"/)
+  expect(told).toMatch(/ Endpoint +http/)
+  expect(told).not.toMatch(/ Page /)
+  server.child.kill('SIGTERM')
+  expect((await server.ended).code).toBe(0)
+})
+
 test('serve runs until a signal; keys, token and check read its data folder', async () => {
   const data = `${desk.folder}/data`
   const none = await desk.run(['keys', '--data', data])

@@ -138,7 +138,7 @@ const ELSEWHERE: readonly (keyof Config)[] = [
 describe.each(SETTINGS)('The setting --%s', (flag, variable, key, text, meaning, wrong) => {
   test('comes from a flag, as two arguments or as one', () => {
     expect(read({ argv: [`--${flag}=${text}`] }).config[key]).toEqual(meaning)
-    if (flag !== 'dev') expect(read({ argv: [`--${flag}`, text] }).config[key]).toEqual(meaning)
+    expect(read({ argv: [`--${flag}`, text] }).config[key]).toEqual(meaning)
   })
 
   test(`comes from the variable ${variable}`, () => {
@@ -433,6 +433,15 @@ describe('pawl.config.ts', () => {
         : 'export default { port: 0 }'
     expect(await inFolder({ [name]: text }, readConfigFile)).toMatchObject({ port: 0 })
   })
+
+  test.each(['export default {', "import './nowhere.mjs'\nexport default {}", "throw new Error('mine')"])(
+    'that cannot be read says so: %s',
+    async (text) => {
+      const reading = inFolder({ 'pawl.config.mjs': text }, readConfigFile)
+      await expect(reading).rejects.toThrow(ConfigError)
+      await expect(reading).rejects.toThrow(/^pawl\.config\.mjs could not be read: ./)
+    },
+  )
 
   test('must export its settings by default', async () => {
     await expect(inFolder({ 'pawl.config.mjs': 'export const port = 0' }, readConfigFile)).rejects.toThrow(

@@ -89,12 +89,15 @@ export function readConfig({ argv = [], env = {}, file = {}, warn = console.warn
   return Object.freeze(config)
 }
 
-/** Reads `pawl.config.ts` (or `.js`, `.mjs`) of the folder, if there is one. */
+/** Reads `pawl.config.ts` (or `.js`, `.mjs`) of the folder, if there is one. @throws ConfigError */
 export async function readConfigFile(folder: string): Promise<Readonly<Record<string, unknown>>> {
   for (const name of ['pawl.config.ts', 'pawl.config.mjs', 'pawl.config.js']) {
     const path = resolve(folder, name)
     if (!existsSync(path)) continue
-    const module: unknown = await import(pathToFileURL(path).href)
+    const module: unknown = await import(pathToFileURL(path).href).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ConfigError(`${name} could not be read: ${why}`)
+    })
     const contents =
       typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
     if (typeof contents === 'object' && contents !== null) return { ...contents }
@@ -158,7 +161,7 @@ function* flags(argv: readonly string[]): Generator<[string, string]> {
     if (flag === undefined)
       throw new ConfigError(`${argument} is not understood: settings look like --port 8080`)
     if (match?.[2] !== undefined) yield [flag, match[2]]
-    else if (flag === 'dev') yield [flag, '1']
+    else if (flag === 'dev' && !/^[01]$/.test(argv[i + 1] ?? '')) yield [flag, '1']
     else {
       i += 1
       const next = argv[i]

@@ -37,7 +37,7 @@ export async function main(
     const url = await server.listen()
     // Before anyone is told that it runs: whoever is told may end it in the same moment.
     obeySignals(server)
-    if (config.dev) await greet(server, url, config.storagePrefix)
+    if (config.dev) await greet(server, url, config.storagePrefix, options.pageDir !== undefined)
     server.log.info({ url }, 'listening')
   } catch (error) {
     console.error(`pawl: ${error instanceof Error ? error.message : String(error)}`)
@@ -47,12 +47,11 @@ export async function main(
   }
 }
 
-async function greet({ tokens }: PawlServer, url: string, storage: string): Promise<void> {
+async function greet({ tokens }: PawlServer, url: string, storage: string, page: boolean): Promise<void> {
   console.log(`
 Pawl is running in development mode: anyone on this machine may upload.
 
-  Page         ${url}/
-  Endpoint     ${url}/files/
+${page ? `  Page         ${url}/\n` : ''}  Endpoint     ${url}/files/
   Storage      ${url}${storage} (Supabase Storage: buckets ${PUBLIC_BUCKET}, public, and ${PRIVATE_BUCKET}, private)
   Media        ${url}${MEDIA_PREFIX} (Wix Media: upload URLs for others, with the service key)
   anon key     ${await tokens.apiKey('anon')}

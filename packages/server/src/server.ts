@@ -3,7 +3,6 @@
  *
  * Long, because every part is made, joined to the others and closed here, and nowhere else.
  */
-import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -50,6 +49,7 @@ import { startMedia } from './media/media.ts'
 import { createHistory } from './metrics/history.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { bucketsOver } from './objects/buckets.ts'
+import { makeDataFolder, notBound } from './start-error.ts'
 import { inFlight } from './uploads/in-flight.ts'
 import { observedBy } from './uploads/observer.ts'
 import { startEngine } from './uploads/start.ts'
@@ -109,7 +109,7 @@ const LOCK_TIMEOUT_MS = 15_000
 export async function createServer(config: Config, parts: ServerParts = {}): Promise<PawlServer> {
   const log = parts.log ?? createLog(config.log)
   const now = (): number => Date.now()
-  await mkdir(config.data, { recursive: true, mode: 0o700 })
+  await makeDataFolder(config.data)
   const metrics = createMetrics()
   const history = createHistory(now)
   const observer = observedBy(metrics, history)
@@ -309,9 +309,14 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       tokens,
       log,
       async listen() {
-        const url = await bind(server, config.port, config.host)
+        const url = await bind(server, config.port, config.host, 'PAWL_PORT')
         if (metricsServer !== undefined) {
-          const metricsUrl = await bind(metricsServer, config.metricsPort ?? 0, config.host)
+          const metricsUrl = await bind(
+            metricsServer,
+            config.metricsPort ?? 0,
+            config.host,
+            'PAWL_METRICS_PORT',
+          )
           log.info({ url: `${metricsUrl}/metrics` }, 'metrics')
         }
         return url
@@ -386,9 +391,9 @@ async function blobsFor(
 }
 
 /** @throws Error with `code` EADDRINUSE and the like */
-async function bind(server: Server, port: number, host: string): Promise<string> {
+async function bind(server: Server, port: number, host: string, setting: string): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) => reject(notBound(error, port, host, setting)))
     server.listen(port, host, () => resolve())
   })
   const bound = server.address() as AddressInfo

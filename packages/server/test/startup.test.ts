@@ -132,11 +132,28 @@ test.concurrent('a blob folder of another server is not taken for this one', asy
   expect(output).toMatch(/^pawl: the blob folder is not the one this catalog belongs to/m)
 })
 
+test.concurrent('an address of another machine stops the start with a clear message', async () => {
+  const { code, output } = await runToEnd({ PAWL_HOST: '192.0.2.1', PAWL_DEV: '0' }, ['--port', '0'])
+  expect(code).toBe(1)
+  expect(output).toContain('this machine has no address 192.0.2.1 (EADDRNOTAVAIL): set PAWL_HOST')
+})
+
+test.concurrent('a data folder that cannot be made stops the start with a clear message', async () => {
+  const file = join(import.meta.dirname, 'startup.test.ts')
+  const { code, output } = await runToEnd({}, ['--data', file, '--port', '0'])
+  expect(code).toBe(1)
+  expect(output).toMatch(
+    /^pawl: the data folder .*startup\.test\.ts cannot be made \(EEXIST: .*\): set PAWL_DATA/m,
+  )
+})
+
 test.concurrent('a busy port stops the start with a clear message', async ({ onTestFinished }) => {
   const pawl = await start({}, onTestFinished)
   const { code, output } = await runToEnd({}, ['--port', String(pawl.port)])
   expect(code).toBe(1)
-  expect(output).toContain('EADDRINUSE')
+  expect(output).toContain(
+    `port ${pawl.port} of 127.0.0.1 is in use (EADDRINUSE): end what uses it, or set PAWL_PORT`,
+  )
 })
 
 test.concurrent('files that were cut or lost while no server ran are found at start, and every other upload goes on', async ({
