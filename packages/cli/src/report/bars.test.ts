@@ -43,3 +43,23 @@ test('the speed of the whole is that of this run, whatever earlier runs and the 
   }
   reporter.end({ done: 0, failed: 0, resumable: [], interrupted: false })
 })
+
+test('a terminal that tells no width loses nothing above what is drawn', () => {
+  let shown = ''
+  const terminal = new PassThrough() as unknown as WriteStream
+  terminal.columns = 0
+  terminal.on('data', (chunk: Buffer) => {
+    shown += chunk.toString()
+  })
+  const reporter = barReporter(terminal, 1, 10 * MB)
+  const { row, control } = rowOf('one', 10 * MB, 0)
+  reporter.begin(row)
+  control.sent = MB
+  reporter.progress(row)
+  vi.advanceTimersByTime(1000)
+  reporter.end({ done: 0, failed: 0, resumable: [], interrupted: false })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor up
+  const rises = [...shown.matchAll(/\u001b\[(\d+)A/g)].map(([, rows]) => Number(rows))
+  expect(rises.length).toBeGreaterThan(0)
+  expect(Math.max(...rises)).toBeLessThanOrEqual(2)
+})

@@ -19,6 +19,8 @@ export interface Screen {
   close(): void
 }
 
+/** Of a terminal that does not say how wide it is: one without a window tells 0. */
+const COLUMNS = 80
 const HIDE = '\u001b[?25l'
 const SHOW = '\u001b[?25h'
 const ERASE_BELOW = '\u001b[0J'
@@ -35,7 +37,7 @@ export function openScreen(terminal: WriteStream, env: NodeJS.ProcessEnv = proce
   const back = (): string => {
     if (drawn.length === 0) return ''
     // A terminal that became narrower has wrapped what was drawn.
-    const columns = Math.max(1, terminal.columns)
+    const columns = terminal.columns || COLUMNS
     const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / columns)), 0)
     return `\r\u001b[${rows}A${ERASE_BELOW}`
   }
@@ -46,7 +48,7 @@ export function openScreen(terminal: WriteStream, env: NodeJS.ProcessEnv = proce
   }
   return {
     get columns() {
-      return terminal.columns || 80
+      return terminal.columns || COLUMNS
     },
     get rows() {
       return terminal.rows || 24
