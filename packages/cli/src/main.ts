@@ -44,7 +44,7 @@ async function pawl(name: string | undefined, argv: readonly string[]): Promise<
     }
     return await command.run(argv)
   } catch (error) {
-    process.stderr.write(`pawl: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`pawl: ${messageOf(error)}\n`)
     // A wrong setting of the server is wrong usage too; its class is not loaded for the sake of this line.
     if (error instanceof Error && error.name === 'ConfigError') return EXIT.usage
     if (!(error instanceof UsageError)) return EXIT.failed
@@ -52,4 +52,12 @@ async function pawl(name: string | undefined, argv: readonly string[]): Promise<
     process.stderr.write(`Run ${known ? `pawl ${name} --help` : 'pawl --help'} to see how.\n`)
     return EXIT.usage
   }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  // npm installs it on an older Node too, with a warning that is easily missed.
+  if ('code' in error && error.code === 'ERR_UNKNOWN_BUILTIN_MODULE')
+    return `this is Node ${process.versions.node}, and pawl needs Node 24 or newer (${error.message})`
+  return error.message
 }
