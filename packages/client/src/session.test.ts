@@ -19,6 +19,16 @@ it('reads back what was written, from an object and from text', () => {
   expect(parseToken(JSON.stringify(token))).toEqual(token)
 })
 
+it('reads back when a body was modified, wherever that lies', () => {
+  for (const lastModified of [-86_400_000, 1_700_000_000_000.25]) {
+    const modified = { ...token, body: { ...token.body, lastModified } }
+    expect(parseToken(JSON.stringify(modified))).toEqual(modified)
+  }
+  for (const lastModified of [9e15, '1', null]) {
+    expect(() => parseToken({ ...token, body: { ...token.body, lastModified } })).toThrow('no time')
+  }
+})
+
 it('never throws anything but a FilesError, whatever it is given', () => {
   fc.assert(
     fc.property(fc.oneof(fc.anything(), fc.json(), fc.string()), (input) => {

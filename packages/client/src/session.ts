@@ -58,6 +58,12 @@ const whole: Read<number> = (value, name) => {
   throw unreadable(`its ${name} is not a whole number`)
 }
 
+/** Before 1970 and between two milliseconds too, as file systems and bodies of one's own tell it. */
+const moment: Read<number> = (value, name) => {
+  if (typeof value === 'number' && !Number.isNaN(new Date(value).valueOf())) return value
+  throw unreadable(`its ${name} is no time`)
+}
+
 function optional<T>(read: Read<T>): Read<T | undefined> {
   return (value, name) => (value === undefined ? undefined : read(value, name))
 }
@@ -109,7 +115,7 @@ export function parseToken(input: unknown): SessionToken {
     place: text,
     key: text,
     contentType: text,
-    body: fields({ size: whole, lastModified: optional(whole), cells: list(run) }),
+    body: fields({ size: whole, lastModified: optional(moment), cells: list(run) }),
     plan,
     session: (session) => {
       if (session !== undefined) return session as Json
