@@ -134,6 +134,20 @@ describe('Files', () => {
     await expect(files.head('a', { retries: 0 })).rejects.toMatchObject({ code: 'Provider' })
   })
 
+  it('waits as long as the provider asked to before it tries again, whatever an attempt may take', async () => {
+    const at: number[] = []
+    const adapter: Adapter = {
+      ...memory(),
+      head: async () => {
+        at.push(Date.now())
+        throw new FilesError('Provider', 'busy', undefined, { retryAfter: 200 })
+      },
+    }
+    const retries = { max: 1, backoff: () => 0 }
+    await expect(new Files({ adapter }).head('a', { timeout: 20, retries })).rejects.toThrow('busy')
+    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(150)
+  })
+
   it('ends a call after its time-out, or with its signal', async () => {
     const adapter: Adapter = {
       ...memory(),

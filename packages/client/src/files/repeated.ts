@@ -19,21 +19,22 @@ export async function repeated<T>(
   const policy = retryPolicy(options.retries ?? defaults.retries, RETRIES)
   const timeout = options.timeout ?? defaults.timeout ?? 0
   const ends = signalsOf(options, defaults)
+  const end = AbortSignal.any(ends)
   for (let attempt = 1; ; attempt++) {
     const clock = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
-    const signal = AbortSignal.any(clock ? [...ends, clock] : ends)
+    const signal = clock ? AbortSignal.any([end, clock]) : end
     try {
       signal.throwIfAborted()
       return await call({ signal })
     } catch (thrown) {
-      const ended = ends.find((end) => end.aborted)
-      if (ended) throw abortedError(subject.type, ended.reason)
+      if (end.aborted) throw abortedError(subject.type, end.reason)
       if (clock?.aborted) throw tooSlow(subject, timeout, thrown)
       const error = FilesError.wrap(thrown)
       if (!error.retryable || attempt > policy.max) throw error
       const delayMs = delayBefore(policy, { attempt, error })
       tell(hooks.onRetry, { ...subject, attempt, maxRetries: policy.max, delayMs, error })
-      await sleep(delayMs, signal)
+      // The clock is the attempt's: between two of them the provider's wish counts.
+      await sleep(delayMs, end)
     }
   }
 }
