@@ -315,6 +315,38 @@ describe('upload({ resume: store })', () => {
     expect(adapter.raw.sessions.size).toBe(0)
   })
 
+  it('finds it for a new control too, and leaves one that has a token its own', async () => {
+    const { tokens, store } = mapStore()
+    const adapter = memory()
+    const files = new Files({ adapter })
+    const body = randomBytes(10 * MIB)
+    const options = { resume: store, multipart: { partSize: MIB, concurrency: 1 } }
+    const stopped = async (control: UploadControl) => {
+      const stop = new AbortController()
+      const loaded: number[] = []
+      await files
+        .upload('a', body, {
+          ...options,
+          control,
+          signal: stop.signal,
+          onProgress: (progress) => {
+            loaded.push(progress.loaded)
+            if (progress.loaded > (loaded[0] ?? 0)) stop.abort()
+          },
+        })
+        .catch(() => {})
+      return loaded[0]
+    }
+    const first = new UploadControl()
+    expect(await stopped(first)).toBe(0)
+    expect(await stopped(new UploadControl())).toBeGreaterThan(0)
+    expect(adapter.raw.sessions.size).toBe(1)
+    tokens.clear()
+    expect(await stopped(new UploadControl())).toBe(0)
+    await files.upload('a', body, { ...options, control: UploadControl.from(JSON.stringify(first)) })
+    expect(adapter.raw.sessions.size).toBe(1)
+  })
+
   it('takes a body of another size for another upload', async () => {
     const { tokens, store } = mapStore()
     const files = new Files({ adapter: memory() })
@@ -353,6 +385,28 @@ describe('upload({ resume: store })', () => {
       onProgress: ({ loaded }) => loaded > 0 && control.abort().catch(() => {}),
     })
     await expect(done).rejects.toMatchObject({ aborted: true })
+    expect(tokens.size).toBe(0)
+  })
+
+  it('clears the token when the upload is aborted for good before its body is compared', async () => {
+    const { tokens, store } = mapStore()
+    const adapter = memory()
+    const files = new Files({ adapter })
+    const body = randomBytes(10 * MIB)
+    const stop = new AbortController()
+    await files
+      .upload('a', body, {
+        resume: store,
+        signal: stop.signal,
+        onProgress: ({ loaded }) => loaded > 0 && stop.abort(),
+      })
+      .catch(() => {})
+    const [token] = tokens.values()
+    const control = UploadControl.from(JSON.stringify(token))
+    await control.abort()
+    await expect(files.upload('a', body, { resume: store, control })).rejects.toMatchObject({ aborted: true })
+    expect(adapter.raw.sessions.size).toBe(0)
+    expect(control.session).toBeUndefined()
     expect(tokens.size).toBe(0)
   })
 })

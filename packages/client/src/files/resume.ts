@@ -1,8 +1,9 @@
 /** `upload({ resume: store })`: finds an interrupted upload's token, keeps it current, clears it. */
 import type { Adapter } from '../adapter.ts'
-import { UploadControl } from '../control.ts'
+import type { UploadControl } from '../control.ts'
 import type { UploadIntent } from '../driver.ts'
 import type { FilesError } from '../errors.ts'
+import { parseToken, type SessionToken } from '../session.ts'
 import { type SessionStore, sessionId } from '../stores/session-store.ts'
 import type { Source } from '../transfer/source.ts'
 
@@ -10,7 +11,7 @@ import type { Source } from '../transfer/source.ts'
 const PERIOD = 1000
 
 export interface KeptSession {
-  find(): Promise<UploadControl | undefined>
+  find(): Promise<SessionToken | undefined>
   follow(control: UploadControl): Keeping
 }
 
@@ -31,7 +32,7 @@ export function keptSession(
   return {
     find: async () => {
       const token = await store.get(id)
-      return token && UploadControl.from(token)
+      return token && parseToken(token)
     },
     follow: (control) => follow(control, store, id),
   }

@@ -37,17 +37,16 @@ export async function uploadOne(
   const fullKey = full(files, key)
   adapter.checkUpload?.(options)
   checkSupported(adapter, options)
-  const asked = options.control
-  if (asked) deskOf(asked).claim()
-  let control = asked
+  const { control = new UploadControl() } = options
+  const desk = deskOf(control)
+  desk.claim()
+  let source: Source | undefined
   try {
-    const source = await openSource(body)
-    const intent = intentOf(fullKey, source, options, asked)
+    source = await openSource(body)
+    const intent = intentOf(fullKey, source, options, control)
     const kept =
       options.resume && (await import('./resume.ts')).keptSession(adapter, intent, source, options.resume)
-    control ??= (await kept?.find()) ?? new UploadControl()
-    if (!asked) deskOf(control).claim()
-    const desk = deskOf(control)
+    desk.token ??= await kept?.find()
     desk.maxBytesPerSecond ??= options.maxBytesPerSecond
     const keeping = kept?.follow(control)
     const { partSize, concurrency } = multipartOf(options.multipart)
@@ -65,7 +64,7 @@ export async function uploadOne(
         policy: retryPolicy(options.retries ?? defaults.retries, RETRIES),
         idleTimeout: options.timeout ?? defaults.timeout ?? IDLE_TIMEOUT,
         signals: signalsOf(options, defaults),
-        resumable: asked !== undefined || kept !== undefined,
+        resumable: options.control !== undefined || kept !== undefined,
         onProgress: options.onProgress,
         onRetry: (retry) => tell(hooks.onRetry, { type: 'upload', key, ...retry }),
         persist: keeping && (() => keeping.save()),
@@ -78,10 +77,11 @@ export async function uploadOne(
     }
   } catch (thrown) {
     // What failed before the engine ran must end the control too, and `abort()` must not wait for ever.
-    const desk = control && deskOf(control)
-    const aborted = desk?.aborted.aborted === true
-    desk?.finish(aborted ? 'aborted' : 'error')
+    const aborted = desk.aborted.aborted
+    desk.finish(aborted ? 'aborted' : 'error')
     throw aborted ? abortedError('the upload', desk.aborted.reason) : FilesError.wrap(thrown)
+  } finally {
+    await source?.close?.()
   }
 }
 
@@ -89,13 +89,13 @@ function intentOf(
   key: string,
   source: Source,
   { contentType, cacheControl, metadata, condition }: UploadOptions,
-  control: UploadControl | undefined,
+  control: UploadControl,
 ): UploadIntent {
   return {
     key,
     size: source.size,
     // A resumed upload keeps the type its session began with.
-    contentType: contentType ?? control?.session?.contentType ?? source.type ?? 'application/octet-stream',
+    contentType: contentType ?? control.session?.contentType ?? source.type ?? 'application/octet-stream',
     cacheControl,
     metadata: metadata ?? {},
     condition,

@@ -40,7 +40,8 @@ export class Desk {
   snapshot: (() => SessionToken | undefined) | undefined
   /** Bytes a second that may be sent; undefined is no limit. */
   maxBytesPerSecond: number | undefined
-  readonly token: SessionToken | undefined
+  /** What the upload goes on from. */
+  token: SessionToken | undefined
 
   constructor(token?: SessionToken) {
     this.token = token

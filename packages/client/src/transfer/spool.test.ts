@@ -36,6 +36,23 @@ it('uploads a file by its path and closes it', async () => {
   const before = await open()
   await new Files({ adapter }).upload('a', fromPath(path))
   await expect(new Files({ adapter }).upload('a', fromPath(`${path}.not`))).rejects.toThrow('ENOENT')
+  // Nor does what fails before the first request leave it open.
+  const refusing = {
+    ...adapter,
+    driver: () => {
+      throw new Error('no such key')
+    },
+  }
+  await expect(new Files({ adapter: refusing }).upload('a', fromPath(path))).rejects.toThrow('no such key')
+  const store = {
+    get: () => Promise.reject(new Error('no store')),
+    set: async () => {},
+    delete: async () => {},
+    list: async () => [],
+  }
+  await expect(new Files({ adapter }).upload('a', fromPath(path), { resume: store })).rejects.toThrow(
+    'no store',
+  )
   expect(await open()).toBe(before)
   expect(adapter.raw.objects.get('a')?.bytes.length).toBe((await stat(path)).size)
 })

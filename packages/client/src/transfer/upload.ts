@@ -45,7 +45,7 @@ const MEMORY = 64 * 1024 * 1024
 
 /** Runs the upload of a claimed control, and tells the control its outcome. */
 export async function runUpload(job: UploadJob): Promise<ProviderResult> {
-  const { driver, intent, source } = job
+  const { driver, intent } = job
   const desk = deskOf(job.control)
   const { token } = desk
   const stop = AbortSignal.any([desk.aborted, ...job.signals])
@@ -98,12 +98,10 @@ export async function runUpload(job: UploadJob): Promise<ProviderResult> {
       throw stop.aborted ? abortedError('the upload', stop.reason) : FilesError.wrap(thrown)
     }
     const given = session
-    session = undefined
+    session = desk.token = undefined
     const complete = await (await import('./discard.ts')).discard(bare, given)
     if (complete) return complete
     throw abortedError('the upload', desk.aborted.reason)
-  } finally {
-    await source.close?.()
   }
 }
 
