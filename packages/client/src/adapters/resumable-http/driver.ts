@@ -168,6 +168,16 @@ export function resumableDriver(
     throw await answerError('completing the upload', response, response.status === 409 || undefined)
   }
 
+  /** Gets the answer of an upload that cannot be given up any more. Where its target refused it, nothing is left of it. */
+  async function hear(url: string, call: Call): Promise<void> {
+    const response = await look(url, call)
+    const size = offsetIn(response)
+    if (isFinal(response) !== true || size === undefined) return
+    await finish(url, size, call).catch((error) => {
+      if (FilesError.wrap(error).retryable) throw error
+    })
+  }
+
   async function resultOf(): Promise<ProviderResult> {
     if (last === undefined) throw new FilesError('Provider', 'the upload has no answer yet')
     const { status, header } = last
@@ -251,13 +261,16 @@ export function resumableDriver(
       return resultOf()
     },
 
-    discard: async ({ url }, call) => {
+    discard: async ({ url }, call, complete) => {
       shut()
-      if (url === null) return
-      const response = await wire.send({ method: 'DELETE', url }, call)
-      // 409: it is complete. 405 and 501: it expires by itself.
-      if (response.status >= 300 && ![404, 405, 409, 410, 501].includes(response.status))
-        throw await answerError('discarding the upload', response)
+      if (last === undefined && url !== null) {
+        const response = await wire.send({ method: 'DELETE', url }, call)
+        if (response.status === 409) await hear(url, call)
+        // 405 and 501: it expires by itself.
+        else if (response.status >= 300 && ![404, 405, 410, 501].includes(response.status))
+          throw await answerError('discarding the upload', response)
+      }
+      if (last !== undefined) complete?.(await resultOf())
     },
     refresh: () => wire.refresh(),
   }

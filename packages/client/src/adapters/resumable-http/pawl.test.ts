@@ -9,6 +9,7 @@ import { scenarios, type World } from '../../../test/scenarios.ts'
 import { startFront, tusCall } from '../../../test/servers/front.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
+import { FilesError } from '../../errors.ts'
 import { Files } from '../../files.ts'
 import { request as overFetch } from '../../http/fetch-http.ts'
 import { type Http, http } from '../../http/http.ts'
@@ -169,6 +170,24 @@ describe("resumable-http on Pawl's server", () => {
     expect(seen.log.at(-1)).toBe('DELETE 204')
     for (const url of seen.created)
       expect((await fetch(url, { method: 'HEAD', headers: DRAFT })).status).toBe(404)
+  })
+
+  it('that is aborted when the last byte has arrived stays, and resolves', async () => {
+    for (const lost of [false, true]) {
+      const control = new UploadControl()
+      const seen = watch(server.endpoint, async (request, call) => {
+        const response = await http(request, call)
+        if (request.method !== 'POST') return response
+        control.abort().catch(() => {})
+        if (lost) throw new FilesError('Provider', 'the answer is lost')
+        return response
+      })
+      const files = new Files({ adapter: resumableHttp({ endpoint: server.endpoint, http: seen.http }) })
+      const body = randomBytes(3 * MIB)
+      const { url } = await files.upload('a.bin', body, { control })
+      expect(control.status).toBe('completed')
+      expect(same(await read(url), body)).toBe(true)
+    }
   })
 
   it('stores objects of the storage face under their keys', async () => {
