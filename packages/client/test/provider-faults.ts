@@ -159,6 +159,18 @@ export function providerFaults(name: string, open: () => Promise<EmulatedWorld>)
       else expect(await arrived(outcome.url)).toBe(true)
     })
 
+    it('that is aborted as its last byte arrives is kept and told, or leaves no object', async () => {
+      const control = new UploadControl()
+      const { upload, arrived, key } = start({
+        control,
+        onProgress: ({ loaded, total }) => loaded === total && control.abort().catch(() => {}),
+      })
+      const outcome = await upload().catch((error: unknown) => FilesError.wrap(error))
+      if (outcome instanceof FilesError) expect(await world.read(key, undefined)).toBeUndefined()
+      else expect(await arrived(outcome.url)).toBe(true)
+      expect(control.status).toBe(outcome instanceof FilesError ? 'aborted' : 'completed')
+    })
+
     it('is discarded by an abort, so that the provider keeps nothing of it', async () => {
       const before = await world.openSessions()
       const control = new UploadControl()

@@ -53,6 +53,13 @@ const plainly = ({ headers = {}, ...reply }: Reply, more: Record<string, string>
   },
 })
 
+/** The services delete what is complete as well; the server behind keeps it. */
+function deleted(reply: Reply, paths: Map<string, string>, video: string | undefined): Reply {
+  if (reply.status !== 403) return reply
+  for (const [name, path] of paths) if (path === video) paths.delete(name)
+  return { status: 204 }
+}
+
 async function behind(
   start: (origin: string, paths: Map<string, string>) => Promise<Front>,
   accepted: Tokens,
@@ -120,6 +127,10 @@ export function startCloudflareStream({ minChunk, multiple } = DEMANDED): Promis
           return { path: url.pathname, headers: STRIPPED }
         },
         back: (reply, { method, url, headers }) => {
+          if (method === 'DELETE' && headers['tus-resumable'] === undefined) {
+            const id = url.pathname.slice(uploads.length + 1)
+            return deleted(reply, paths, [...ids].find(([, one]) => one === id)?.[0])
+          }
           const { location } = reply.headers ?? {}
           const path = location === undefined ? url.pathname : new URL(location, origin).pathname
           if (method === 'POST' && reply.status === 201) {
@@ -180,6 +191,7 @@ export function startVimeo(): Promise<StreamService> {
           return { path: url.pathname }
         },
         back: (reply, { method, url, body }) => {
+          if (method === 'DELETE') return deleted(reply, paths, videos.get(url.pathname))
           const { location } = reply.headers ?? {}
           if (method !== 'POST' || reply.status !== 201 || location === undefined) return plainly(reply)
           const path = new URL(location, origin).pathname

@@ -103,7 +103,9 @@ export function cloudinaryDriver(
       throw new FilesError('Provider', `${what}: every byte is there, but no file`)
     },
     // Nothing gives an upload up: Cloudinary drops the chunks by itself.
-    discard: async () => {},
+    discard: async (_session, _call, complete) => {
+      if (finished) complete?.(finished)
+    },
     refresh: wire.refresh,
   }
 }

@@ -102,7 +102,8 @@ export function dropboxDriver(
       return resultOf(fieldsOf(await response.text()))
     },
     // Nothing gives a session up. Closed, it takes no more bytes, and Dropbox drops it after seven days.
-    discard: async ({ id }, call) => {
+    discard: async ({ id }, call, complete) => {
+      if (finished) return complete?.(finished)
       for (let offset = 0, tries = 0; tries < 5; tries++) {
         const answer = await append(id, offset, true, call)
         if (answer.response.status < 300) return

@@ -131,7 +131,8 @@ export function firebaseDriver(
     },
     complete: async ({ uri }, _intent, call) =>
       finished ?? finishWith(await finalized(await command(uri, 'finalize', size, call))),
-    discard: async ({ uri }, call) => {
+    discard: async ({ uri }, call, complete) => {
+      if (finished) return complete?.(finished)
       const response = await command(uri, 'cancel', undefined, call)
       // 400: it is over already.
       if (response.status >= 300 && ![400, 404, 410].includes(response.status))

@@ -121,7 +121,8 @@ export function googleDriver(provider: GoogleProvider, intent: UploadIntent): Of
       if (state.state === 'complete') return state.result
       throw new FilesError('Provider', `${what}: the provider misses some of it`)
     },
-    discard: async ({ uri }, call) => {
+    discard: async ({ uri }, call, complete) => {
+      if (finished) return complete?.(finished)
       const response = await wire.plain({ method: 'DELETE', url: uri }, call)
       // 499 is how success is said.
       if (response.status >= 300 && ![404, 410, 499].includes(response.status))

@@ -123,7 +123,8 @@ export function graphDriver(wire: GraphWire, path: string, intent: UploadIntent)
       if (response.status >= 300) throw await graphError(what, response)
       return keep(response)
     },
-    discard: async ({ url }, call) => {
+    discard: async ({ url }, call, complete) => {
+      if (finished) return complete?.(finished)
       if (url === '') return
       const response = await wire.bare({ method: 'DELETE', url, headers: {} }, call)
       if (response.status >= 300 && response.status !== 404 && response.status !== 410)

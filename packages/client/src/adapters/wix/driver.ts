@@ -171,7 +171,8 @@ export function wixDriver(
       const response = await finalize(session, call)
       return settled(session, await made(response), call)
     },
-    discard: (session, call, complete) => driver.discard(session, call, complete),
+    // What it has whole is no file before it is finalized: nothing is complete.
+    discard: (session, call) => driver.discard(session, call),
   }
 }
 
