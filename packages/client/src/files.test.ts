@@ -180,6 +180,28 @@ describe('Files', () => {
     expect(seconds).toBeLessThan(1.9)
   })
 
+  it('refuses a file that was modified since, whatever of it is read again', async () => {
+    const files = new Files({ adapter: memory() })
+    const bytes = randomBytes(3 * MIB)
+    const control = new UploadControl()
+    const stop = new AbortController()
+    const fileOf = (lastModified: number) => new File([bytes], 'a', { lastModified })
+    await files
+      .upload('a', fileOf(1), {
+        control,
+        signal: stop.signal,
+        multipart: { partSize: MIB, concurrency: 1 },
+        onProgress: ({ loaded }) => loaded > 0 && stop.abort(),
+      })
+      .catch(() => {})
+    const token = JSON.stringify(control)
+    for (const verify of ['off', 'sampled', 'full'] as const) {
+      const resumed = files.upload('a', fileOf(2), { control: UploadControl.from(token), verify })
+      await expect(resumed).rejects.toMatchObject({ code: 'BodyChanged' })
+    }
+    await files.upload('a', fileOf(1), { control: UploadControl.from(token), verify: 'off' })
+  })
+
   it('sees a changed byte anywhere below with verify "full", and asks nothing with "off"', async () => {
     const adapter = memory({ shape: 'offset' })
     const files = new Files({ adapter })
