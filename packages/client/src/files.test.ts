@@ -42,6 +42,47 @@ describe('Files', () => {
     await expect(files.upload('x', body)).rejects.toMatchObject({ code: 'BodyChanged' })
   })
 
+  it('does not wait for a body that cannot be read any more', async () => {
+    const bytes = randomBytes(4 * MIB)
+    const bodyUntil = (stalls: number) => ({
+      size: bytes.length,
+      slice: (start: number, end: number) =>
+        end > stalls ? new Promise<never>(() => {}) : bytes.subarray(start, end),
+    })
+    const streamed = memory({ shape: 'offset' })
+    const inParts = memory()
+    const held: Adapter = {
+      ...inParts,
+      driver: (intent) => {
+        const driver = inParts.driver(intent) as PartsDriver
+        const send: PartsDriver['send'] = async (session, number, payload, call) => {
+          await payload.bytes()
+          return driver.send(session, number, payload, call)
+        }
+        return { ...driver, send }
+      },
+    }
+    const multipart = { partSize: MIB, concurrency: 1 }
+    for (const adapter of [streamed, inParts, held]) {
+      const files = new Files({ adapter, retries: 0 })
+      await expect(files.upload('a', bodyUntil(2 * MIB), { multipart, timeout: 50 })).rejects.toMatchObject({
+        timeout: true,
+      })
+      const stop = new AbortController()
+      const onProgress = ({ loaded }: { loaded: number }) => loaded > 0 && stop.abort()
+      await expect(
+        files.upload('a', bodyUntil(2 * MIB), { multipart, signal: stop.signal, onProgress }),
+      ).rejects.toMatchObject({ aborted: true })
+      // While cells are read for the token.
+      const control = new UploadControl()
+      const done = files.upload('a', bodyUntil(0), { control })
+      done.catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await control.abort()
+      await expect(done).rejects.toMatchObject({ aborted: true })
+    }
+  })
+
   it('keeps its prefix out of sight, and nobody leaves it', async () => {
     const adapter = memory()
     const files = new Files({ adapter, prefix: '/tenants/1/' })

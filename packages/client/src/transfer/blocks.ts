@@ -1,5 +1,6 @@
 /** A piece of the body block by block. */
 import type { Call, Sums } from '../driver.ts'
+import { before } from './before.ts'
 import { BLOCK } from './block.ts'
 import type { Road } from './payload.ts'
 import type { Source } from './source.ts'
@@ -20,7 +21,7 @@ export async function* blocksOf(
   }
   let next = read(start)
   for (let at = start; at < end; ) {
-    const block = await next
+    const block = await before(next, call.signal)
     if (at + block.length < end) next = read(at + block.length)
     grid?.add(at, block)
     at += block.length

@@ -6,6 +6,7 @@
  */
 import { decodeBase64, encodeBase64 } from '@pawl/protocol'
 import { FilesError } from '../errors.ts'
+import { before } from './before.ts'
 import { cellSizeFor } from './cells.ts'
 import { combineCrc32, crc32 } from './crc32.ts'
 import type { Source } from './source.ts'
@@ -78,7 +79,7 @@ export class Grid {
     let at = start
     for (const [piece, length] of lengths.entries()) {
       const crc = crcs?.[piece]
-      if (crc === undefined) this.add(at, await source.read(at, at + length))
+      if (crc === undefined) this.add(at, await before(source.read(at, at + length), signal))
       else this.#extend(at, length, (before) => combineCrc32(before, crc, length))
       at += length
     }
@@ -172,16 +173,6 @@ export class Grid {
     }
     return crc
   }
-}
-
-/** A worker that is silent holds up nobody who gives up. */
-function before<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return result
-  const { promise, reject } = Promise.withResolvers<never>()
-  const end = () => reject(signal.reason)
-  if (signal.aborted) end()
-  signal.addEventListener('abort', end, { once: true })
-  return Promise.race([result, promise]).finally(() => signal.removeEventListener('abort', end))
 }
 
 /** @param end Exclusive. */

@@ -44,7 +44,7 @@ export async function verifyBody(
   for (const index of verify === 'full' ? known : sample(known)) {
     signal.throwIfAborted()
     // The grid compares what is read with what it knows.
-    await readCell(source, grid, index)
+    await readCell(source, grid, index, signal)
   }
 }
 
@@ -53,14 +53,19 @@ export async function fingerprint(source: Source, grid: Grid, signal: AbortSigna
   if (grid.cellSize * SAMPLES > FINGERPRINT) return
   for (const index of sample(Array.from({ length: grid.count }, (_, i) => i))) {
     signal.throwIfAborted()
-    await readCell(source, grid, index)
+    await readCell(source, grid, index, signal)
   }
 }
 
 /** Reads a cell in blocks; the grid notes or compares its CRC. */
-export async function readCell(source: Source, grid: Grid, index: number): Promise<void> {
+export async function readCell(
+  source: Source,
+  grid: Grid,
+  index: number,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let at = grid.start(index), end = grid.end(index); at < end; at += BLOCK) {
-    await grid.read(source, at, Math.min(at + BLOCK, end))
+    await grid.read(source, at, Math.min(at + BLOCK, end), signal)
   }
 }
 

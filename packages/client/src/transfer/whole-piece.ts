@@ -1,6 +1,7 @@
 /** A piece that is held in memory as a whole. Loaded late: a page lets the browser read what it sends. */
 import type { Call } from '../driver.ts'
 import { FilesError } from '../errors.ts'
+import { before } from './before.ts'
 import { WHOLE } from './block.ts'
 import type { Road } from './payload.ts'
 
@@ -27,9 +28,12 @@ export async function wholePiece(
     // Of an attempt that was cut, a connection may still be looking at the memory.
     if (done) for (const back of backs) back()
   })
-  const bytes = source.readInto
-    ? await (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
-    : await source.read(start, start + size)
+  const bytes = await before(
+    source.readInto
+      ? (await import('./lend.ts')).readLent(road, start, size, backs, ahead)
+      : source.read(start, start + size),
+    call.signal,
+  )
   if (!source.readInto) grid?.add(start, bytes)
   await pace.take(size, call.signal, call.touch)
   return bytes
