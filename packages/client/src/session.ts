@@ -9,8 +9,8 @@ import { FilesError } from './errors.ts'
 import { isObject, type Json, type JsonObject } from './json.ts'
 import type { CellRuns } from './transfer/grid.ts'
 
-/** Longest token that is read, in characters of JSON. */
-const MAX_TOKEN_LENGTH = 128 * 1024
+/** Longest token that is read, in characters of JSON: the cells, and 10,000 parts that only the token remembers. */
+const MAX_TOKEN_LENGTH = 1024 * 1024
 
 /** How the body was cut when the session began; it stays cut that way. */
 export type TokenPlan =
