@@ -29,6 +29,8 @@ export function tusDriver(
   let trailing: boolean | undefined
   /** The last answer about the whole upload: it may carry the result. */
   let last: HttpResponse | undefined
+  /** The upload was created without a length: whoever sends tells it. */
+  let deferred = false
 
   const offers = (extension: string) => known.offer?.extensions.includes(extension)
 
@@ -76,8 +78,10 @@ export function tusDriver(
     begin: async (intent, lanes, first, call) => {
       checkSize(intent.size, known.offer)
       const offsets = lanes.map((lane) => lane.start)
-      if (endpoint === undefined)
-        return { session: { urls: [place.base] }, offsets: [offsetOf(await look(place.base, call, false))] }
+      if (endpoint === undefined) {
+        last = await look(place.base, call, false)
+        return { session: { urls: [place.base] }, offsets: [reached(last, intent.size)] }
+      }
       if (lanes.length > 1) {
         const { createLanes } = await import('./concatenation.ts')
         return { session: await createLanes(wire, create, intent, lanes, call), offsets }
@@ -101,18 +105,20 @@ export function tusDriver(
       for (const [index, { start, end }] of lanes.entries()) {
         const response = await look(urlOf(session, index), call)
         if (response.status === 404 || response.status === 410) return { state: 'gone' }
-        // It would end elsewhere than our body: not the upload that was begun.
-        const length = response.header('upload-length') ?? end - start
-        if (Number(length) !== end - start)
-          throw new FilesError('SessionGone', `the upload has ${length} bytes`)
-        offsets.push(start + offsetOf(response))
+        offsets.push(start + reached(response, end - start))
         if (lanes.length === 1) last = response
       }
       return { state: 'open', offsets }
     },
 
-    send: async (session, { index, start }, payload, call) => {
-      const headers = { 'content-type': OCTETS, 'upload-offset': String(payload.start - start) }
+    send: async (session, { index, start, end }, payload, call) => {
+      const headers = {
+        'content-type': OCTETS,
+        'upload-offset': String(payload.start - start),
+        ...(deferred && { 'upload-length': String(end) }),
+      }
+      // Once is enough, and all that some servers bear. After a failure the probe tells again.
+      deferred = false
       const summed = checksum && (await (await import('./checksum.ts')).checked(checksum, payload, trailing))
       const response = await wire.send(
         {
@@ -142,6 +148,14 @@ export function tusDriver(
     discard: async ({ urls }, call, complete) =>
       (await import('./remove.ts')).removeAll(options, wire, urls, call, complete),
     refresh: () => wire.refresh(),
+  }
+
+  /** The offset. An upload that would end elsewhere than our body is not the one that was begun. */
+  function reached(response: HttpResponse, size: number): number {
+    deferred = response.header('upload-defer-length') !== undefined
+    const length = response.header('upload-length') ?? size
+    if (Number(length) !== size) throw new FilesError('SessionGone', `the upload has ${length} bytes`)
+    return offsetOf(response)
   }
 
   /** @param mayBeGone The caller knows what 404 and 410 mean. */

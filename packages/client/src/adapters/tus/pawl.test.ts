@@ -130,4 +130,46 @@ describe("tus on Pawl's server", () => {
     const { digest } = await files.upload('a.bin', body, { verify: 'full' })
     expect(digest).toEqual({ algorithm: 'sha-256', value: sha256 })
   })
+
+  describe('to a URL that was created elsewhere', () => {
+    const tus1 = { 'tus-resumable': '1.0.0' }
+    const created = async (length: Record<string, string>) => {
+      const { headers } = await fetch(server.endpoint, { method: 'POST', headers: { ...tus1, ...length } })
+      return new URL(headers.get('location') ?? '', server.endpoint).href
+    }
+    const look = async (url: string) => (await fetch(url, { method: 'HEAD', headers: tus1 })).headers
+
+    it('tells the length where that was left to it', async () => {
+      const body = randomBytes(2.5 * MIB)
+      const uploadUrl = await created({ 'upload-defer-length': '1' })
+      const seen: (string | undefined)[] = []
+      const watched: Http = async (request, call) => {
+        if (request.method === 'PATCH') seen.push(request.headers['upload-length'])
+        return http(request, call)
+      }
+      const files = new Files({ adapter: tus({ uploadUrl, http: watched }) })
+      await files.upload('a.bin', body, { multipart: { partSize: MIB } })
+      expect(seen).toEqual([String(body.length), undefined, undefined])
+      expect(same(new Uint8Array(await (await fetch(uploadUrl)).arrayBuffer()), body)).toBe(true)
+    })
+
+    it('sends nothing to one that would end elsewhere than the body', async () => {
+      const uploadUrl = await created({ 'upload-length': '5000' })
+      const files = new Files({ adapter: tus({ uploadUrl }) })
+      await expect(files.upload('a.bin', randomBytes(1000))).rejects.toMatchObject({ code: 'SessionGone' })
+      expect((await look(uploadUrl)).get('upload-offset')).toBe('0')
+    })
+
+    it('compares what is there already, when everything is to be verified', async () => {
+      const body = randomBytes(1000)
+      const uploadUrl = await created({ 'upload-length': '1000' })
+      const files = new Files({ adapter: tus({ uploadUrl }) })
+      await files.upload('a.bin', body)
+      while (!(await look(uploadUrl)).has('repr-digest'))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      await files.upload('a.bin', body, { verify: 'full' })
+      const other = files.upload('a.bin', randomBytes(1000, 7), { verify: 'full' })
+      await expect(other).rejects.toMatchObject({ code: 'Corrupted' })
+    })
+  })
 })
