@@ -68,3 +68,11 @@ it('covers every byte once, with parts and with lanes', () => {
     ),
   )
 })
+
+it('cuts lanes that cover the whole body, also when half a lane was asked for', () => {
+  for (const wanted of [1, 1.5, 2.5, 4]) {
+    const lanes = lanesFor(8 * MIB, wanted, undefined)
+    expect(lanes).toHaveLength(Math.floor(wanted))
+    expect(lanes.at(-1)?.end).toBe(8 * MIB)
+  }
+})
