@@ -75,6 +75,20 @@ describe('GET of an object', () => {
     expect(reply.text).toContain('not complete')
     expect((await send(open, 'HEAD')).status).toBe(412)
   })
+
+  test('leaves who is still sending alone, however silent', async () => {
+    const open = await createUpload(server, 10)
+    const slow = await RawConnection.open(server.port)
+    slow.write(
+      `PATCH ${new URL(open).pathname} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n` +
+        'Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 10\r\n\r\nhello',
+    )
+    await sleep(700)
+    expect((await get({}, open)).status).toBe(412)
+    slow.write('world')
+    expect((await slow.reply())?.status).toBe(204)
+    expect((await get({}, open)).text).toBe('helloworld')
+  })
 })
 
 describe('A range', () => {

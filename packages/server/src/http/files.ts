@@ -71,8 +71,8 @@ async function download(face: FilesFace, exchange: Exchange): Promise<void> {
     }
     if (id === undefined) return exchange.refuse(404, 'there is no such object')
     // Tells an upload under way apart from nothing, to those who may know.
-    const found = await face.tus.uploads.inspect(id, access.permit, exchange.gone)
-    if (object === undefined && found.kind === 'finished' && found.finished.kind === 'published') {
+    const { state } = await face.tus.uploads.read(id, access.permit)
+    if (object === undefined && state.kind === 'complete') {
       // It was published since we looked, or removed.
       if ((await face.objects.find('files', id)) !== undefined) return await download(face, exchange)
       return exchange.refuse(404, 'the object was removed')

@@ -1,7 +1,7 @@
 /** Where an upload stands, as HEAD shows it. */
 import { beforeTelling, type Engine, findPermitted, isHeld, type Permit, reach } from './engine.ts'
 import { UploadError } from './errors.ts'
-import { expiryOf } from './expiry.ts'
+import { expiryOf, refuseExpired } from './expiry.ts'
 import { type Finished, finishedOf } from './finish.ts'
 import type { Holder, Manner } from './lease.ts'
 import { acceptedLength, isDeactivated, type UploadId, type UploadRecord } from './upload.ts'
@@ -58,6 +58,18 @@ export function inspectByWord(
   signal?: AbortSignal,
 ): Promise<Inspection | FailedInspection> {
   return look(engine, id, permit, 'at-once', signal)
+}
+
+/**
+ * What is recorded, for those who only read: unlike a look it ends no writer and no upload.
+ * @throws UploadError `not-found`, `gone`, `unavailable`
+ */
+export async function readUpload(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
+  const upload = await findPermitted(engine, id, permit)
+  if (upload.state.kind === 'failed') throw failed(upload)
+  if (upload.state.kind === 'expired') throw new UploadError('gone', 'the upload expired')
+  if (upload.state.kind === 'open') await refuseExpired(engine, upload)
+  return upload
 }
 
 async function look(

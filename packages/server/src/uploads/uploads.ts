@@ -1,4 +1,4 @@
-/** The upload engine as the faces see it: six verbs over one state machine. See docs/design/uploads.md. */
+/** The upload engine as the faces see it: a few verbs over one state machine. See docs/design/uploads.md. */
 
 import type { UploadDetails } from '../catalog/catalog.ts'
 import { type AppendOutcome, type AppendRequest, append } from './append.ts'
@@ -8,7 +8,13 @@ import { type CreateRequest, createUpload } from './create.ts'
 import { createWithBody } from './create-with-body.ts'
 import { type Engine, type Permit, reach, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
-import { type FailedInspection, type Inspection, inspectByWord, inspectUpload } from './inspect.ts'
+import {
+  type FailedInspection,
+  type Inspection,
+  inspectByWord,
+  inspectUpload,
+  readUpload,
+} from './inspect.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
 export interface Uploads {
@@ -25,6 +31,7 @@ export interface Uploads {
   inspect(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection>
   /** The same where the end is a matter of a word: ends whoever is writing. */
   inspectByWord(id: UploadId, permit: Permit, signal?: AbortSignal): Promise<Inspection | FailedInspection>
+  read(id: UploadId, permit: Permit): Promise<UploadRecord>
   append(id: UploadId, permit: Permit, request: AppendRequest): Promise<AppendOutcome>
   /** @throws UploadError `overloaded` when no transfer may begin now */
   refuseWhenFull(): void
@@ -54,6 +61,7 @@ export function uploadsOver(engine: Engine): Uploads {
     concatenate: (request, permit) => counted(() => concatenate(engine, request, permit)),
     inspect: (id, permit, signal) => inspectUpload(engine, id, permit, signal),
     inspectByWord: (id, permit, signal) => inspectByWord(engine, id, permit, signal),
+    read: (id, permit) => readUpload(engine, id, permit),
     append: (id, permit, request) => counted(() => append(engine, id, permit, request)),
     describe: (id, details) => reach(() => engine.catalog.describeUpload(id, details)),
     refuseWhenFull() {

@@ -81,6 +81,14 @@ describe('begun with tus 1.0', () => {
 })
 
 describe('begun here', () => {
+  test('an upload is not ended by whoever reads its object, although its bytes are all there', async () => {
+    const url = await beginEmpty(server, { 'Upload-Length': '5' })
+    await append(url, 0, '?0', 'hello')
+    expect((await send(asTus(url), 'GET')).status).toBe(412)
+    expect((await look(url)).headers['upload-complete']).toBe('?0')
+    expect((await send(url, 'DELETE', DRAFT)).status).toBe(204)
+  })
+
   test('an upload is carried on with tus, and ends at its length then', async () => {
     const url = await beginEmpty(server, { 'Upload-Length': '10', 'Content-Type': 'text/css' })
     await append(url, 0, '?0', 'hello')
