@@ -92,8 +92,10 @@ export async function append(
   })
   waited(true)
   try {
-    const found =
-      lease.found === undefined ? await findPermitted(engine, id, permit) : permitted(lease.found, permit)
+    const ending = engine.finisher.isRunning(id)
+    if (ending) await engine.finisher.begun(id)
+    const known = ending ? undefined : lease.found
+    const found = known === undefined ? await findPermitted(engine, id, permit) : permitted(known, permit)
     if (found.concat.kind === 'final') {
       throw new UploadError('final', 'a final upload is made of others and takes no bytes itself')
     }

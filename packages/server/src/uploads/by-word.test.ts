@@ -37,10 +37,10 @@ function disk(boot: string): DiskStore {
   return blobs
 }
 
-async function start(boot = 'boot a'): Promise<RunningEngine> {
+async function start(boot = 'boot a', blobs = disk(boot)): Promise<RunningEngine> {
   const engine = await startEngine({
     catalog,
-    blobs: disk(boot),
+    blobs,
     log: createLog('silent'),
     now: Date.now,
     limits: { maxSize: 1e9, ttl: 86_400_000, everyAck: false },
@@ -69,11 +69,19 @@ function create({ uploads }: RunningEngine, length?: number): Promise<UploadReco
   })
 }
 
-function append({ uploads }: RunningEngine, id: UploadId, offset: number, ends: Ends, text: string) {
+/** @param declared - whether the body says its size, and with its end that of the upload */
+function append(
+  { uploads }: RunningEngine,
+  id: UploadId,
+  offset: number,
+  ends: Ends,
+  text: string,
+  declared = true,
+) {
   return uploads.append(id, EVERYONE, {
     offset,
-    declared: text.length,
-    length: ends === 'here' ? offset + text.length : undefined,
+    declared: declared ? text.length : undefined,
+    length: declared && ends === 'here' ? offset + text.length : undefined,
     ends,
     manner: 'at-once',
     checksum: undefined,
@@ -91,6 +99,28 @@ describe('the end', () => {
     expect(await append(engine, id, 0, 'not-here', 'hello')).toMatchObject({ kind: 'appended', offset: 5 })
     expect(await engine.uploads.inspectByWord(id, EVERYONE)).toMatchObject({ kind: 'open', offset: 5 })
     expect(await append(engine, id, 5, 'here', '')).toMatchObject({ kind: 'finished', offset: 5 })
+  })
+
+  test('of a body without a size is the end while it is written down: what comes behind it is refused', async () => {
+    const blobs = disk('boot a')
+    const engine = await start('boot a', blobs)
+    const { id } = await create(engine)
+    const [sealing, sealed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const seal = blobs.seal.bind(blobs)
+    blobs.seal = async (segment, length) => {
+      await seal(segment, length)
+      sealing.resolve()
+      await sealed.promise
+    }
+    const end = append(engine, id, 0, 'here', 'hello', false)
+    await sealing.promise
+    const looked = engine.uploads.inspectByWord(id, EVERYONE)
+    const behind = append(engine, id, 5, 'not-here', 'world')
+    behind.catch(() => {})
+    setImmediate(sealed.resolve)
+    await expect(behind).rejects.toMatchObject({ code: 'past-end' })
+    expect(await looked).toMatchObject({ kind: 'finished', offset: 5 })
+    expect(await end).toMatchObject({ kind: 'finished', offset: 5 })
   })
 
   test('may be that of no bytes', async () => {

@@ -51,6 +51,8 @@ export type Finished =
 export class Finisher {
   readonly #options: FinisherOptions
   readonly #running = new Map<UploadId, Promise<Finished>>()
+  /** Resolved once the catalog knows where an upload ends, or it does not come to its end yet. */
+  readonly #beginning = new Map<UploadId, Promise<void>>()
   /** What met a fault on its way, longest ago first: its client may never ask again. */
   readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
   #closing = false
@@ -73,12 +75,21 @@ export class Finisher {
     const tell = (outcome: Parameters<Observer['finished']>[1]): void =>
       this.#options.observer?.finished((performance.now() - since) / 1000, outcome)
     this.#left.delete(upload.id)
-    const work = this.#finish(upload, length)
+    const begun = Promise.withResolvers<void>()
+    this.#beginning.set(upload.id, begun.promise)
+    const onBegun = (): void => {
+      this.#beginning.delete(upload.id)
+      begun.resolve()
+    }
+    const work = this.#finish(upload, length, onBegun)
       .catch((error: unknown) => {
         if (isPassing(error)) this.#left.set(upload.id, { upload, length })
         throw error
       })
-      .finally(() => this.#running.delete(upload.id))
+      .finally(() => {
+        onBegun()
+        this.#running.delete(upload.id)
+      })
     // Handled here for the case that everyone who waited has left.
     work.then(
       ({ kind }) => tell(kind),
@@ -91,6 +102,14 @@ export class Finisher {
   /** Whether it is on the way to its outcome now. */
   isRunning(id: UploadId): boolean {
     return this.#running.has(id)
+  }
+
+  /**
+   * Resolves at once, unless an end is being written down: its record says nothing of it yet, and may not even have a
+   * length, but bytes that came behind it would be lost.
+   */
+  async begun(id: UploadId): Promise<void> {
+    await this.#beginning.get(id)
   }
 
   /**
@@ -175,7 +194,7 @@ export class Finisher {
     await Promise.allSettled(this.#running.values())
   }
 
-  async #finish(upload: UploadRecord, length: number): Promise<Finished> {
+  async #finish(upload: UploadRecord, length: number, onBegun: () => void): Promise<Finished> {
     const { catalog, blobs } = this.#options
     const early = blobs.readsOpen ? this.#beginDigests(upload, length) : undefined
     // Durable first: a power cut must not leave a row that says "all there" and a file that lost its end.
@@ -185,6 +204,7 @@ export class Finisher {
       return this.#fail(upload, { code: 'bytes-lost', message: `the storage lost bytes: ${lost}` })
     }
     if (!(await catalog.beginFinish(upload.id, length))) return this.#outcome(upload.id)
+    onBegun()
     if (upload.concat.kind === 'partial') {
       return (await catalog.seal(upload.id)) ? { kind: 'sealed' } : this.#outcome(upload.id)
     }

@@ -79,7 +79,7 @@ async function look(
   manner: Manner,
   signal: AbortSignal | undefined,
 ): Promise<Inspection | FailedInspection> {
-  let upload = await findPermitted(engine, id, permit)
+  let upload = await findBegun(engine, id, permit)
   let holder: Holder | undefined
   if (upload.state.kind === 'open') {
     const { length } = upload
@@ -88,7 +88,7 @@ async function look(
     holder = await engine.leases.settle(id, signal, manner, upload)
     // While we waited the holder may have accepted more, told the length, or ended the upload: an old record
     // beside a new file would show an offset that never was.
-    if (held) upload = await findPermitted(engine, id, permit)
+    if (held) upload = await findBegun(engine, id, permit)
   }
   switch (upload.state.kind) {
     case 'complete':
@@ -104,6 +104,14 @@ async function look(
     case 'open':
       return open(engine, upload, holder, manner === 'at-once')
   }
+}
+
+/** The record, which says where the upload ends if that is known. */
+async function findBegun(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
+  const upload = await findPermitted(engine, id, permit)
+  if (!engine.finisher.isRunning(id)) return upload
+  await engine.finisher.begun(id)
+  return findPermitted(engine, id, permit)
 }
 
 async function open(
