@@ -12,6 +12,8 @@ export function hasCeph(): Promise<boolean> {
   return installed('ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'ceph', 'monmaptool')
 }
 
+const COMMAND_TRIES = 5
+
 export interface Ceph extends S3Server {
   /** Of every gateway: each shows the same. */
   readonly endpoints: readonly string[]
@@ -36,6 +38,16 @@ export async function startCeph(count = 1, diskGiB?: number): Promise<Ceph> {
   const root = ['--setuser', 'root', '--setgroup', 'root']
   const call = (program: string, ...args: string[]) => run(program, args, { env: { ...process.env, ...env } })
   const children: ChildProcess[] = []
+  /** A command to the monitor, repeated where it left before the monitor had told the cluster's id: "wrong fsid". */
+  const command = async (...args: string[]): Promise<string> => {
+    for (let left = COMMAND_TRIES; ; left -= 1) {
+      try {
+        return String((await call('timeout', '30', 'ceph', ...args)).stdout)
+      } catch (error) {
+        if (left === 1) throw error
+      }
+    }
+  }
   const serve = (program: string, ...args: string[]) => {
     children.push(start(program, args, at(`log/${program}.out`), env))
   }
@@ -67,12 +79,11 @@ export async function startCeph(count = 1, diskGiB?: number): Promise<Ceph> {
     await call('ceph-mon', '--mkfs', '-i', 'a', '--monmap', at('monmap'), ...root)
     serve('ceph-mon', '-i', 'a', ...root, '-f')
     const uuid = randomUUID()
-    const { stdout } = await call('timeout', '30', 'ceph', 'osd', 'new', uuid)
-    const id = String(stdout).trim()
+    const id = (await command('osd', 'new', uuid)).trim()
     await call('ceph-osd', '-i', id, '--mkfs', '--osd-uuid', uuid, ...root)
     serve('ceph-osd', '-i', id, '-f', ...root)
-    await call('ceph', 'osd', 'crush', 'add', `osd.${id}`, '1.0', 'root=default')
-    await until('the OSD', async () => String((await call('ceph', 'osd', 'stat')).stdout).includes('1 up'))
+    await command('osd', 'crush', 'add', `osd.${id}`, '1.0', 'root=default')
+    await until('the OSD', async () => (await command('osd', 'stat')).includes('1 up'))
     const user = [
       'user',
       'create',
@@ -119,7 +130,7 @@ osd_pool_default_pgp_num = 1
 osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
 paxos_propose_interval = 0.05
-# An OSD that asks for its place and class before the monitor has told it its name is refused ("wrong fsid"), and ends.
+# Asked for too early they are refused ("wrong fsid"), and the OSD ends.
 osd_crush_update_on_start = false
 osd_class_update_on_start = false
 mon_allow_pool_size_one = true
