@@ -317,6 +317,27 @@ test('memory has an end: many uploads at once take turns, and all arrive whole',
   }
 })
 
+test('what was to be a part is no longer counted as waiting once its request has failed, wherever that was', async () => {
+  const plan: PartPlan = () => ({ least: 20 * MIB, target: 20 * MIB })
+  for (const node of [store, await another({ plan })]) {
+    for (const failing of ['begin', 'send'] as const) {
+      s3.inject = (call) => (call === failing ? { status: 500 } : undefined)
+      await expect(append(newSegmentId(), 36 * MIB, node)).rejects.toMatchObject({ code: 'unavailable' })
+    }
+    s3.inject = () => undefined
+    // No number for the part that comes next.
+    const reserving = vi.spyOn(catalog, 'reserveParts').mockRejectedValue(new Error('out of reach'))
+    const holding = vi.spyOn(catalog, 'holdSegment').mockImplementation(async (segment) => {
+      const stored = await catalog.storedSegment(segment)
+      return stored && { segment, fence: 1, stored, numbers: { first: 1, count: 0 } }
+    })
+    await expect(append(newSegmentId(), 36 * MIB, node)).rejects.toThrow('out of reach')
+    reserving.mockRestore()
+    holding.mockRestore()
+    expect(node.waitingBytes).toBe(0)
+  }
+})
+
 test('a digest of what passes in parts and tails is that of the bytes', async () => {
   const segment = newSegmentId()
   const following = store.follow(segment, 0, ['sha-256'])

@@ -251,12 +251,7 @@ export class S3Writer implements SegmentWriter {
     }
     const hold = await this.#holding()
     const bytes = await this.#merged(this.#takeAll())
-    try {
-      return { tail: await this.#with.tails.store(hold, bytes), bytes }
-    } catch (error) {
-      this.#with.memory.give(bytes.byteLength)
-      throw error
-    }
+    return { tail: await this.#orGive(bytes, () => this.#with.tails.store(hold, bytes)), bytes }
   }
 
   /** Waits until there is memory, and makes some where this writer can. */
@@ -276,10 +271,12 @@ export class S3Writer implements SegmentWriter {
 
   /** Sends a part; what is left of a tail goes in front. */
   async #send(bytes: Uint8Array): Promise<void> {
-    while (this.#underWay.size >= IN_FLIGHT) await Promise.race(this.#underWay)
-    this.#refuseFailed()
+    await this.#orGive(bytes, async () => {
+      while (this.#underWay.size >= IN_FLIGHT) await Promise.race(this.#underWay)
+      this.#refuseFailed()
+    })
     if (this.#large !== undefined || this.#isLarge) return this.#sendPiece(bytes)
-    const number = await this.#nextNumber()
+    const number = await this.#orGive(bytes, () => this.#nextNumber())
     const whole = await this.#merged(bytes)
     const part: SentPart = { number, length: whole.byteLength, bytes: whole, etag: undefined }
     this.#sent.push(part)
@@ -310,7 +307,9 @@ export class S3Writer implements SegmentWriter {
     const { bucket, tails, memory } = this.#with
     let piece = bytes
     if (this.#large === undefined) {
-      const { large, first } = await LargePart.begin(bucket, tails, await this.#holding(), this.#tail)
+      const { large, first } = await this.#orGive(bytes, async () =>
+        LargePart.begin(bucket, tails, await this.#holding(), this.#tail),
+      )
       this.#large = large
       if (first !== undefined) {
         piece = Buffer.concat([first, bytes])
@@ -357,11 +356,17 @@ export class S3Writer implements SegmentWriter {
   }
 
   async #merged(bytes: Uint8Array): Promise<Uint8Array> {
-    if (this.#tail === undefined) return bytes
+    const before = this.#tail
+    if (before === undefined) return bytes
+    const tail = await this.#orGive(bytes, () => this.#with.tails.load(before))
+    this.#with.memory.take(tail.byteLength)
+    return Buffer.concat([tail, bytes])
+  }
+
+  /** For bytes that are not among what is gathered any more: when this fails, nothing else gives their memory back. */
+  async #orGive<T>(bytes: Uint8Array, work: () => Promise<T>): Promise<T> {
     try {
-      const tail = await this.#with.tails.load(this.#tail)
-      this.#with.memory.take(tail.byteLength)
-      return Buffer.concat([tail, bytes])
+      return await work()
     } catch (error) {
       this.#with.memory.give(bytes.byteLength)
       throw error
