@@ -101,6 +101,14 @@ export function isLostOrTaken(error: unknown): boolean {
   return isLost(error) || (error instanceof pg.DatabaseError && error.code === UNIQUE)
 }
 
+/**
+ * A statement was prepared before a newer version of Pawl changed the columns that it tells: Postgres refuses it on this
+ * connection for good, before anything of it has happened.
+ */
+export function isOutdated(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.routine === 'RevalidateCachedQuery'
+}
+
 export function asCatalogError(what: string, error: unknown): CatalogError {
   if (error instanceof CatalogError) return error
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''

@@ -80,6 +80,20 @@ describe.skipIf(POSTGRES_BIN === undefined)('the catalog in Postgres', { timeout
     })
   })
 
+  test('goes on where a newer version adds columns meanwhile, as it does in a rolling upgrade', async () => {
+    const schema = newSchema()
+    const catalog = await open({ schema })
+    const upload = sampleUpload()
+    await catalog.insertUpload(upload)
+    await catalog.findUpload(upload.id)
+    await catalog.endUpload(upload.id, ['finishing'], { kind: 'expired' }, 1)
+    const client = await server.connect()
+    await client.query(`ALTER TABLE ${schema}.uploads ADD COLUMN later TEXT`)
+    await client.end()
+    expect(await catalog.findUpload(upload.id)).toMatchObject({ key: upload.key })
+    expect(await catalog.endUpload(upload.id, ['open'], { kind: 'expired' }, 1)).toBe(true)
+  })
+
   test('that may not be changed is not', async () => {
     await expect(open({ migrate: false })).rejects.toMatchObject({ code: 'older' })
   })

@@ -14,6 +14,7 @@ import {
   inTransaction,
   isLost,
   isLostOrTaken,
+  isOutdated,
   openPool,
   type PostgresOptions,
 } from './database.ts'
@@ -119,17 +120,23 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
     return value
   }
 
-  /** A connection on which something went wrong that was no answer of Postgres is not used again. */
+  /**
+   * A connection on which something went wrong that was no answer of Postgres is not used again; neither is one that
+   * is outdated, and then another does the work.
+   */
   const use = async <T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> => {
-    const client = await pool.connect()
-    let broken = false
-    try {
-      return await work(client)
-    } catch (error) {
-      broken = !(error instanceof CatalogError || error instanceof pg.DatabaseError)
-      throw error
-    } finally {
-      client.release(broken)
+    for (;;) {
+      const client = await pool.connect()
+      let broken = false
+      try {
+        return await work(client)
+      } catch (error) {
+        const outdated = isOutdated(error)
+        broken = outdated || !(error instanceof CatalogError || error instanceof pg.DatabaseError)
+        if (!outdated) throw error
+      } finally {
+        client.release(broken)
+      }
     }
   }
 
