@@ -1,3 +1,9 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { LeaseRows } from '../catalog/lease-rows.ts'
 import { openPostgresCatalog, type PostgresCatalog } from '../catalog/postgres/postgres-catalog.ts'
@@ -25,10 +31,10 @@ interface Node {
 let server: PostgresServer
 const nodes: Node[] = []
 
-async function startNode(): Promise<Node> {
+async function startNode(url = server.url): Promise<Node> {
   let statements = 0
   const catalog = await openPostgresCatalog({
-    url: server.url,
+    url,
     onStatement: () => {
       statements += 1
     },
@@ -60,6 +66,67 @@ async function find(id: UploadId): Promise<UploadRecord> {
   const upload = await nodes[0]?.catalog.findUpload(id)
   if (upload === undefined) throw new Error('the upload is gone')
   return upload
+}
+
+interface Line {
+  readonly url: string
+  /** Postgres has lost the connection that listens; the node hears nothing of it, nor of anything else. */
+  lose(): void
+  /** The node has lost the connection that listens; Postgres hears nothing of it until the result is called. */
+  loseHere(): () => void
+  close(): Promise<void>
+}
+
+/** Between one node and Postgres. */
+async function startLine(): Promise<Line> {
+  const url = new URL(server.url)
+  const socket = join(url.searchParams.get('host') ?? '', '.s.PGSQL.5432')
+  const folder = await mkdtemp(join(tmpdir(), 'pawl-line-'))
+  let listening: readonly Socket[] = []
+  const lost = new Set<Socket>()
+  const listener = createServer((client) => {
+    const postgres = connect(socket)
+    const pass = (from: Socket, to: Socket): void => {
+      from.on('data', (chunk) => {
+        if (from === client && chunk.includes('LISTEN')) listening = [client, postgres]
+        if (!lost.has(from)) to.write(chunk)
+      })
+      from.on('close', () => lost.has(from) || to.destroy())
+      from.on('error', () => {})
+    }
+    pass(client, postgres)
+    pass(postgres, client)
+  })
+  listener.listen(join(folder, '.s.PGSQL.5432'))
+  await once(listener, 'listening')
+  url.searchParams.set('host', folder)
+  const lose = (end: 0 | 1): (() => void) => {
+    const both = listening
+    for (const each of both) lost.add(each)
+    both[end]?.destroy()
+    return () => both.forEach((each) => void each.destroy())
+  }
+  return {
+    url: url.href,
+    lose: () => void lose(1),
+    loseHere: () => lose(0),
+    async close() {
+      listener.close()
+      for (const each of lost) each.destroy()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** To others. */
+async function isPresent({ catalog }: Node): Promise<boolean> {
+  const client = await server.connect()
+  const { rowCount } = await client.query(
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = $1::bigint::oid AND granted",
+    [catalog.leases.node],
+  )
+  await client.end()
+  return rowCount !== 0
 }
 
 const growth = (given: Partial<PartsGrowth> = {}): PartsGrowth => ({
@@ -193,6 +260,32 @@ describe.skipIf(POSTGRES_BIN === undefined)('leases that nodes share', { timeout
     await expect(refused).rejects.toThrow('not yours')
     expect(lease.ended.aborted).toBe(false)
     lease.release()
+  })
+
+  test('of a node that lost its connection unawares are still its own, and it is asked for them', async () => {
+    const line = await startLine()
+    const node = await startNode(line.url)
+    const id = await newUpload()
+    const lease = await node.leases.acquire(id, 'patient')
+    lease.ended.addEventListener('abort', () => lease.release())
+    line.lose()
+    await expect.poll(() => isPresent(node)).toBe(false)
+    await expect.poll(() => isPresent(node), { timeout: 15_000 }).toBe(true)
+    await expect(b.leases.acquire(id, 'patient')).rejects.toMatchObject({ code: 'busy' })
+    lease.release()
+    await line.close()
+  })
+
+  test('of a node whose old connection stays for a while are its own when that is gone as well', async () => {
+    const line = await startLine()
+    const node = await startNode(line.url)
+    const end = line.loseHere()
+    await sleep(1000)
+    expect(await isPresent(node)).toBe(true)
+    end()
+    await expect.poll(() => isPresent(node), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isPresent(node), { timeout: 5000 }).toBe(true)
+    await line.close()
   })
 
   test('go on after Postgres was away', async () => {

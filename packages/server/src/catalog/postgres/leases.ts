@@ -22,6 +22,9 @@ const CHANNEL = 'pawl_leases'
 /** The first half of the locks that nodes have on their numbers. */
 const NODES = 0x7061776c
 const RECONNECT_MS = 250
+/** How often the connection that listens is looked after, and how long it may take to answer. */
+const LOOK_MS = 1000
+const LOOK_ANSWER_MS = 3000
 
 /** Whether a node is there. @param node - the parameter with its number */
 const PRESENT = (node: string): string => `EXISTS (SELECT 1 FROM pg_locks
@@ -98,13 +101,32 @@ export async function openLeases(
 
   /** Listens, and shows that this node is there. */
   const listen = async (): Promise<void> => {
-    const client = new pg.Client(configOf(options))
+    const client = new pg.Client({ ...configOf(options), query_timeout: LOOK_ANSWER_MS })
+    let looking: NodeJS.Timeout | undefined
     const lost = (error?: Error): void => {
       if (listening !== client) return
       listening = undefined
+      clearTimeout(looking)
       if (closed) return
       if (error !== undefined) onError(error)
       again()
+    }
+    /**
+     * Nothing else is asked on this connection, so nothing else would tell that Postgres has lost it, or taken it over
+     * to another machine. To lock once more what is locked changes nothing; while a connection of before that is not
+     * gone yet shows us, the lock is that one's, and has to be ours once it is gone.
+     */
+    const show = async (): Promise<void> => {
+      await client.query('SELECT pg_try_advisory_lock($1, $2)', [NODES, node])
+    }
+    const look = (): void => {
+      looking = setTimeout(() => {
+        show().then(look, (error: Error) => {
+          lost(error)
+          client.end().catch(() => {})
+        })
+      }, LOOK_MS)
+      looking.unref()
     }
     client.on('error', lost)
     client.on('end', () => lost())
@@ -115,9 +137,9 @@ export async function openLeases(
     try {
       await client.connect()
       await client.query(`LISTEN ${CHANNEL}`)
-      // A connection of before that is not gone yet still shows us.
-      await client.query('SELECT pg_try_advisory_lock($1, $2)', [NODES, node])
+      await show()
       listening = client
+      look()
     } catch (error) {
       await client.end().catch(() => {})
       throw error
