@@ -105,6 +105,9 @@ async function expireOne(engine: Engine, upload: UploadRecord): Promise<'expired
   const lease = await leases.acquire(upload.id, 'patient').catch(() => undefined)
   if (lease === undefined) return 'left'
   try {
+    // Another node may have taken bytes since the row was read: the next round looks at it anew.
+    const { found } = lease
+    if (found !== undefined && found.stored?.modifiedAt !== upload.stored?.modifiedAt) return 'left'
     const expired = await catalog.endUpload(upload.id, ['open', 'sealed'], { kind: 'expired' }, now())
     await durability.end(upload.id)
     digests.forget(upload.id)
