@@ -32,7 +32,7 @@ export type Fault =
   /** One byte of the body arrives as another. */
   | 'damage'
   /** Nothing is done. `retryAfter` in seconds. */
-  | { readonly status: 429 | 500 | 503; readonly retryAfter?: number }
+  | { readonly status: 403 | 429 | 500 | 503; readonly retryAfter?: number }
 
 export interface Emulator {
   readonly endpoint: string

@@ -343,11 +343,12 @@ export class Bucket {
   }
 }
 
-/** Whether the server said no, rather than nothing. */
+/** Whether the server said no to this, rather than nothing, or no to whatever is asked with our keys. */
 function wasAnswered(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return false
-  const { httpStatusCode } = error.$metadata as { httpStatusCode?: number }
-  return httpStatusCode !== undefined && httpStatusCode < 500
+  const { name, $metadata } = error as { name?: string; $metadata: { httpStatusCode?: number } }
+  const { httpStatusCode: status = 500 } = $metadata
+  return status < 500 && status !== 403 && name !== 'NoSuchBucket'
 }
 
 function etagOf(key: string, number: number, etag: string | undefined): string {

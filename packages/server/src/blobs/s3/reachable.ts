@@ -24,9 +24,15 @@ export class Reachable {
   /** @throws StoreError `unavailable` */
   async check(): Promise<void> {
     if (this.#reached && performance.now() - this.#toldAt < FRESH_MS) return
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined
-    })
+    this.#asking ??= this.#ask()
+      .catch((error: unknown) => {
+        // Also where the answer was that the bucket is not there, or not ours.
+        this.tell(false)
+        throw error
+      })
+      .finally(() => {
+        this.#asking = undefined
+      })
     await this.#asking
   }
 }

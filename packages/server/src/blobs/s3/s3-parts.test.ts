@@ -376,6 +376,19 @@ test('while S3 is away nothing is told, and all goes on when it is back', async 
   expect(await lengthOf(segment)).toBe(2 * MIB)
 })
 
+test('while the bucket is not ours nothing is told, however often it is asked', async () => {
+  const segment = newSegmentId()
+  await append(segment, MIB)
+  s3.inject = () => ({ status: 403 })
+  await expect(append(segment, 2 * MIB)).rejects.toMatchObject({ code: 'unavailable' })
+  for (let n = 0; n < 3; n += 1) {
+    await expect(lengthOf(segment)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(store.freeBytes()).rejects.toMatchObject({ code: 'unavailable' })
+  }
+  s3.inject = () => undefined
+  expect(await lengthOf(segment)).toBe(MIB)
+})
+
 test('removing takes away all that has the segment’s name', async () => {
   const segment = newSegmentId()
   await append(segment, 18 * MIB)
