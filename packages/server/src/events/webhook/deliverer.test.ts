@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { until } from '../../../test/until.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { sampleObject, sampleUpload } from '../../catalog/sample-records.ts'
@@ -12,6 +12,7 @@ import { parseWebhookSecret } from './secret.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
+  vi.useRealTimers()
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
@@ -218,6 +219,29 @@ describe('Deliveries', () => {
     await deliverer.close()
     expect(Date.now() - begin).toBeLessThan(3000)
     expect(await catalog.pendingEvents(10)).toMatchObject([{ attempts: 0 }])
+  })
+
+  test('that another node had begun when it was killed are found again by one to which nothing happens', async () => {
+    const { receiver, catalog, deliverer } = await setUp(answer(200))
+    await deliverer.close()
+    await create(catalog)
+    let claimed = true
+    const outbox: Catalog = {
+      ...catalog,
+      pendingEvents: async (limit) => (claimed ? [] : catalog.pendingEvents(limit)),
+    }
+    const secret = parseWebhookSecret(SECRET) ?? new Uint8Array()
+    const post = webhookPost({ url: receiver.url, secret, timeout: 15_000 })
+    const other = new Deliverer({ outbox, post, log: pino({ level: 'silent' }), now: Date.now })
+    cleanups.push(() => other.close())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    other.wake()
+    await vi.advanceTimersByTimeAsync(30_000)
+    claimed = false
+    await vi.advanceTimersByTimeAsync(30_000)
+    vi.useRealTimers()
+    await settled(catalog)
+    expect(receiver.received).toHaveLength(1)
   })
 
   test('go on when the outbox was out of reach', async () => {

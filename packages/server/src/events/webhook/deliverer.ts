@@ -14,7 +14,10 @@ const AT_ONCE = 4
 const CLOSE_GRACE_MS = 2000
 /** Before the outbox is asked again after it failed. */
 const OUTBOX_RETRY_MS = 1000
-/** The outbox is looked at this often at least: a clock that is set back must not stop deliveries for long. */
+/**
+ * The outbox is looked at this often at least: a clock that is set back must not stop deliveries for long, and nobody
+ * tells of what a node that was killed had claimed, or had not come to.
+ */
 const LONGEST_SLEEP_MS = 60_000
 
 export interface DelivererOptions {
@@ -67,15 +70,17 @@ export class Deliverer {
       try {
         // Those under way are still in the outbox, and due.
         const found = await outbox.pendingEvents(AT_ONCE + this.#underWay.size)
+        let sleep = LONGEST_SLEEP_MS
         for (const event of found) {
           if (this.#underWay.has(event.id)) continue
           if (event.dueAt > now()) {
-            this.#sleep(event.dueAt - now())
+            sleep = event.dueAt - now()
             break
           }
           if (this.#underWay.size >= AT_ONCE || this.#closed) break
           this.#begin(event)
         }
+        this.#sleep(sleep)
       } catch (error) {
         log.error({ err: error }, 'events wait: the outbox cannot be read')
         this.#sleep(OUTBOX_RETRY_MS)
