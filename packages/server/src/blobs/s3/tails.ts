@@ -59,7 +59,9 @@ export class Tails {
   }
 
   #remember(name: string, bytes: Uint8Array): void {
-    this.#bytes.set(name, bytes)
+    // What bytes are gathered in has room for a whole part: seen so, a few of them would keep all of that.
+    const own = bytes.buffer.byteLength === bytes.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes)
+    this.#bytes.set(name, own)
     this.#remembered += bytes.byteLength
     for (const [oldest] of this.#bytes) {
       if (this.#remembered <= REMEMBERED) return
