@@ -231,6 +231,31 @@ test('bytes of a request are taken back to where it began, also when the tail of
   expect(objectOf(segment)?.equals(bytes.subarray(0, 33 * MIB))).toBe(true)
 })
 
+test('bytes are taken back also when the answer to their record was lost', async () => {
+  for (const end of [3, 30]) {
+    const segment = newSegmentId()
+    await append(segment, 2 * MIB)
+    const writer = await store.openWriter(segment)
+    const recorded = catalog.recordParts
+    const recording = vi.spyOn(catalog, 'recordParts').mockImplementationOnce(async (hold, growth) => {
+      await recorded(hold, growth)
+      throw new Error('the answer was lost')
+    })
+    const writing = async (): Promise<void> => {
+      for (let at = 2; at < end; at += 1) await writer.write([bytes.subarray(at * MIB, (at + 1) * MIB)])
+      await writer.flush?.(false)
+    }
+    await expect(writing()).rejects.toThrow('the answer was lost')
+    await writer.truncate(2 * MIB)
+    expect(await lengthOf(segment)).toBe(2 * MIB)
+    await writer.close()
+    recording.mockRestore()
+    await append(segment, 20 * MIB)
+    await store.seal(segment, 20 * MIB)
+    expect(objectOf(segment)?.equals(bytes.subarray(0, 20 * MIB))).toBe(true)
+  }
+})
+
 test('two that seal at once, and one that seals again, make one object', async () => {
   const segment = newSegmentId()
   await append(segment, 17 * MIB)

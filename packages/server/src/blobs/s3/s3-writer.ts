@@ -463,6 +463,9 @@ export class S3Writer implements SegmentWriter {
   async #drop(): Promise<void> {
     await this.#settle()
     this.#forgetUncounted()
+    // A record whose answer was lost counts all the same: only the catalog knows.
+    if (this.#failure !== undefined)
+      this.#stored = (await this.#with.parts.storedSegment(this.#segment)) ?? this.#stored
     this.#tail = this.#stored.tail
     this.#failure = undefined
   }
