@@ -47,6 +47,25 @@ export function openPool(options: PostgresOptions, onIdleError: (error: Error) =
   return pool
 }
 
+/**
+ * On a connection whose statements may take as long as they need: a large catalog is not brought up to date, nor its
+ * bytes counted, in the time of a request, and the other nodes wait for that.
+ */
+export async function withPatience<T>(
+  options: PostgresOptions,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ ...configOf(options), query_timeout: 0, statement_timeout: false })
+  // Its statements tell what went wrong; unheard, the event would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
 /** Serialization failure, deadlock, and a unique index that another transaction was first at. */
 const COLLISIONS = new Set(['40001', '40P01'])
 const UNIQUE = '23505'

@@ -67,6 +67,17 @@ describe.skipIf(POSTGRES_BIN === undefined)('the catalog in Postgres', { timeout
     for (const node of nodes) expect(await node.findUpload(upload.id)).toMatchObject({ key: upload.key })
   })
 
+  test('waits for as long as another node needs to bring it up to date', async () => {
+    const schema = newSchema()
+    const client = await server.connect()
+    await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`pawl migrate ${schema}`])
+    const opening = open({ schema })
+    // Longer than any statement of a request may take.
+    await Promise.race([opening, sleep(16_000)])
+    await client.end()
+    expect(await (await opening).counts()).toMatchObject({ objects: 0 })
+  })
+
   test('of a newer version is refused with what to do', async () => {
     const schema = newSchema()
     await open({ schema })

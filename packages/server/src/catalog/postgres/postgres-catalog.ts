@@ -17,6 +17,7 @@ import {
   isOutdated,
   openPool,
   type PostgresOptions,
+  withPatience,
 } from './database.ts'
 import { newNodeNumber, openLeases, type PostgresLeases } from './leases.ts'
 import { migrate } from './migrations.ts'
@@ -156,7 +157,7 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
 
   let leases: PostgresLeases
   try {
-    await use((client) =>
+    await withPatience({ ...options, schema }, (client) =>
       inTransaction(
         client,
         async () => {
