@@ -28,6 +28,24 @@ it('makes a stream re-readable and leaves nothing behind', async () => {
   await rm(directory, { recursive: true })
 })
 
+it('ends with its signal though the stream stalls', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'pawl-test-'))
+  const generated = async function* () {
+    yield randomBytes(10)
+    await new Promise<never>(() => {})
+  }
+  const streamed = () => new ReadableStream({ start: (sink) => sink.enqueue(randomBytes(10)) })
+  for (const stream of [generated(), streamed()]) {
+    const stop = new AbortController()
+    const done = spool(stream, { directory, signal: stop.signal })
+    setTimeout(() => stop.abort(new Error('enough')), 20)
+    await expect(done).rejects.toThrow('enough')
+  }
+  await expect(spool(streamed(), { directory, signal: AbortSignal.abort() })).rejects.toThrow('aborted')
+  expect(await readdir(directory)).toEqual([])
+  await rm(directory, { recursive: true })
+})
+
 it('uploads a file by its path and closes it', async () => {
   const path = join(await mkdtemp(join(tmpdir(), 'pawl-test-')), 'a.bin')
   await writeFile(path, randomBytes(2 ** 20))

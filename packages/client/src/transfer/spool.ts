@@ -2,6 +2,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { before } from './before.ts'
 import { ofHandle } from './file-handle.ts'
 import type { RereadableBody } from './source.ts'
 
@@ -35,8 +36,7 @@ export async function spool(
   try {
     // A file without a name is gone when the process ends, however it ends. Where that is refused, disposing removes it.
     if (process.platform !== 'win32') await rm(folder, { recursive: true })
-    for await (const chunk of stream) {
-      signal?.throwIfAborted()
+    for await (const chunk of signal ? until(stream, signal) : stream) {
       for (let rest = chunk; rest.length > 0; ) {
         const { bytesWritten } = await handle.write(rest)
         rest = rest.subarray(bytesWritten)
@@ -52,5 +52,20 @@ export async function spool(
   } catch (error) {
     await dispose()
     throw error
+  }
+}
+
+/** The stream, until the signal ends it: also one that stalls. */
+async function* until(stream: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const chunks = stream[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const { done, value } = await before(chunks.next(), signal)
+      if (done) return
+      yield value
+    }
+  } finally {
+    // Not awaited: one that stalls ends only after its next chunk.
+    chunks.return?.().catch(() => {})
   }
 }
