@@ -1,3 +1,4 @@
+import { numeric } from './numeric.ts'
 import { parseToken, type SessionToken } from './session.ts'
 import { Desk, type DeskEvent, type UploadControlStatus, type UploadPhase } from './transfer/desk.ts'
 
@@ -84,7 +85,7 @@ export class UploadControl {
   }
 
   set maxBytesPerSecond(limit: number | undefined) {
-    this.#desk.maxBytesPerSecond = limit
+    this.#desk.maxBytesPerSecond = numeric('maxBytesPerSecond', limit)
   }
 
   /** The session token, or undefined before there is a session and after `abort()` or completion. */

@@ -42,6 +42,43 @@ describe('Files', () => {
     await expect(files.upload('x', body)).rejects.toMatchObject({ code: 'BodyChanged' })
   })
 
+  it('refuses options and sizes that are no numbers, before anything is asked for', async () => {
+    const adapter: Adapter = {
+      ...memory(),
+      driver: () => {
+        throw new Error('it was asked')
+      },
+    }
+    const files = new Files({ adapter })
+    const wrong = [
+      { maxBytesPerSecond: Number.NaN },
+      { multipart: { concurrency: Number.NaN } },
+      { multipart: { partSize: Number.NaN } },
+      { retries: Number.NaN },
+    ]
+    for (const options of wrong)
+      await expect(files.upload('a', 'x', options)).rejects.toMatchObject({ code: 'NotSupported' })
+    await expect(files.upload([{ key: 'a', body: 'x' }], { concurrency: Number.NaN })).rejects.toThrow('NaN')
+    await expect(files.head('a', { retries: Number.NaN })).rejects.toThrow('NaN')
+    const control = new UploadControl()
+    expect(() => {
+      control.maxBytesPerSecond = Number.NaN
+    }).toThrow('NaN')
+    let closed = 0
+    for (const size of [Number.NaN, -1, 1.5]) {
+      const read = async () => new Uint8Array(0)
+      await expect(files.upload('a', { size, slice: read })).rejects.toThrow(`${size}`)
+      const close = async () => {
+        closed++
+      }
+      await expect(files.upload('a', { open: async () => ({ size, read, close }) })).rejects.toThrow(
+        `${size}`,
+      )
+    }
+    expect(closed).toBe(3)
+    await expect(files.upload('a', undefined as unknown as string)).rejects.toThrow('needs a body')
+  })
+
   it('does not wait for a body that cannot be read any more', async () => {
     const bytes = randomBytes(4 * MIB)
     const bodyUntil = (stalls: number) => ({
@@ -187,6 +224,20 @@ describe('Files', () => {
     const retries = { max: 1, backoff: () => 0 }
     await expect(new Files({ adapter }).head('a', { timeout: 20, retries })).rejects.toThrow('busy')
     expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(150)
+  })
+
+  it('takes a time-out without end, and one longer than a timer can wait', async () => {
+    const warned: Error[] = []
+    const warn = (warning: Error) => warned.push(warning)
+    process.on('warning', warn)
+    for (const timeout of [Number.POSITIVE_INFINITY, 2 ** 31]) {
+      const files = new Files({ adapter: memory(), timeout })
+      const slow = { size: 1, slice: () => new Promise<Blob>((got) => setTimeout(got, 20, new Blob(['x']))) }
+      await files.upload('a', slow)
+      expect((await files.head('a')).size).toBe(1)
+    }
+    process.off('warning', warn)
+    expect(warned).toEqual([])
   })
 
   it('ends a call after its time-out, or with its signal', async () => {

@@ -1,5 +1,4 @@
 import type { Adapter, SignedUpload } from './adapter.ts'
-import { FilesError } from './errors.ts'
 import { type Capabilities, capabilitiesOf } from './files/capabilities.ts'
 import type { FilesContext } from './files/context.ts'
 import { type FileHandle, fileHandle } from './files/handle.ts'
@@ -79,8 +78,10 @@ export class Files<A extends Adapter = Adapter> {
     third: options.UploadOptions = {},
   ): Promise<options.UploadResult | options.UploadManyResult> {
     return typeof first === 'string'
-      ? uploading(this.#context, first, bodyOf(second), third)
-      : others().then(({ uploadMany }) => uploadMany(this.#context, first, manyOptions(second)))
+      ? uploading(this.#context, first, second as Body, third)
+      : others().then(({ uploadMany }) =>
+          uploadMany(this.#context, first, second as options.UploadManyOptions),
+        )
   }
 
   /** Opens an object, or several. The content is read when it is asked for. */
@@ -126,13 +127,8 @@ export class Files<A extends Adapter = Adapter> {
   }
 
   /** Every object, page after page. */
-  async *listAll(options: options.ListOptions = {}): AsyncGenerator<StoredFile, void> {
-    let { cursor } = options
-    do {
-      const page = await this.list(cursor === undefined ? options : { ...options, cursor })
-      yield* page.items
-      cursor = page.cursor
-    } while (cursor !== undefined)
+  async *listAll(options?: options.ListOptions): AsyncGenerator<StoredFile, void> {
+    yield* (await others()).listAll(this.#context, options)
   }
 
   /** A URL to read the object from. */
@@ -148,12 +144,3 @@ export class Files<A extends Adapter = Adapter> {
 
 /** Everything but uploading one body: loaded when it is first used. */
 const others = () => import('./files/others.ts')
-
-function bodyOf(second: unknown): Body {
-  if (second === undefined || second === null) throw new FilesError('NotSupported', 'upload() needs a body')
-  return second as Body
-}
-
-function manyOptions(second: unknown): options.UploadManyOptions {
-  return (second ?? {}) as options.UploadManyOptions
-}

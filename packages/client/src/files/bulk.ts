@@ -1,5 +1,6 @@
 /** The array forms: many calls, a few at a time, failures collected or stopped at. */
 import { FilesError } from '../errors.ts'
+import { numeric } from '../numeric.ts'
 import type { BulkError, BulkOptions } from '../options.ts'
 
 const CONCURRENCY = 8
@@ -29,7 +30,7 @@ export async function bulk<Item, Value>(
       }
     }
   }
-  const workers = stopOnError ? 1 : Math.max(1, Math.min(concurrency, items.length))
+  const workers = stopOnError ? 1 : Math.max(1, Math.min(numeric('concurrency', concurrency), items.length))
   await Promise.all(Array.from({ length: workers }, worker))
   const inOrder = (a: { readonly index: number }, b: { readonly index: number }) => a.index - b.index
   return {

@@ -1,6 +1,7 @@
 /** Everything but uploading one body: one key or several, watched by the hooks. */
 import type { SignedUpload } from '../adapter.ts'
 import type * as options from '../options.ts'
+import type { StoredFile } from '../stored-file.ts'
 import type { FilesContext } from './context.ts'
 import type { FilesActionType } from './hooks.ts'
 import { observed, written } from './observed.ts'
@@ -38,6 +39,18 @@ export function list(files: FilesContext, options: options.ListOptions = {}): Pr
   return read(files, { type: 'list' }, () => reading.list(files, options))
 }
 
+export async function* listAll(
+  files: FilesContext,
+  options: options.ListOptions = {},
+): AsyncGenerator<StoredFile, void> {
+  let { cursor } = options
+  do {
+    const page = await list(files, cursor === undefined ? options : { ...options, cursor })
+    yield* page.items
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}
+
 export function url(files: FilesContext, key: string, options: options.UrlOptions = {}): Promise<string> {
   return read(files, { type: 'url', key }, () => reading.url(files, key, options))
 }
@@ -45,7 +58,7 @@ export function url(files: FilesContext, key: string, options: options.UrlOption
 export function uploadMany(
   files: FilesContext,
   items: readonly options.UploadManyItem[],
-  options: options.UploadManyOptions,
+  options: options.UploadManyOptions = {},
 ): Promise<options.UploadManyResult> {
   const keys = items.map((item) => item.key)
   return written(files, { type: 'upload', keys }, () => writing.uploadMany(files, items, options))

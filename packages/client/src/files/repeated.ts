@@ -8,6 +8,8 @@ import { type Subject, tell } from './hooks.ts'
 import { signalsOf } from './observed.ts'
 
 const RETRIES = 3
+/** What a timer can wait for, in milliseconds: more, or no end, would be refused. */
+const LONGEST = 2 ** 31 - 1
 
 /** Makes a call that may be repeated, until it answers or its retries are used up. */
 export async function repeated<T>(
@@ -21,7 +23,7 @@ export async function repeated<T>(
   const ends = signalsOf(options, defaults)
   const end = AbortSignal.any(ends)
   for (let attempt = 1; ; attempt++) {
-    const clock = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
+    const clock = timeout > 0 ? AbortSignal.timeout(Math.min(timeout, LONGEST)) : undefined
     const signal = clock ? AbortSignal.any([end, clock]) : end
     try {
       signal.throwIfAborted()

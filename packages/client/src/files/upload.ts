@@ -3,6 +3,7 @@ import type { Adapter } from '../adapter.ts'
 import { deskOf, UploadControl } from '../control.ts'
 import type { UploadIntent } from '../driver.ts'
 import { abortedError, FilesError } from '../errors.ts'
+import { numeric } from '../numeric.ts'
 import type { MultipartOptions, UploadOptions, UploadResult } from '../options.ts'
 import { retryPolicy } from '../transfer/retry.ts'
 import { type Body, openSource, type Source } from '../transfer/source.ts'
@@ -42,14 +43,18 @@ export async function uploadOne(
   desk.claim()
   let source: Source | undefined
   try {
+    // Of `true` and `false` as objects, which have no sizes.
+    const { partSize, concurrency = CONCURRENCY }: MultipartOptions = Object(options.multipart)
+    numeric('partSize', partSize)
+    numeric('concurrency', concurrency)
+    const policy = retryPolicy(options.retries ?? defaults.retries, RETRIES)
+    control.maxBytesPerSecond ??= options.maxBytesPerSecond
     source = await openSource(body)
     const intent = intentOf(fullKey, source, options, control)
     const kept =
       options.resume && (await import('./resume.ts')).keptSession(adapter, intent, source, options.resume)
     desk.token ??= await kept?.find()
-    desk.maxBytesPerSecond ??= options.maxBytesPerSecond
     const keeping = kept?.follow(control)
-    const { partSize, concurrency } = multipartOf(options.multipart)
     try {
       const result = await runUpload({
         driver: adapter.driver(intent),
@@ -59,9 +64,9 @@ export async function uploadOne(
         source,
         control,
         partSize,
-        concurrency: Math.max(1, concurrency ?? CONCURRENCY),
+        concurrency: Math.max(1, concurrency),
         verify: options.verify ?? 'sampled',
-        policy: retryPolicy(options.retries ?? defaults.retries, RETRIES),
+        policy,
         idleTimeout: options.timeout ?? defaults.timeout ?? IDLE_TIMEOUT,
         signals: signalsOf(options, defaults),
         resumable: options.control !== undefined || kept !== undefined,
@@ -100,10 +105,6 @@ function intentOf(
     metadata: metadata ?? {},
     condition,
   }
-}
-
-function multipartOf(multipart: boolean | MultipartOptions | undefined): MultipartOptions {
-  return typeof multipart === 'object' ? multipart : {}
 }
 
 function checkSupported({ name, traits }: Adapter, options: UploadOptions): void {

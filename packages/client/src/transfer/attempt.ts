@@ -7,6 +7,9 @@ export class Cut extends Error {
   override readonly name = 'Cut'
 }
 
+/** What a timer can wait for, in milliseconds. */
+const LONGEST = 2 ** 31 - 1
+
 export interface AttemptOptions {
   /** Milliseconds without a byte moved after which the call is ended; 0 for never. */
   readonly idleTimeout: number
@@ -29,11 +32,14 @@ export async function attempt<T>(options: AttemptOptions, make: (call: Call) => 
   let touched = Date.now()
   // One timer that looks at a clock: bytes move far more often than a timer should be set.
   const watch = (milliseconds: number) => {
-    timer = setTimeout(() => {
-      const left = touched + idleTimeout - Date.now()
-      if (left > 0) watch(left)
-      else ended.abort(silence(idleTimeout))
-    }, milliseconds)
+    timer = setTimeout(
+      () => {
+        const left = touched + idleTimeout - Date.now()
+        if (left > 0) watch(left)
+        else ended.abort(silence(idleTimeout))
+      },
+      Math.min(milliseconds, LONGEST),
+    )
   }
   if (stop.aborted) end()
   else if (cut?.aborted) pause()

@@ -6,7 +6,11 @@ import type { Body, RereadableBody, Source } from './source.ts'
 /** @throws FilesError `NotSupported` for a stream, which cannot be read twice. */
 export async function openOther(body: Exclude<Body, Blob>): Promise<Source> {
   const source = await sourceOf(body)
-  const { readInto } = source
+  const { readInto, size } = source
+  if (!Number.isSafeInteger(size) || size < 0) {
+    await source.close?.()
+    throw new FilesError('NotSupported', `the body's size is ${size}, which is no number of bytes`)
+  }
   return {
     ...source,
     // Whatever it is that somebody's own body has there: it is read by `read` and nothing else.
@@ -27,6 +31,7 @@ export async function openOther(body: Exclude<Body, Blob>): Promise<Source> {
 }
 
 async function sourceOf(body: Exclude<Body, Blob>): Promise<Source> {
+  if (body === undefined || body === null) throw new FilesError('NotSupported', 'upload() needs a body')
   if (typeof body === 'string') return ofBytes(new TextEncoder().encode(body), 'text/plain;charset=utf-8')
   if (body instanceof ArrayBuffer) return ofBytes(new Uint8Array(body))
   if (ArrayBuffer.isView(body)) return ofBytes(own(body))

@@ -1,5 +1,6 @@
 /** When to try again, and how long to wait before. */
 import { FilesError } from '../errors.ts'
+import { numeric } from '../numeric.ts'
 
 export interface RetryBackoffContext {
   /** 1 for the first retry. */
@@ -25,7 +26,7 @@ const LONGEST_WAIT = 5 * 60_000
 export function retryPolicy(options: RetryOptions | undefined, fallback: number): RetryPolicy {
   const { max, backoff } =
     typeof options === 'object' ? options : { max: options ?? fallback, backoff: undefined }
-  return { max: Math.max(0, max), backoff: backoff ?? fullJitter }
+  return { max: Math.max(0, numeric('retries', max)), backoff: backoff ?? fullJitter }
 }
 
 /**
