@@ -134,6 +134,13 @@ describe('Files', () => {
     }
   })
 
+  it('refuses half a character in a key, which another half would be stored under too', async () => {
+    const files = new Files({ adapter: memory() })
+    for (const key of ['\ud800', 'a\udfffb', '\ude00\ud83d'])
+      await expect(files.upload(key, 'x')).rejects.toMatchObject({ code: 'InvalidKey' })
+    await files.upload('😀', 'x')
+  })
+
   it('refuses everything that writes when it is read-only', async () => {
     const files = new Files({ adapter: memory() })
     await files.upload('a', 'x')

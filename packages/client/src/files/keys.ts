@@ -10,8 +10,9 @@ export function normalPrefix(prefix: string | undefined): string {
 /** @throws FilesError `InvalidKey` for a key that would leave the prefix, or that is none. */
 export function fullKey(prefix: string, key: string): string {
   if (key === '') throw new FilesError('InvalidKey', 'a key is at least one character long')
-  if (key.includes('\0'))
-    throw new FilesError('InvalidKey', `${JSON.stringify(key)} contains a NUL character`)
+  // Half a character has no UTF-8: it would be stored as U+FFFD, and so would every other half.
+  if (key.includes('\0') || !key.isWellFormed())
+    throw new FilesError('InvalidKey', `${JSON.stringify(key)} contains NUL or half a character`)
   if (prefix !== '' && key.split('/').some((segment) => segment === '..' || segment === '.')) {
     throw new FilesError(
       'InvalidKey',

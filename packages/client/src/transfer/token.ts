@@ -1,4 +1,5 @@
 /** Between a token and a running upload. */
+import { FilesError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { type SessionToken, wrongPlace } from '../session.ts'
 import type { Course } from './course.ts'
@@ -10,6 +11,8 @@ export function adopt({ driver, provider, place, intent }: UploadJob, token: Ses
   if (token.provider !== provider) throw wrongPlace('provider', token.provider, provider)
   if (token.place !== place) throw wrongPlace('place', token.place, place)
   if (token.key !== intent.key) throw wrongPlace('key', token.key, intent.key)
+  if (token.plan.shape !== driver.shape)
+    throw new FilesError('SessionGone', 'the session token was made by a provider of another shape')
   return driver.adopt(token.session)
 }
 
