@@ -11,7 +11,7 @@ import { askOffer, type Offer } from './offer.ts'
 import type { TusOptions } from './options.ts'
 import { resultOf } from './result.ts'
 import { adoptSession, type TusSession } from './session.ts'
-import { offsetOf, type TusWire, tusError } from './wire.ts'
+import { offsetOf, type TusRequest, type TusWire, tusError } from './wire.ts'
 
 /** Bodies up to this size travel with the creation: one request instead of two. */
 const SMALL = 4 * 1024 * 1024
@@ -112,33 +112,20 @@ export function tusDriver(
     },
 
     send: async (session, { index, start, end }, payload, call) => {
-      const headers = {
-        'content-type': OCTETS,
-        'upload-offset': String(payload.start - start),
-        ...(deferred && { 'upload-length': String(end) }),
-      }
-      // Once is enough, and all that some servers bear. After a failure the probe tells again.
-      deferred = false
       const summed = checksum && (await (await import('./checksum.ts')).checked(checksum, payload, trailing))
-      const response = await wire.send(
-        {
-          body: payload,
-          ...summed,
-          method: 'PATCH',
-          url: urlOf(session, index),
-          headers: { ...headers, ...summed?.headers },
-        },
-        call,
-      )
-      // One that finds nothing makes the engine ask with HEAD: only that decides.
-      if (response.status === 404 || response.status === 410) throw statusError('sending', response, '', true)
-      if (response.status >= 300) throw await tusError('sending', response)
+      const request = { body: payload, ...summed, url: urlOf(session, index) }
+      const response = await append(request, payload.start - start, end, call)
       if (session.urls.length === 1) last = response
       return start + offsetOf(response)
     },
 
     complete: async (session, intent, call): Promise<ProviderResult> => {
-      if (session.urls.length === 1) return resultOf(options, urlOf(session, 0), last, call)
+      if (session.urls.length === 1) {
+        const url = urlOf(session, 0)
+        // No piece is left that could tell the length: of an empty body there was none.
+        if (deferred) last = await append({ url }, intent.size, intent.size, call)
+        return resultOf(options, url, last, call)
+      }
       const { joined } = await import('./concatenation.ts')
       const headers = { ...joined(session), ...metadataHeader(options, intent) }
       const { url, response } = await create(intent, headers, undefined, call)
@@ -148,6 +135,30 @@ export function tusDriver(
     discard: async ({ urls }, call, complete) =>
       (await import('./remove.ts')).removeAll(options, wire, urls, call, complete),
     refresh: () => wire.refresh(),
+  }
+
+  /** @param size Where the upload ends. */
+  async function append(
+    { headers, ...request }: Omit<TusRequest, 'method'>,
+    offset: number,
+    size: number,
+    call: Call,
+  ): Promise<HttpResponse> {
+    const told = deferred && { 'upload-length': String(size) }
+    // Once is enough, and all that some servers bear. After a failure the probe tells again.
+    deferred = false
+    const response = await wire.send(
+      {
+        ...request,
+        method: 'PATCH',
+        headers: { 'content-type': OCTETS, 'upload-offset': String(offset), ...told, ...headers },
+      },
+      call,
+    )
+    // One that finds nothing makes the engine ask with HEAD: only that decides.
+    if (response.status === 404 || response.status === 410) throw statusError('sending', response, '', true)
+    if (response.status >= 300) throw await tusError('sending', response)
+    return response
   }
 
   /** The offset. An upload that would end elsewhere than our body is not the one that was begun. */

@@ -8,6 +8,7 @@ import { scenarios, type World } from '../../../test/scenarios.ts'
 import { startFront, tusCall } from '../../../test/servers/front.ts'
 import { type PawlServer, startPawl } from '../../../test/servers/pawl.ts'
 import { UploadControl } from '../../control.ts'
+import { FilesError } from '../../errors.ts'
 import { Files } from '../../files.ts'
 import { type Http, http } from '../../http/http.ts'
 import type { TusOptions } from './options.ts'
@@ -151,6 +152,24 @@ describe("tus on Pawl's server", () => {
       await files.upload('a.bin', body, { multipart: { partSize: MIB } })
       expect(seen).toEqual([String(body.length), undefined, undefined])
       expect(same(new Uint8Array(await (await fetch(uploadUrl)).arrayBuffer()), body)).toBe(true)
+    })
+
+    it('tells the length of an empty body too, also when the answer to that is lost', async () => {
+      for (const lost of [0, 1]) {
+        const uploadUrl = await created({ 'upload-defer-length': '1' })
+        let left = lost
+        const watched: Http = async (request, call) => {
+          const response = await http(request, call)
+          if (request.method === 'PATCH' && left-- > 0) throw new FilesError('Provider', 'no answer')
+          return response
+        }
+        const files = new Files({
+          adapter: tus({ uploadUrl, http: watched }),
+          retries: { max: 1, backoff: () => 1 },
+        })
+        await files.upload('a.bin', new Uint8Array())
+        expect((await look(uploadUrl)).get('upload-length')).toBe('0')
+      }
     })
 
     it('sends nothing to one that would end elsewhere than the body', async () => {

@@ -7,7 +7,7 @@ import { type HttpRequest, type HttpResponse, http } from '../../http/http.ts'
 import { credentialsOf } from '../credentials.ts'
 import type { TusOptions } from './options.ts'
 
-interface TusRequest extends Pick<HttpRequest, 'url' | 'body' | 'trailers'> {
+export interface TusRequest extends Pick<HttpRequest, 'url' | 'body' | 'trailers'> {
   readonly method: 'OPTIONS' | 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
 }
