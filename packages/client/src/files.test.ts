@@ -233,6 +233,26 @@ describe('Files', () => {
     expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(150)
   })
 
+  it('does not call moved what was never there, whatever lies under the new key', async () => {
+    const store = memory()
+    let lost = 1
+    const adapter: Adapter = {
+      ...store,
+      move: async (from, to, call) => {
+        if (!store.raw.objects.has(from)) throw new FilesError('NotFound', 'nothing to move')
+        await store.copy?.(from, to, call)
+        await store.delete?.(from, call)
+        if (lost-- > 0) throw new FilesError('Provider', 'no answer')
+      },
+    }
+    const files = new Files({ adapter, retries: { max: 1, backoff: () => 1 } })
+    await files.upload('a', 'x')
+    await files.move('a', 'b')
+    expect([...store.raw.objects.keys()]).toEqual(['b'])
+    lost = 1
+    await expect(files.move('a', 'b')).rejects.toMatchObject({ code: 'NotFound' })
+  })
+
   it('takes a time-out without end, and one longer than a timer can wait', async () => {
     const warned: Error[] = []
     const warn = (warning: Error) => warned.push(warning)

@@ -111,6 +111,28 @@ export function providerFaults(name: string, open: () => Promise<EmulatedWorld>)
       expect(await arrived(url)).toBe(true)
     })
 
+    it('that arrived is copied, moved and deleted whatever answer to that is lost', async () => {
+      const files = new Files({ adapter: world.adapter(), retries: { max: 1, backoff: () => 1 } })
+      const { copy, move, delete: remove, head } = files.capabilities
+      if (!head || !remove) return
+      for (const kind of ['copy', 'move', 'delete'] as const) {
+        if ((kind === 'copy' && !copy) || (kind === 'move' && !move)) continue
+        let asked = 1
+        for (let lost = 0; lost < asked; lost++) {
+          const [from, to] = [`${kind}-${count++}.txt`, `to-${count++}.txt`]
+          await files.upload(from, 'content')
+          asked = 0
+          world.emulator.inject = () => (asked++ === lost ? 'lost answer' : undefined)
+          if (kind === 'delete') await files.delete(from)
+          else await files[kind](from, to)
+          world.emulator.inject = () => undefined
+          const { existing } = await files.exists([from, to])
+          expect(existing).toEqual({ copy: [from, to], move: [to], delete: [] }[kind])
+          if (kind !== 'delete') expect((await files.head(to)).size).toBe('content'.length)
+        }
+      }
+    })
+
     it('goes on with new credentials when the old ones expire, before it begins and while it sends', async () => {
       for (const call of ['begin', 'send'] as const) {
         const { upload, arrived } = start({ retries: 0 })

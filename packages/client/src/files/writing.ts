@@ -1,7 +1,8 @@
 /** Operations that change something, besides uploading one file. */
-import type { SignedUpload } from '../adapter.ts'
+import type { Adapter, AdapterCall, SignedUpload } from '../adapter.ts'
 import { FilesError } from '../errors.ts'
 import type * as options from '../options.ts'
+import type { StoredFile } from '../stored-file.ts'
 import { bulk, withErrors } from './bulk.ts'
 import { type FilesContext, full } from './context.ts'
 import { lacks } from './lacks.ts'
@@ -81,10 +82,32 @@ export async function move(
   const subject = { type: 'move', from, to } as const
   if (source === target) return
   const { move: rename, copy: make, delete: drop } = adapter
-  if (rename) return repeated(files, subject, options, (call) => rename.call(adapter, source, target, call))
+  if (rename) {
+    const once = moving(adapter, rename, source, target)
+    return repeated(files, subject, options, once)
+  }
   if (!make || !drop) throw lacks(files, 'move')
   await repeated(files, subject, options, (call) => make.call(adapter, source, target, call))
   await repeated(files, subject, options, (call) => drop.call(adapter, source, call))
+}
+
+/**
+ * A provider's own move, so that it can be repeated. One whose answer was lost leaves nothing to be moved again: what
+ * was there before, and is under the new key now, was moved.
+ */
+function moving(adapter: Adapter, rename: NonNullable<Adapter['move']>, from: string, to: string) {
+  let before: StoredFile | undefined
+  let tried = false
+  return async (call: AdapterCall): Promise<void> => {
+    before ??= await adapter.head?.(from, call)
+    try {
+      await rename.call(adapter, from, to, call)
+    } catch (error) {
+      const carriedOut = tried && error instanceof FilesError && error.code === 'NotFound'
+      tried = true
+      if (!carriedOut || !before || (await adapter.head?.(to, call))?.size !== before.size) throw error
+    }
+  }
 }
 
 export async function signedUploadUrl(
