@@ -133,6 +133,19 @@ export function providerFaults(name: string, open: () => Promise<EmulatedWorld>)
       }
     })
 
+    it('is not called complete because something in between answered with a page of its own', async () => {
+      let asked = 1
+      for (let index = 0; index < asked; index++) {
+        asked = 0
+        world.emulator.inject = () => (asked++ === index ? 'page' : undefined)
+        const { upload, arrived } = start()
+        const outcome = await upload().catch((error: unknown) => FilesError.wrap(error))
+        world.emulator.inject = () => undefined
+        const whole = outcome instanceof FilesError || (await arrived(outcome.url))
+        expect([index, whole]).toEqual([index, true])
+      }
+    })
+
     it('goes on with new credentials when the old ones expire, before it begins and while it sends', async () => {
       for (const call of ['begin', 'send'] as const) {
         const { upload, arrived } = start({ retries: 0 })

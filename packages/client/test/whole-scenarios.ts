@@ -28,6 +28,7 @@ const SIZE = 3 * 2 ** 20 + 17
 const FAULTS: readonly (Fault & (string | object))[] = [
   'lost answer',
   'partial write',
+  'page',
   { status: 429, retryAfter: 1 },
   { status: 500 },
   { status: 503 },

@@ -31,6 +31,8 @@ export type Fault =
   | 'partial write'
   /** One byte of the body arrives as another. */
   | 'damage'
+  /** Nothing is done: something in between answers with a page of its own, and status 200. */
+  | 'page'
   /** Nothing is done. `retryAfter` in seconds. */
   | { readonly status: 403 | 429 | 500 | 503; readonly retryAfter?: number }
 
@@ -83,9 +85,11 @@ export async function listen(provider: Provider): Promise<Emulator> {
     emulator.requests.push({ ...head, call, size: body.length, whole })
     if (fault === 'damage' && body.length > 0) body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
     const reply =
-      typeof fault === 'object'
-        ? withRetryAfter(provider.refusal(fault.status), fault.retryAfter)
-        : await answer()
+      fault === 'page'
+        ? { headers: { 'content-type': 'text/html' }, body: '<html><body>Welcome</body></html>' }
+        : typeof fault === 'object'
+          ? withRetryAfter(provider.refusal(fault.status), fault.retryAfter)
+          : await answer()
     if (!whole || fault === 'lost answer') {
       response.destroy()
       return

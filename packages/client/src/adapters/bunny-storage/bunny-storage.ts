@@ -16,16 +16,7 @@ import { hasherOf } from '../../transfer/hashers.ts'
 import { callOf } from '../call.ts'
 import { segmentsOf } from '../file-key.ts'
 import { reader } from '../reading.ts'
-import {
-  accepted,
-  type Fields,
-  fieldsIn,
-  fieldsOf,
-  jsonIn,
-  type Requests,
-  requests,
-  textOf,
-} from '../requests.ts'
+import { type Fields, fieldsIn, fieldsOf, jsonIn, type Requests, requests, textOf } from '../requests.ts'
 import { type Entry, pageOf } from '../tree.ts'
 import { checkWhole, WHOLE_TRAITS, wholeDriver } from '../whole.ts'
 
@@ -92,13 +83,11 @@ export function bunnyStorage(options: BunnyStorageOptions): Adapter<Requests> {
             ...(checksum && { checksum }),
           }
           const response = await wire.once({ method: 'PUT', url, headers, body }, call)
-          if (response.status !== 400) await accepted(what, response)
-          else {
-            const text = await response.text()
-            // What was damaged on the way can arrive whole the next time; a path that is refused cannot.
-            throw statusError(what, response, text, /checksum/i.test(text))
-          }
-          return {}
+          if (response.status === 201) return {}
+          const text = await response.text()
+          // What was damaged on the way can arrive whole the next time, and no other status says that it is kept; a
+          // path that is refused cannot.
+          throw statusError(what, response, text, response.status < 300 || /checksum/i.test(text))
         },
       })
     },

@@ -17,6 +17,7 @@ import { FilesError } from '../../errors.ts'
 import type { Json } from '../../json.ts'
 import { sessionFields, sessionText } from '../../session.ts'
 import { runningDigest } from '../../transfer/running.ts'
+import { described } from '../described.ts'
 import { hexDigest } from '../hex-digest.ts'
 import { told } from '../told.ts'
 import type { CloudinaryOptions } from './options.ts'
@@ -91,6 +92,7 @@ export function cloudinaryDriver(
         throw lost ? new FilesError('SessionGone', error.message, error) : error
       }
       const file = fieldsOf(await response.text())
+      if (file.done !== false) described(what, file, 'public_id')
       if (file.existing === true) throw new FilesError('Conflict', `${what}: there is such a file`)
       if (file.done !== false && end === size) finished = resultOf(file)
       session.offset = end

@@ -10,6 +10,7 @@ import type { Json, JsonObject } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
 import { sessionGone } from '../../transfer/transfer.ts'
+import { described } from '../described.ts'
 import { checked, commitOf, hashed, MAX_SIZE, resultOf, started } from './driver.ts'
 import { type DropboxWire, fieldsOf } from './wire.ts'
 
@@ -63,7 +64,7 @@ export function concurrentDriver(
       const args = { cursor, commit: commitOf(path, intent.condition) }
       const answer = await wire.content('upload_session/finish', args, {}, call)
       if (!/^lookup_failed\/(?:closed|not_found)/.test(answer.refusal?.summary ?? ''))
-        return resultOf(fieldsOf(await (await checked(what, answer)).response.text()))
+        return resultOf(described(what, fieldsOf(await (await checked(what, answer)).response.text()), 'rev'))
       // It is over: the file under the path is ours if its content is.
       const file = await wire.ask('get_metadata', { path }, call)
       const result = file.refusal ? {} : resultOf(fieldsOf(await (await checked(what, file)).response.text()))

@@ -20,6 +20,7 @@ import { sessionText } from '../../session.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { inSlices } from '../../transfer/slices.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { described } from '../described.ts'
 import { hexDigest } from '../hex-digest.ts'
 import { told } from '../told.ts'
 import { contentHash } from './content-hash.ts'
@@ -88,7 +89,7 @@ export function dropboxDriver(
           what,
           await wire.content('upload_session/finish', args, { body }, call),
         )
-        finished = resultOf(fieldsOf(await response.text()))
+        finished = resultOf(described(what, fieldsOf(await response.text()), 'rev'))
       } else {
         const args = { cursor, close: false, content_hash }
         await checked(what, await wire.content('upload_session/append_v2', args, { body }, call))
@@ -99,7 +100,7 @@ export function dropboxDriver(
       if (finished) return finished
       const args = { cursor: { session_id: id, offset: size }, commit: commitOf(path, condition) }
       const { response } = await checked(what, await wire.content('upload_session/finish', args, {}, call))
-      return resultOf(fieldsOf(await response.text()))
+      return resultOf(described(what, fieldsOf(await response.text()), 'rev'))
     },
     // Nothing gives a session up. Closed, it takes no more bytes, and Dropbox drops it after seven days.
     discard: async ({ id }, call, complete) => {

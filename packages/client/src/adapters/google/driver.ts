@@ -12,6 +12,7 @@ import type { HttpResponse } from '../../http/http.ts'
 import type { Json } from '../../json.ts'
 import { sessionText } from '../../session.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { described } from '../described.ts'
 import { told } from '../told.ts'
 import { type Fields, type GoogleWire, googleError, jsonOf } from './wire.ts'
 
@@ -51,7 +52,7 @@ export function googleDriver(provider: GoogleProvider, intent: UploadIntent): Of
     if (status === 308) return { state: 'open', offsets: [keptOf(response)] }
     if (status === 404 || status === 410) return { state: 'gone' }
     if (status >= 300) throw await googleError(what, response)
-    finished = provider.resultOf(await jsonOf(what, response))
+    finished = provider.resultOf(described(what, await jsonOf(what, response), 'name'))
     return { state: 'complete', result: finished }
   }
 

@@ -15,6 +15,7 @@ import { canStream } from '../../http/http.ts'
 import type { Json } from '../../json.ts'
 import { sessionFields, sessionText } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
+import { described } from '../described.ts'
 import { partName } from '../file-key.ts'
 import { hexDigest } from '../hex-digest.ts'
 import { holds } from '../proof.ts'
@@ -109,7 +110,8 @@ export function nextcloudDriver(
         const headers = { ...OCTETS, ...only, 'x-hash': 'sha256' }
         const answer = await wire.expect(what, { method: 'PUT', url: target, headers, body: payload }, call)
         const digest = hexDigest('sha-256', answer.header('x-hash-sha256'))
-        return { ...resultOf(answer.header('etag')), ...(digest && { digest }) }
+        const { etag } = described(what, { etag: answer.header('etag') ?? answer.header('oc-etag') }, 'etag')
+        return { ...resultOf(etag), ...(digest && { digest }) }
       },
     },
     begin: async (_intent, partSize, call) => {

@@ -21,6 +21,7 @@ import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
 import { runningDigest } from '../../transfer/running.ts'
 import { chunkRule } from '../chunk-rule.ts'
+import { described } from '../described.ts'
 import { told } from '../told.ts'
 import { type Fields, fieldsOf, type GraphWire, graphError } from './wire.ts'
 
@@ -59,7 +60,7 @@ export function graphDriver(wire: GraphWire, path: string, intent: UploadIntent)
   }
 
   const keep = async (response: HttpResponse): Promise<ProviderResult> => {
-    finished = resultOf(fieldsOf(await response.text()))
+    finished = resultOf(described(what, fieldsOf(await response.text()), 'id'))
     return finished
   }
 

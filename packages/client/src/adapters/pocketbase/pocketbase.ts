@@ -13,6 +13,7 @@ import { statusError } from '../../http/failure.ts'
 import type { Http, HttpResponse } from '../../http/http.ts'
 import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
+import { described } from '../described.ts'
 import { formOf } from '../form.ts'
 import { listPage } from '../listing.ts'
 import { reader } from '../reading.ts'
@@ -196,7 +197,8 @@ export function pocketbase(options: PocketBaseOptions): Adapter<Requests> {
         })
       }
       await accepted(what, response)
-      return permanentUrls ? { url: fileUrl(await fieldsIn(what, response)) } : {}
+      const made = described(what, await fieldsIn(what, response), 'id')
+      return permanentUrls ? { url: fileUrl(made) } : {}
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { Call, PartReceipt, PartRule, PartsDriver, PartsState, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
+import type { HttpResponse } from '../../http/http.ts'
 import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
 import { checked, checkedUpload, demanded, digestIn, type S3Checksum } from './checksum.ts'
@@ -109,7 +110,7 @@ export function s3Driver(
         const marked = mark === undefined ? {} : { [`x-amz-meta-${OWN_METADATA}`]: mark }
         const headers = { ...objectHeaders(intent), ...conditionHeaders(intent), ...marked, ...sums }
         const response = await wire.send({ method: 'PUT', key, headers, body }, call)
-        if (response.status < 300) return resultOf(response.header('etag'), digestIn(checksum, response))
+        if (response.status < 300) return resultOf(tagOf(response), digestIn(checksum, response))
         const error = await s3Error(what, response)
         const result =
           error.code === 'Conflict' && mark !== undefined ? await made(mark, intent, call) : undefined
@@ -143,14 +144,7 @@ export function s3Driver(
       const query = { partNumber: String(number), uploadId }
       const response = await wire.send({ method: 'PUT', key, query, headers, body }, call)
       if (response.status >= 300) throw await s3Error(what, response)
-      const etag = response.header('etag')
-      if (etag !== undefined) return { number, size: payload.size, etag }
-      throw new FilesError(
-        'Provider',
-        'the answer to a part has no ETag; in a browser, the bucket must list it in ExposeHeaders',
-        undefined,
-        { retryable: false },
-      )
+      return { number, size: payload.size, etag: tagOf(response) }
     },
     complete: async (session, intent, parts, digest, call) => {
       const { uploadId } = session
@@ -173,9 +167,10 @@ export function s3Driver(
       if (response.status < 300 && text(xml, 'Code') === undefined) {
         const etag = text(xml, 'ETag')
         // One service leaves the tag empty the first time.
-        return etag
-          ? resultOf(etag, digestIn(checksum, response, xml))
-          : ((await made(session.mark, intent, call)) ?? {})
+        if (etag) return resultOf(etag, digestIn(checksum, response, xml))
+        const result = await made(session.mark, intent, call)
+        if (result) return result
+        throw new FilesError('Provider', `${what}: the answer describes no object`)
       }
       const error = await s3Error(what, response)
       // The parts were checked one by one: if they do not add up, sending them again would not help.
@@ -213,6 +208,18 @@ function objectHeaders({ contentType, cacheControl, metadata }: UploadIntent): R
 function conditionHeaders({ condition }: UploadIntent): Record<string, string> {
   if (condition === undefined) return {}
   return condition.type === 'create' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
+}
+
+/** Without it an answer is not the store's, whatever its status. */
+function tagOf(response: HttpResponse): string {
+  const etag = response.header('etag')
+  if (etag !== undefined) return etag
+  throw new FilesError(
+    'Provider',
+    'the answer has no ETag; in a browser, the bucket must list it in ExposeHeaders',
+    undefined,
+    { retryable: false },
+  )
 }
 
 function again(error: FilesError): FilesError {

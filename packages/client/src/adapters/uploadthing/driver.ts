@@ -13,6 +13,7 @@ import { canStream, type HttpRequest } from '../../http/http.ts'
 import type { Json } from '../../json.ts'
 import { sessionFields, sessionText } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
+import { described } from '../described.ts'
 import { hexDigest } from '../hex-digest.ts'
 import { told } from '../told.ts'
 import { newFileKey } from './file-key.ts'
@@ -113,7 +114,7 @@ export function uploadThingDriver(
       const answer = await put(session, payload.start, form, call)
       session.begun = true
       const end = payload.start + payload.size
-      if (end === size) finished = resultOf(answer)
+      if (end === size) finished = resultOf(described(what, answer, 'ufsUrl'))
       return end
     },
     complete: async (session, _intent, call) => {
@@ -122,7 +123,7 @@ export function uploadThingDriver(
       const head = 'Content-Disposition: form-data; name="file"; filename="file"'
       const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
       const body = `--${boundary}\r\n${head}\r\nContent-Type: ${contentType}\r\n\r\n\r\n--${boundary}--\r\n`
-      return resultOf(await put(session, size, { headers, body }, call))
+      return resultOf(described(what, await put(session, size, { headers, body }, call), 'ufsUrl'))
     },
     // Whether that removes what is not complete was never tried; nothing else is offered.
     discard: async ({ fileKey }, call) => {

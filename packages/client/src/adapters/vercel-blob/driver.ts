@@ -14,6 +14,7 @@ import { sessionText, wrongPlace } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
 import { crc32 } from '../../transfer/crc32.ts'
 import { hasherOf } from '../../transfer/hashers.ts'
+import { described } from '../described.ts'
 import type { Authorization } from '../token.ts'
 import type { BlobRequest, BlobWire, Fields } from './wire.ts'
 
@@ -105,7 +106,9 @@ export function blobDriver(
       // On a condition, repeating a request whose answer was lost would be refused because of its own blob.
       max: condition === undefined ? minPartSize : 0,
       put: async (_intent, payload, call) =>
-        resultOf(await ask({ method: 'PUT', headers: options, body: payload }, '/', call)),
+        resultOf(
+          described(what, await ask({ method: 'PUT', headers: options, body: payload }, '/', call), 'url'),
+        ),
     },
     begin: async (_intent, _partSize, call) => {
       const headers = { ...options, 'x-mpu-action': 'create' }
@@ -141,7 +144,7 @@ export function blobDriver(
       const body = JSON.stringify(parts.map(({ number, etag }) => ({ partNumber: number, etag })))
       try {
         const headers = { 'content-type': 'application/json' }
-        return resultOf(await step('complete', session, { headers, body }, call))
+        return resultOf(described(what, await step('complete', session, { headers, body }, call), 'url'))
       } catch (error) {
         if (!(error instanceof FilesError && error.code === 'NotFound')) throw error
         const result = await lost(made(digest, call))
