@@ -93,7 +93,7 @@ export function fsDriver(root: string, intent: UploadIntent): OffsetDriver<FsSes
           throw new FilesError('Provider', `${what}: the part file does not hold the whole body`)
         }
         await syncFile(partOf(session))
-        if (intent.condition?.type === 'create') await publishNew(partOf(session))
+        if (intent.condition?.type === 'create') await publishNew(session)
         else await rename(partOf(session), target)
         await syncFile(dirname(target))
         return (await completed()).result
@@ -102,9 +102,10 @@ export function fsDriver(root: string, intent: UploadIntent): OffsetDriver<FsSes
   }
 
   /** `link` fails where `rename` would replace: nothing is overwritten, also not by two at once. */
-  async function publishNew(part: string): Promise<void> {
-    await link(part, target)
-    await rm(part)
+  async function publishNew(session: FsSession): Promise<void> {
+    // Ours is there already where the process died between the two.
+    if (!(await isPublished(session))) await link(partOf(session), target)
+    await rm(partOf(session))
   }
 
   async function isPublished({ inode }: FsSession): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { randomBytes, same } from '../../../test/bodies.ts'
 import { operations } from '../../../test/operations.ts'
 import { scenarios, type World } from '../../../test/scenarios.ts'
 import { UploadControl } from '../../control.ts'
+import type { UploadCondition } from '../../driver.ts'
 import { Files } from '../../files.ts'
 import { PART_SUFFIX } from '../file-key.ts'
 import { fs } from './fs.ts'
@@ -32,13 +33,14 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }))
 
 /** An upload that was stopped after three MiB, and its token. */
-async function stopped(body: Uint8Array<ArrayBuffer>) {
+async function stopped(body: Uint8Array<ArrayBuffer>, condition?: UploadCondition) {
   const control = new UploadControl()
   const stop = new AbortController()
   await new Files({ adapter: fs({ root }) })
     .upload('a.bin', body, {
       control,
       signal: stop.signal,
+      ...(condition && { condition }),
       multipart: { partSize: 2 ** 20 },
       onProgress: ({ loaded }) => loaded >= 3 * 2 ** 20 && stop.abort(),
     })
@@ -61,6 +63,19 @@ it('after a crash of the machine keeps only the prefix that is right', async () 
   })
   expect(seen[0]).toBe(2 ** 20)
   expect(same(await readFile(join(root, 'a.bin')), body)).toBe(true)
+})
+
+it('knows its own file where the process died after it was linked and before its part was removed', async () => {
+  const body = randomBytes(3 * 2 ** 20)
+  const condition = { type: 'create' } as const
+  const { token, part } = await stopped(body, condition)
+  await link(part, join(root, 'a.bin'))
+  await new Files({ adapter: fs({ root }) }).upload('a.bin', body, {
+    control: UploadControl.from(token),
+    condition,
+  })
+  expect(same(await readFile(join(root, 'a.bin')), body)).toBe(true)
+  expect(await parts(root)).toEqual([])
 })
 
 it('refuses a token that leads to another file', async () => {
