@@ -110,7 +110,7 @@ describe('vercel-blob', () => {
     expect(server.requests.at(-1)?.headers).toMatchObject({ host: store, authorization: expect.any(String) })
   })
 
-  it.each(['', 'a//b', 'x'.repeat(951)])('refuses the key %j', async (key) => {
+  it.each(['', 'a//b', 'x'.repeat(951), 'a/../b', '.'])('refuses the key %j', async (key) => {
     await expect(files.upload(key, 'x')).rejects.toMatchObject({ code: 'InvalidKey' })
   })
 })

@@ -14,6 +14,7 @@ import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
 import { reader } from '../reading.ts'
 import { tokenAuthorization } from '../token.ts'
+import { urlKey } from '../url-key.ts'
 import { blobDriver } from './driver.ts'
 import { type BlobRequest, type BlobWire, blobWire, type Fields } from './wire.ts'
 
@@ -173,8 +174,8 @@ function factsOf(key: string, { size, contentType, uploadedAt, etag }: Fields): 
   }
 }
 
-/** As the vendor's client checks it. */
+/** As the vendor's client checks it, and as a blob's URL can carry it: that of `a/../b` is the URL of `b`. */
 function checkKey(key: string): string {
-  if (key !== '' && key.length <= 950 && !key.includes('//')) return key
+  if (key !== '' && key.length <= 950 && !key.includes('//')) return urlKey(key)
   throw new FilesError('InvalidKey', `${JSON.stringify(key.slice(0, 100))} is no pathname of Vercel Blob`)
 }
