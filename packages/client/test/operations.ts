@@ -1,5 +1,6 @@
 /** What every adapter's other operations have to do; what a provider lacks must be said, not faked. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { FilesError } from '../src/errors.ts'
 import type { Capabilities } from '../src/files/capabilities.ts'
 import { Files } from '../src/files.ts'
 import type { World } from './scenarios.ts'
@@ -143,6 +144,23 @@ export function operations(name: string, open: () => Promise<World>): void {
           expect(await (await files.download('signed.txt')).text()).toBe('signed')
         },
       )
+    })
+
+    it('leaves alone what lies below a key, whatever is done to that key', async () => {
+      if (!can.head || !can.delete) return
+      await files.upload('tree/leaf.txt', 'leaf')
+      await files.upload('other.txt', 'other')
+      const acts = [
+        () => files.delete('tree'),
+        () => files.upload('tree', 'file'),
+        ...(can.copy ? [() => files.copy('other.txt', 'tree')] : []),
+        ...(can.move ? [() => files.move('other.txt', 'tree')] : []),
+      ]
+      for (const act of acts) {
+        // Where there are folders a file cannot have the name of one.
+        await act().catch((error: unknown) => expect(error).toBeInstanceOf(FilesError))
+        expect(await files.exists('tree/leaf.txt')).toBe(true)
+      }
     })
 
     it('keeps a content type and metadata, or says that it cannot', async () => {

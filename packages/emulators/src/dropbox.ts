@@ -123,8 +123,9 @@ export async function startDropbox(): Promise<DropboxEmulator> {
     const existing = files.get(path.toLowerCase())
     const mode = tagOf(commit.mode)
     const fits = mode === 'overwrite' || (mode === 'update' && existing?.rev === fields(commit.mode).update)
-    if (existing && !fits)
-      throw apiError({ '.tag': 'path', reason: { '.tag': 'conflict', conflict: { '.tag': 'file' } } })
+    const conflict = isFolder(path) ? 'folder' : existing && !fits ? 'file' : undefined
+    if (conflict)
+      throw apiError({ '.tag': 'path', reason: { '.tag': 'conflict', conflict: { '.tag': conflict } } })
     return shown(store(path, bytes))
   }
 
@@ -146,11 +147,14 @@ export async function startDropbox(): Promise<DropboxEmulator> {
     throw apiError({ '.tag': tag, [tag]: { '.tag': 'not_found' } })
   }
 
+  const below = (path: unknown) => `${String(path).toLowerCase()}/`
+  const isFolder = (path: unknown) => [...files.keys()].some((name) => name.startsWith(below(path)))
+
   function relocate(args: Args, keep: boolean): Reply {
     const from = look(args.from_path, 'from_lookup')
     const to = checkPath(args.to_path, (to) => ({ '.tag': 'to', to }))
-    if (files.has(to.toLowerCase()))
-      throw apiError({ '.tag': 'to', to: { '.tag': 'conflict', conflict: { '.tag': 'file' } } })
+    const conflict = isFolder(to) ? 'folder' : files.has(to.toLowerCase()) ? 'file' : undefined
+    if (conflict) throw apiError({ '.tag': 'to', to: { '.tag': 'conflict', conflict: { '.tag': conflict } } })
     if (!keep) files.delete(from.path.toLowerCase())
     return json({ metadata: shown(store(to, from.bytes)) })
   }
@@ -168,8 +172,12 @@ export async function startDropbox(): Promise<DropboxEmulator> {
   function rpc(name: string, args: Args): Reply {
     switch (name) {
       case 'get_metadata':
-        return json(shown(look(args.path, 'path')))
+        return json(isFolder(args.path) ? { '.tag': 'folder' } : shown(look(args.path, 'path')))
       case 'delete_v2': {
+        if (isFolder(args.path)) {
+          for (const path of files.keys()) if (path.startsWith(below(args.path))) files.delete(path)
+          return json({ metadata: { '.tag': 'folder' } })
+        }
         const file = look(args.path, 'path_lookup')
         files.delete(file.path.toLowerCase())
         return json({ metadata: shown(file) })

@@ -71,6 +71,12 @@ export async function startNextcloud({
     return file
   }
 
+  /** With everything below it. */
+  function clear(path: string): void {
+    for (const kept of [files, folders])
+      for (const name of kept.keys()) if (`${name}/`.startsWith(`${path}/`)) kept.delete(name)
+  }
+
   function look(path: string): NextcloudFile {
     const file = files.get(path)
     if (file) return file
@@ -116,6 +122,7 @@ export async function startNextcloud({
     const to = destinationOf(asked)
     parented(to)
     if (asked.headers.overwrite === 'F' && taken(to)) throw failure(412, 'The destination node exists')
+    if (folders.has(to)) clear(to)
     return to
   }
 
@@ -159,8 +166,8 @@ export async function startNextcloud({
       case 'PATCH':
         return checksum(path, asked)
       case 'DELETE':
-        look(path)
-        files.delete(path)
+        if (!folders.has(path)) look(path)
+        clear(path)
         return { status: 204 }
       case 'GET': {
         const { bytes, etag, checksum } = look(path)

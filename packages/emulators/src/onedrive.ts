@@ -64,7 +64,7 @@ export async function startOneDrive({
 
   function store(path: string, bytes: Buffer, conflict: string): Reply {
     const there = items.get(path)
-    if (there && conflict === 'fail') throw failure(409, 'nameAlreadyExists')
+    if (folders.has(path) || (there && conflict === 'fail')) throw failure(409, 'nameAlreadyExists')
     const id = there?.id ?? randomUUID()
     const item = { id, path, bytes, version: ++versions, modified: new Date().toISOString() }
     items.set(path, item)
@@ -139,7 +139,7 @@ export async function startOneDrive({
     const job = copies.get(id)
     if (!job || headers.authorization !== undefined) throw failure(job ? 401 : 404, 'itemNotFound')
     if (++job.asked < 2) return json({ status: 'inProgress', percentageComplete: 50 }, 202)
-    if (job.asked === 2 && items.has(job.path))
+    if (job.asked === 2 && (items.has(job.path) || folders.has(job.path)))
       return json({ status: 'failed', error: { code: 'nameAlreadyExists', message: 'the name is taken' } })
     if (job.asked === 2) store(job.path, job.bytes, 'fail')
     return json({ status: 'completed', percentageComplete: 100 })
@@ -148,7 +148,7 @@ export async function startOneDrive({
   function move(path: string, body: Buffer): Reply {
     const item = look(path)
     const to = goal(body)
-    if (to !== path && items.has(to)) throw failure(409, 'nameAlreadyExists')
+    if (to !== path && (items.has(to) || folders.has(to))) throw failure(409, 'nameAlreadyExists')
     items.delete(path)
     items.set(to, { ...item, path: to })
     return json(shown({ ...item, path: to }))
@@ -214,8 +214,9 @@ export async function startOneDrive({
     if (at === undefined) throw failure(400, 'invalidRequest')
     if (method === 'PATCH') return move(path, body)
     if (method !== 'DELETE') throw failure(405, 'invalidRequest')
-    look(path)
-    items.delete(path)
+    if (!folders.has(path)) look(path)
+    for (const name of items.keys()) if (`${name}/`.startsWith(`${path}/`)) items.delete(name)
+    folders.delete(path)
     return { status: 204 }
   }
 

@@ -12,6 +12,7 @@ import { FilesError } from '../../errors.ts'
 import type { Http } from '../../http/http.ts'
 import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
+import { found } from '../found.ts'
 import { listPage } from '../listing.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
@@ -59,6 +60,12 @@ export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
     if (answer.response.status >= 300) throw await dropboxError(`reading ${JSON.stringify(key)}`, answer)
     return answer.response
   })
+  const look = async (key: string, signal: AbortSignal): Promise<Fields> => {
+    const what = `looking at ${JSON.stringify(key)}`
+    const file = await wire.expect(what, 'get_metadata', { path: pathOf(key) }, callOf(signal))
+    if (file['.tag'] === 'file') return file
+    throw new FilesError('NotFound', `${JSON.stringify(key)} is a folder`)
+  }
   /**
    * A relocation does not overwrite: where something stands, the new one first goes beside it, so that nothing is
    * lost when it cannot come.
@@ -109,14 +116,12 @@ export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
         const { etag, lastModified } = factsOf(key, fieldsOf(response.header('dropbox-api-result') ?? ''))
         return { etag, lastModified }
       }),
-    head: async (key, { signal }) => {
-      const what = `looking at ${JSON.stringify(key)}`
-      const file = await wire.expect(what, 'get_metadata', { path: pathOf(key) }, callOf(signal))
-      if (file['.tag'] !== 'file') throw new FilesError('NotFound', `${JSON.stringify(key)} is a folder`)
-      return storedFile(factsOf(key, file), read.lazy(key))
-    },
+    head: async (key, { signal }) => storedFile(factsOf(key, await look(key, signal)), read.lazy(key)),
     delete: async (key, { signal }) => {
-      const answer = await wire.ask('delete_v2', { path: pathOf(key) }, callOf(signal))
+      const path = pathOf(key)
+      // A folder is no file of this name, and would go with everything below it.
+      if (!(await found(look(key, signal)))) return
+      const answer = await wire.ask('delete_v2', { path }, callOf(signal))
       if (answer.response.status < 300 || answer.refusal?.summary.startsWith('path_lookup/not_found')) return
       throw await dropboxError(`deleting ${JSON.stringify(key)}`, answer)
     },

@@ -162,6 +162,7 @@ export function nextcloudDriver(
       // With an object storage behind it, Nextcloud does not count what it puts together.
       const held = await chunks(session, call)
       if (held?.length !== parts.length) throw unlike(`${held?.length ?? 'no'} of ${parts.length} chunks`)
+      await wire.refuseFolder(what, target, call)
       const overwrite = condition?.type === 'create' ? 'F' : 'T'
       const request = {
         method: 'MOVE',

@@ -65,8 +65,11 @@ export function webdavFiles(
       return storedFile(factsOf(key, file), read.lazy(key))
     },
     delete: async (key, { signal }) => {
-      const request = { method: 'DELETE', url: wire.urlOf(key), headers: {} }
-      await wire.expect(`deleting ${JSON.stringify(key)}`, request, callOf(signal), [404])
+      const what = `deleting ${JSON.stringify(key)}`
+      const url = wire.urlOf(key)
+      // A folder is no file of this name, and would go with everything below it.
+      if (await wire.isFolder(what, url, callOf(signal))) return
+      await wire.expect(what, { method: 'DELETE', url, headers: {} }, callOf(signal), [404])
     },
     copy: (from, to, { signal }) => relocate('COPY', from, to, signal),
     move: (from, to, { signal }) => relocate('MOVE', from, to, signal),

@@ -92,8 +92,18 @@ export class WebdavWire {
     if (response.status >= 300 && response.status !== 405) throw statusError(what, response)
   }
 
+  async isFolder(what: string, url: string, call: Call): Promise<boolean> {
+    return (await this.look(what, url, 0, call))?.[0]?.isFolder ?? false
+  }
+
+  /** A folder that is overwritten goes with everything below it. @throws FilesError `Conflict` */
+  async refuseFolder(what: string, url: string, call: Call): Promise<void> {
+    if (!(await this.isFolder(what, url, call))) return
+    throw new FilesError('Conflict', `${what}: a folder has this name`, undefined, { retryable: false })
+  }
+
   /** Renames or copies. @param overwrite False: 412 if there is something. */
-  relocate(
+  async relocate(
     what: string,
     method: 'MOVE' | 'COPY',
     from: string,
@@ -101,6 +111,7 @@ export class WebdavWire {
     overwrite: boolean,
     call: Call,
   ): Promise<HttpResponse> {
+    if (overwrite) await this.refuseFolder(what, to, call)
     const headers = { destination: to, overwrite: overwrite ? 'T' : 'F' }
     return this.expect(what, { method, url: from, headers }, call)
   }
