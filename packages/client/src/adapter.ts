@@ -55,6 +55,7 @@ export type SignedUpload =
 export interface AdapterOperations {
   download?(key: string, range: ByteRange | undefined, call: AdapterCall): Promise<StoredFile>
   head?(key: string, call: AdapterCall): Promise<StoredFile>
+  /** What is not there counts as deleted; saying `NotFound` of it is as good. */
   delete?(key: string, call: AdapterCall): Promise<void>
   copy?(from: string, to: string, call: AdapterCall): Promise<void>
   /** Absent: copied, then deleted. */

@@ -11,5 +11,5 @@ export function described<Answer extends { readonly [name: string]: unknown }>(
   sign: string,
 ): Answer {
   if (typeof answer[sign] === 'string') return answer
-  throw new FilesError('Provider', `${what}: the answer describes no file`, undefined, { retryable: true })
+  throw new FilesError('Provider', `${what}: the answer names no file`)
 }

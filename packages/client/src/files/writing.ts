@@ -45,7 +45,11 @@ export async function remove(
   const { adapter } = files
   const call = adapter.delete?.bind(adapter)
   if (!call) throw lacks(files, 'delete')
-  await repeated(files, { type: 'delete', key }, options, (ends) => call(full(files, key), ends))
+  try {
+    await repeated(files, { type: 'delete', key }, options, (ends) => call(full(files, key), ends))
+  } catch (error) {
+    if (!(error instanceof FilesError && error.code === 'NotFound')) throw error
+  }
 }
 
 export async function removeMany(

@@ -12,7 +12,6 @@ import { FilesError } from '../../errors.ts'
 import type { Http } from '../../http/http.ts'
 import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
-import { found } from '../found.ts'
 import { listPage } from '../listing.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
@@ -120,7 +119,7 @@ export function dropbox(options: DropboxOptions): Adapter<DropboxWire> {
     delete: async (key, { signal }) => {
       const path = pathOf(key)
       // A folder is no file of this name, and would go with everything below it.
-      if (!(await found(look(key, signal)))) return
+      await look(key, signal)
       const answer = await wire.ask('delete_v2', { path }, callOf(signal))
       if (answer.response.status < 300 || answer.refusal?.summary.startsWith('path_lookup/not_found')) return
       throw await dropboxError(`deleting ${JSON.stringify(key)}`, answer)

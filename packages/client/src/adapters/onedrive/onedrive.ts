@@ -12,7 +12,6 @@ import { FilesError } from '../../errors.ts'
 import type { Http } from '../../http/http.ts'
 import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
-import { found } from '../found.ts'
 import { reader } from '../reading.ts'
 import { type TokenSource, tokenAuthorization } from '../token.ts'
 import { type Entry, pageOf } from '../tree.ts'
@@ -111,7 +110,7 @@ export function graphAdapter(
     head: async (key, { signal }) => storedFile(factsOf(key, await look(key, signal)), read.lazy(key)),
     delete: async (key, { signal }) => {
       // A folder is no file of this name, and would go with everything below it.
-      if (!(await found(look(key, signal)))) return
+      await look(key, signal)
       const request = { method: 'DELETE', url: wire.itemOf(within(key)) }
       const response = await wire.ask(request, callOf(signal))
       if (response.status >= 300 && response.status !== 404)

@@ -34,8 +34,7 @@ export async function moveItem(wire: GraphWire, from: string, to: string, call: 
   if (response.status === 409 && !sameButCase(from, to)) {
     const there = await wire.ask({ method: 'GET', url: wire.itemOf(to) }, call)
     // A folder would go with everything below it.
-    if (there.status >= 300 && there.status !== 404) throw await graphError(what, there)
-    if (there.status < 300 && fieldsOf(await there.text()).file === undefined) throw taken(what)
+    if (there.status !== 404 && fieldsOf(await there.text()).file === undefined) throw taken(what)
     const gone = await wire.ask({ method: 'DELETE', url: wire.itemOf(to) }, call)
     if (gone.status >= 300 && gone.status !== 404) throw await graphError(what, gone)
     response = await move()
