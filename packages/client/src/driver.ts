@@ -64,6 +64,15 @@ export interface Sums {
    * The piece's bytes to look at: neither paced nor counted. A block is only good until the next one is asked for.
    */
   read(): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /**
+   * The whole piece as {@link Payload.bytes} has it, but to look at first: neither paced nor counted. What of it leaves
+   * has to {@link pay}.
+   */
+  held(): Promise<Uint8Array<ArrayBuffer>>
+  /** How much of it to send in one go at most, so that a limit of the rate is smooth. */
+  step(most: number): number
+  /** Waits until so many bytes may leave. */
+  pay(bytes: number): Promise<void>
   /** CRC-32 of the whole piece once it was read, where it follows from what was noted of its bytes: it costs nothing. */
   noted(): number | undefined
   /** Whether `noted` will tell, known before the piece is read. */

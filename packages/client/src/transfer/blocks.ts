@@ -4,6 +4,7 @@ import { before } from './before.ts'
 import { BLOCK } from './block.ts'
 import type { Road } from './payload.ts'
 import type { Source } from './source.ts'
+import { wholePiece } from './whole-piece.ts'
 
 /** Reads one block ahead while the one before is being sent. */
 export async function* blocksOf(
@@ -60,9 +61,23 @@ export function reading(
 }
 
 /** For checksums that are sent before the piece. */
-export function sumsOf({ source, grid, progress }: Road, start: number, size: number): Sums {
+export function sumsOf(
+  road: Road,
+  start: number,
+  size: number,
+  call: Call,
+  ahead: number,
+  ends: ((done: boolean) => void)[],
+): Sums {
+  const { source, grid, pace, progress } = road
   const end = start + size
   return {
+    held: () => wholePiece(road, start, size, call, ahead, ends),
+    step: (most) => pace.step(most),
+    pay: async (bytes) => {
+      await pace.take(bytes, call.signal, call.touch)
+      call.signal.throwIfAborted()
+    },
     read: async function* () {
       const readBlock = reading(source, true)
       for (let at = start; at < end; at += BLOCK) yield await readBlock(at, Math.min(at + BLOCK, end))

@@ -12,13 +12,13 @@ export interface Held {
   readonly body: Payload
 }
 
-/** @param told Whether the bytes count as they leave, not at once. */
-export async function held(payload: Payload, { told } = { told: true }): Promise<Held> {
+/** Its bytes are paced and count as they leave. */
+export async function held(payload: Payload): Promise<Held> {
   const blob = await blobPieces.get(payload)?.()
   if (!blob) {
-    const bytes = await payload.bytes({ told })
-    const noted = (await payload.sums()).noted()
-    return { bytes: async () => bytes, noted, body: inSlices(payload, bytes) }
+    const sums = await payload.sums()
+    const bytes = await sums.held()
+    return { bytes: async () => bytes, noted: sums.noted(), body: inSlices(payload, bytes, sums) }
   }
   const noted = (await payload.sums()).noted()
   const read = () => readBlob(blob, 0, payload.size)

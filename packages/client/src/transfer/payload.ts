@@ -57,6 +57,7 @@ export function payloadFor(
     bytes: async ({ told } = { told: false }) => {
       const { wholePiece } = await import('./whole-piece.ts')
       const bytes = await wholePiece(road, start, size, call, ahead, ends)
+      await pace.take(size, call.signal, call.touch)
       counted = !told
       if (counted) fly(size)
       return bytes
@@ -66,7 +67,7 @@ export function payloadFor(
       const { blocksOf, reading } = await import('./blocks.ts')
       yield* blocksOf(road, reading(source, reuse), start, end, call, fly)
     },
-    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size),
+    sums: async () => (await import('./blocks.ts')).sumsOf(road, start, size, call, ahead, ends),
   }
   if (blob && size <= WHOLE)
     blobPieces.set(payload, async () => {

@@ -6,7 +6,7 @@ import { WHOLE } from './block.ts'
 import type { Road } from './payload.ts'
 
 /**
- * Reads it, notes it, and waits until it may leave.
+ * Reads it and notes it. It is not paced: it may leave as a whole, or slice by slice.
  * @param ahead Size of the piece that will follow it, where one may be held beside this one.
  * @param ends Gets what gives its memory back when the attempt has ended, `done` if the provider took it.
  * @throws FilesError `NotSupported` above 16 MiB
@@ -19,7 +19,7 @@ export async function wholePiece(
   ahead: number,
   ends: ((done: boolean) => void)[],
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { source, grid, pace, memory } = road
+  const { source, grid, memory } = road
   if (size > WHOLE) throw new FilesError('NotSupported', `a piece of ${size} bytes is not held in memory`)
   await memory?.take(size, call)
   const backs: (() => void)[] = []
@@ -35,6 +35,5 @@ export async function wholePiece(
     call.signal,
   )
   if (!source.readInto) grid?.add(start, bytes)
-  await pace.take(size, call.signal, call.touch)
   return bytes
 }

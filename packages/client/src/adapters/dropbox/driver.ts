@@ -22,7 +22,6 @@ import { inSlices } from '../../transfer/slices.ts'
 import { chunkRule } from '../chunk-rule.ts'
 import { described } from '../described.ts'
 import { hexDigest } from '../hex-digest.ts'
-import { told } from '../told.ts'
 import { contentHash } from './content-hash.ts'
 import { type DropboxAnswer, type DropboxWire, dropboxError, type Fields, fieldsOf } from './wire.ts'
 
@@ -123,9 +122,11 @@ export function dropboxDriver(
 export async function hashed(
   payload: Payload,
 ): Promise<{ readonly body: Payload; readonly content_hash: string }> {
-  const whole = await (await payload.sums()).whole('dropbox')
-  const bytes = await told(payload, whole).bytes({ told: true })
-  return { body: inSlices(payload, bytes), content_hash: await contentHash(bytes) }
+  const sums = await payload.sums()
+  const whole = await sums.whole('dropbox')
+  const bytes = await sums.held()
+  whole?.add(payload.start, bytes)
+  return { body: inSlices(payload, bytes, sums), content_hash: await contentHash(bytes) }
 }
 
 /** Starts a session. Resolves to its id. */

@@ -48,7 +48,7 @@ export async function checked(payload: Payload, algorithm: S3Checksum | undefine
   if (algorithm === undefined) return { body: payload, headers: {} }
   const sum = algorithm === 'crc32' ? crc32Of : await crc64nvmeOf()
   if (payload.size <= WHOLE) {
-    const { bytes, noted, body } = await held(payload, { told: false })
+    const { bytes, noted, body } = await held(payload)
     const known = algorithm === 'crc32' ? noted : undefined
     const value = known === undefined ? await sum(payload, [await bytes()]) : encodeCrc32(known)
     return { body, headers: { [checksumHeader(algorithm)]: value } }

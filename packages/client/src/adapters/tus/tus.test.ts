@@ -55,6 +55,23 @@ describe('tus', () => {
     return JSON.parse(JSON.stringify(control))
   }
 
+  it('sends a chunk evenly that its checksum goes before, however low the rate is', async () => {
+    await server.close()
+    server = await startTusEmulator({ checksums: 'crc32' })
+    const began = Date.now()
+    const sent: { after: number; share: number }[] = []
+    await files().upload('a.bin', body, {
+      maxBytesPerSecond: 6 * MIB,
+      onProgress: (progress) =>
+        sent.push({ after: Date.now() - began, share: progress.sent / progress.total }),
+    })
+    // The chunk was once paid for as a whole before its first byte: nothing for a second, then all of it at once.
+    expect(server.requests.filter(({ method }) => method === 'PATCH').length).toBe(1)
+    expect(sent.find(({ share }) => share > 0)?.after).toBeLessThan(500)
+    expect(sent.filter(({ share }) => share > 0 && share < 0.9).length).toBeGreaterThan(1)
+    expect(Date.now() - began).toBeGreaterThan(600)
+  })
+
   it('sends a small body along with the creation', async () => {
     const { url = '' } = await files().upload('small', 'hello')
     expect(methods()).toEqual(['OPTIONS', 'POST'])
