@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createWriteStream, statSync } from 'node:fs'
 import { link, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -27,7 +28,11 @@ export async function saveTo(
   const there = statSync(path, { throwIfNoEntry: false })
   if (there?.isDirectory()) throw new UsageError(`${path} is a folder: name the file in it`)
   if (!force && there !== undefined) throw exists()
-  const part = `${path}.${randomUUID().slice(0, 8)}.part`
+  const folder = dirname(path)
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageError(`there is no folder ${folder}: make it first`)
+  // Cut: with more behind it, the longest name that a disk takes would be too long.
+  const part = join(folder, `${basename(path).slice(0, 60)}.${randomUUID().slice(0, 8)}.part`)
   const meter = meterOf(object)
   try {
     await pipeline(
@@ -44,6 +49,11 @@ export async function saveTo(
         throw error.code === 'EEXIST' ? exists() : error
       })
     return meter.loaded()
+  } catch (error) {
+    // Nobody asked for the part, and who is told of it looks for a file that is gone.
+    throw error instanceof Error && error.message.includes(part)
+      ? new Error(error.message.replaceAll(part, path), { cause: error })
+      : error
   } finally {
     meter.close()
     await rm(part, { force: true })

@@ -58,6 +58,16 @@ test('get replaces no folder, with --force neither', async () => {
   }
 })
 
+test('get into a folder that is not there says so, and a name may be as long as a disk takes it', async () => {
+  const { path, digest } = await desk.file('long/a.bin', 10)
+  const refused = await desk.run(['get', `file://${path}`, 'nofolder/a.bin'])
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('there is no folder nofolder')])
+  expect(refused.stderr).not.toContain('.part')
+  const name = 'n'.repeat(255)
+  expect((await desk.run(['get', `file://${path}`, name])).code).toBe(0)
+  expect(digestOf(await readFile(join(desk.folder, name)))).toBe(digest)
+})
+
 test('get of what is not there fails and leaves nothing behind', async () => {
   const { code, stderr } = await desk.run(['get', `${pawl.url}/files/${'0'.repeat(32)}`, 'nothing.bin'])
   expect([code, stderr]).toEqual([1, expect.stringContaining('404')])
