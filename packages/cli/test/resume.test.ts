@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
@@ -207,5 +207,21 @@ test('an upload that the server forgot: resume says so, upload begins anew', asy
   expect(await desk.kept()).toEqual([])
   await interruptAndForget()
   const { code, stdout } = await desk.run(['upload', 'forgotten.bin', endpoint])
+  expect([code, await digestAt(stdout.trim())]).toEqual([0, digest])
+})
+
+test('an upload whose file is gone is told so, and goes on once the file is back', async () => {
+  const { path, digest } = await desk.file('away/moved.bin', SIZE)
+  const running = await begun('away/moved.bin')
+  running.child.kill('SIGINT')
+  await running.ended
+  const [id = ''] = await desk.kept()
+  await rename(path, `${path}.old`)
+  const refused = await desk.run(['resume'])
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain(`${path} is not there any more: put it back`)
+  expect(refused.stderr).toContain(`pawl abort ${id}`)
+  await rename(`${path}.old`, path)
+  const { code, stdout } = await desk.run(['resume'])
   expect([code, await digestAt(stdout.trim())]).toEqual([0, digest])
 })

@@ -57,7 +57,7 @@ async function attemptOne(record: SessionRecord, options: OneOptions): Promise<O
     reporter.done(row, result, result.url ?? urlOf({ place: record.place, key: result.key }))
     return 'done'
   } catch (thrown) {
-    const error = FilesError.wrap(thrown)
+    const error = explained(FilesError.wrap(thrown), record)
     if (signal.aborted && error.aborted) {
       reporter.paused(row)
       return 'paused'
@@ -71,6 +71,15 @@ async function attemptOne(record: SessionRecord, options: OneOptions): Promise<O
   } finally {
     rate.leave(control)
   }
+}
+
+/** A file that is gone: whoever goes on without it is told the same again. */
+function explained(error: FilesError, { id, file, token }: SessionRecord): FilesError {
+  const { cause } = error
+  if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')) return error
+  const choice =
+    token === undefined ? '' : `: put it back to go on, or give the upload up with pawl abort ${id}`
+  return new FilesError('NotFound', `${file} is not there any more${choice}`, error)
 }
 
 function send(
