@@ -10,6 +10,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done)
   throw error
 })
+// What stands there is told beside the work: that nobody reads it any more ends nothing.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 
 const [name, ...argv] = process.argv.slice(2)
 const code = await pawl(name, argv)

@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises'
+import { chmod, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
@@ -127,5 +127,38 @@ test('one file that fails does not stop the others', async () => {
     expect(stderr).toContain('1 done, 1 failed')
   } finally {
     await small.stop()
+  }
+})
+
+test('goes on when nobody reads any more what is told on stderr', async () => {
+  const { digest } = await desk.file('unheard.bin', 6_000_000)
+  const running = desk.start([
+    'upload',
+    'unheard.bin',
+    endpoint,
+    '--limit-rate',
+    '6mb',
+    '--part-size',
+    '1mib',
+  ])
+  await running.shows(/unheard\.bin: \d+ %/)
+  running.child.stderr?.destroy()
+  const { code, stdout } = await running.ended
+  expect([code, await digestAt(stdout.trim())]).toEqual([0, digest])
+})
+
+test('what cannot be read in a folder counts as failed, and stops none of the others', async () => {
+  await desk.file('partly/good.bin', 1000)
+  await desk.file('partly/closed/a.bin', 1000)
+  const closed = join(desk.folder, 'partly/closed')
+  await chmod(closed, 0)
+  try {
+    const { code, stdout, stderr } = await desk.run(['upload', 'partly', endpoint])
+    if (process.getuid?.() === 0) return
+    expect([code, linesOf(stdout).length]).toEqual([1, 1])
+    expect(stderr).toContain('partly/closed is not sent: EACCES')
+    expect(stderr).toContain('1 done, 1 failed')
+  } finally {
+    await chmod(closed, 0o755)
   }
 })

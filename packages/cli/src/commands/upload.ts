@@ -39,15 +39,15 @@ export const upload: Command = {
     const destination = await parseDestination(last, 'upload')
     // Missing credentials end it here, before anything is written down.
     await openPlace(destination.place)
-    const { items, skipped } = await findFiles(paths, destination)
-    if (items.length === 0) {
+    const { items, skipped, unread } = await findFiles(paths, destination)
+    if (items.length === 0 && unread.length === 0) {
       process.stderr.write('pawl: there are no files to send\n')
       return EXIT.done
     }
     const notes = skipped.map((path) => `${path} is neither a file nor a folder, skipped`)
     const records = await openRecords()
     const all = items.map((item) => recordOf(item, destination.place))
-    return transferAll(all, records, { ...options, beginAnew: true, notes })
+    return transferAll(all, records, { ...options, beginAnew: true, notes, unread })
   },
 }
 

@@ -22,6 +22,8 @@ export interface TransferOptions {
   readonly beginAnew: boolean
   /** For people, before anything else. */
   readonly notes?: readonly string[]
+  /** What could not even be looked at, and why: each counts as failed. */
+  readonly unread?: readonly string[]
 }
 
 const CONCURRENCY = 4
@@ -32,11 +34,20 @@ export async function transferAll(
   records: Records,
   options: TransferOptions,
 ): Promise<number> {
-  const { json, concurrency = CONCURRENCY, limitRate, partSize, verify, beginAnew, notes = [] } = options
+  const {
+    json,
+    concurrency = CONCURRENCY,
+    limitRate,
+    partSize,
+    verify,
+    beginAnew,
+    notes = [],
+    unread = [],
+  } = options
   const interrupt = onInterrupt()
   const bytes = all.reduce((sum, { size }) => sum + size, 0)
   const reporter = chooseReporter(json, all.length, bytes)
-  for (const note of notes) reporter.note(note)
+  for (const note of [...notes, ...unread]) reporter.note(note)
   const rate = sharedRate(limitRate)
   const outcomes: { id: string; outcome: Outcome }[] = []
   const side = Math.max(1, Math.min(concurrency, all.length))
@@ -85,7 +96,7 @@ export async function transferAll(
   const count = (...kinds: Outcome[]) => outcomes.filter(({ outcome }) => kinds.includes(outcome)).length
   const resumable = outcomes.filter(({ outcome }) => outcome === 'paused' || outcome === 'resumable')
   const interrupted = count('paused') > 0
-  const failed = count('failed', 'resumable')
+  const failed = count('failed', 'resumable') + unread.length
   reporter.end({ done: count('done'), failed, resumable: resumable.map(({ id }) => id), interrupted })
   if (interrupted) return EXIT.interrupted
   return failed > 0 ? EXIT.failed : EXIT.done
