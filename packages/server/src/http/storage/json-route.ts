@@ -76,7 +76,8 @@ function invalid(field: string, problem: string): StorageError {
 /** The path of a request behind the prefix, still encoded. */
 export function pathBehind(prefix: string, target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
-  return path.slice(prefix.length)
+  // By parts, not by length: the framework also takes a prefix that is percent-encoded.
+  return ['', ...path.split('/').slice(prefix.split('/').length)].join('/')
 }
 
 /** The path from the bucket on, of a route that ends in `:bucket/*`. */

@@ -78,6 +78,14 @@ describe('a key', () => {
   })
 })
 
+test('a prefix that is percent-encoded hides no object from the routes that are found behind it', async () => {
+  const path = '/object/info/names/plain'
+  expect((await send(`${server.base}/object/names/plain`, 'POST', auth(), 'x')).status).toBe(200)
+  const straight = await send(`${server.base}${path}`, 'GET', auth())
+  const encoded = await send(`${server.url}/%73%74orage/v1${path}`, 'GET', auth())
+  expect([encoded.status, encoded.text]).toEqual([200, straight.text])
+})
+
 function auth() {
   return { Authorization: `Bearer ${server.service}` }
 }
