@@ -17,6 +17,15 @@ describe('The webhook settings', () => {
     expect(config.webhookSecret).toEqual(Buffer.alloc(24, 7))
   })
 
+  test('stop the start when the user or the password is not percent-encoded, without showing them', () => {
+    for (const user of ['us%er:pass', 'user:pa%ss']) {
+      const url = `https://${user}@hooks.example/`
+      expect(() => read({ PAWL_WEBHOOK_URL: url, PAWL_WEBHOOK_SECRET: SECRET })).toThrow(
+        /^PAWL_WEBHOOK_URL is "…", but must be a URL whose user and password are in percent-encoding/,
+      )
+    }
+  })
+
   test('take a secret of 24 printable characters as it is', () => {
     expect(read({ PAWL_WEBHOOK_SECRET: 'a'.repeat(24) }).webhookSecret).toEqual(Buffer.alloc(24, 'a'))
   })

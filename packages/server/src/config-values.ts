@@ -4,6 +4,7 @@ import { type Policies, PolicyRules } from './access/policies.ts'
 import { parseS3Address, type S3Address } from './blobs/s3-address.ts'
 import { ConfigError } from './config-error.ts'
 import { parseWebhookSecret } from './events/webhook/secret.ts'
+import { isPercentEncoded } from './percent.ts'
 
 export type Reader<T> = (given: unknown, source: string) => T
 
@@ -166,7 +167,11 @@ export const flag: Reader<boolean> = (given, source) => {
 /** An address that is used as it stands, path and query included. */
 export const endpoint: Reader<string> = (given, source) => {
   httpUrl(given, source)
-  return String(given)
+  const { username, password } = new URL(String(given))
+  // The password is never shown.
+  return isPercentEncoded(username) && isPercentEncoded(password)
+    ? String(given)
+    : wrong(source, '…', 'a URL whose user and password are in percent-encoding: % itself is %25')
 }
 
 /** Of Postgres, as its tools take it. */

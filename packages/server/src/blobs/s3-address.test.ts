@@ -32,6 +32,7 @@ test.each([
   ['s3://', /s3:\/\/bucket/],
   ['s3://Upper_Case/', /bucket's name/],
   ['s3://key:secret@bytes/', /without credentials/],
+  ['s3://bytes/100%/', /% itself is %25/],
   ['s3://bytes/?endpoint=10.0.0.1', /endpoint begins with http/],
   ['s3://bytes/?pathStyle=true', /has no pathStyle/],
   ['s3://bytes/?forcePathStyle=yes', /true or false/],

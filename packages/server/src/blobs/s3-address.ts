@@ -1,4 +1,5 @@
 /** Where a store's objects are: `s3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true`. */
+import { isPercentEncoded } from '../percent.ts'
 
 export interface S3Address {
   readonly bucket: string
@@ -35,6 +36,7 @@ export function parseS3Address(text: string): S3Address | { readonly mustBe: str
   const style = url.searchParams.get('forcePathStyle') ?? 'false'
   if (style !== 'true' && style !== 'false')
     return { mustBe: `${mustBe}, where forcePathStyle is true or false` }
+  if (!isPercentEncoded(url.pathname)) return { mustBe: `${mustBe}, where % itself is %25` }
   const path = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   return {
     bucket: url.host,

@@ -4,6 +4,7 @@
  */
 import type { OutgoingHttpHeaders } from 'node:http'
 import { formatUploadComplete, TUS_VERSION } from '@pawl/protocol'
+import { isPercentEncoded } from '../../percent.ts'
 import type { Exchange } from '../exchange.ts'
 import { queryOf } from '../query.ts'
 import { refuse } from '../resumable-http/answers.ts'
@@ -106,20 +107,12 @@ async function serveBytes(face: StorageFace, exchange: Exchange, path: string): 
     return true
   }
   // The framework would answer this in a shape of its own.
-  if (!isDecodable(path)) throw new StorageError('InvalidRequest', 'the URL is not UTF-8 in percent encoding')
+  if (!isPercentEncoded(path))
+    throw new StorageError('InvalidRequest', 'the URL is not UTF-8 in percent encoding')
   if ((exchange.declaredBytes ?? 0) > MAX_JSON_BYTES) {
     throw new StorageError('EntityTooLarge', `a body may have ${MAX_JSON_BYTES} bytes here`)
   }
   return false
-}
-
-function isDecodable(path: string): boolean {
-  try {
-    decodeURIComponent(path)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Whether whole objects can be stored at a path. */
