@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { setDesk } from './pawl.ts'
 
@@ -8,6 +10,10 @@ test('serve in development mode says where it is, and speaks of no page: it has 
   const [told = ''] = await server.shows(/^[\s\S]*"listening"/)
   expect(told).toMatch(/ Endpoint +http/)
   expect(told).not.toMatch(/ Page /)
+  // As it is told, from a folder that holds nothing.
+  const [command = ''] = /^ {2}echo .*\n.*--data-binary.*$/m.exec(told) ?? []
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: desk.folder })
+  expect(stdout).toMatch(/^HTTP\/1\.1 201 /)
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
 })

@@ -57,9 +57,9 @@ ${page ? `  Page         ${url}/\n` : ''}  Endpoint     ${url}/files/
   anon key     ${await tokens.apiKey('anon')}
   service key  ${await tokens.apiKey('service_role')}
 
-Upload a file:
-  FILE=README.md; curl -i ${url}/files/ -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c <$FILE | tr -d ' ')" \\
-    -H 'Content-Type: application/offset+octet-stream' --data-binary @$FILE
+Upload six bytes:
+  echo hello | curl -i ${url}/files/ -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 6' \\
+    -H 'Content-Type: application/offset+octet-stream' --data-binary @-
 `)
 }
 
