@@ -19,7 +19,7 @@ export const SETTING_HELP: Readonly<
   databaseUrl: {
     value: 'url',
     default: 'SQLite in the data folder',
-    meaning: 'postgres://… for several nodes; needs blobsUrl and jwtSecret',
+    meaning: 'postgres://… for several nodes; set the blobs URL and the JWT secret too',
   },
   blobsUrl: {
     value: 'url',

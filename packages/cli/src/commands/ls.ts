@@ -10,7 +10,7 @@ const HELP = `pawl ls: lists objects
 
 Usage: pawl ls <url> [--recursive] [--json]
 
-  --recursive  also what lies deeper; otherwise folders are shown with a slash at their end
+  -r, --recursive  also what lies deeper; otherwise folders are shown with a slash at their end
 
 Size in bytes, time of the last change, key. tus has no words for listing: http(s):// cannot be listed.
 
