@@ -238,6 +238,8 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       await catalog.insertFinal(first, 's1', idsOf(partials))
       const again = await catalog.insertFinal(finalOf(partials), 's1', idsOf(partials))
       expect(again).toEqual({ kind: 'exists', upload: first })
+      expect(await catalog.findFinal('s1')).toEqual(first)
+      expect(await catalog.findFinal('s2')).toBeUndefined()
       for (const { segment } of partials) expect(await refsOf(catalog, segment)).toBe(2)
       expect(await catalog.insertFinal(finalOf(partials), 's2', idsOf(partials))).toEqual({
         kind: 'inserted',

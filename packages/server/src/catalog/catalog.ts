@@ -91,6 +91,8 @@ export interface Catalog
     partials: readonly UploadId[],
     allowance?: Allowance,
   ): Promise<FinalResult>
+  /** The final upload of that signature, unless it failed. */
+  findFinal(signature: string): Promise<UploadRecord | undefined>
   /** Ends an upload that is in one of `from`, releases its segments; false when it was in none of them. */
   endUpload(id: UploadId, from: readonly UnfinishedState[], end: UploadEnd, at: number): Promise<boolean>
 

@@ -18,6 +18,7 @@ const NAMES: Readonly<Record<OperationName, 'read' | 'write'>> = {
   beginFinish: 'write',
   seal: 'write',
   insertFinal: 'write',
+  findFinal: 'read',
   publish: 'write',
   endUpload: 'write',
   unfinished: 'read',

@@ -26,10 +26,13 @@ export async function concatenate(
   request: ConcatenateRequest,
   permit: Permit,
 ): Promise<UploadRecord> {
-  const { catalog, limits, quota, now, finisher } = engine
+  const { catalog, limits, quota, now } = engine
   // It ends at once: the limit on open uploads is none of its business.
   const allowance = { ...quota.allowance, ownerOpen: undefined }
   const signature = signatureOf(request)
+  // A repeat joins nothing: its partial ones may be deleted by now.
+  const earlier = await reach(() => catalog.findFinal(signature))
+  if (earlier !== undefined) return publish(engine, earlier)
   for (;;) {
     const pieces = await piecesFrom(engine, request, permit)
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
@@ -65,11 +68,14 @@ export async function concatenate(
     if (result.kind === 'exceeded') throw refusalOf(result.exceeded)
     // A partial ended between our look and the insert: looking again finds out which.
     if (result.kind === 'changed') continue
-    const made = result.kind === 'exists' ? result.upload : upload
-    const finished = await reach(() => finisher.finish(made, made.length ?? 0))
-    if (finished.kind !== 'published') throw new UploadError('finishing', 'the upload is being finished')
-    return { ...made, state: { kind: 'complete', answer: finished.answer } }
+    return publish(engine, result.kind === 'exists' ? result.upload : upload)
   }
+}
+
+async function publish({ finisher }: Engine, final: UploadRecord): Promise<UploadRecord> {
+  const finished = await reach(() => finisher.finish(final, final.length ?? 0))
+  if (finished.kind !== 'published') throw new UploadError('finishing', 'the upload is being finished')
+  return { ...final, state: { kind: 'complete', answer: finished.answer } }
 }
 
 async function piecesFrom(

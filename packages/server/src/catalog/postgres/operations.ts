@@ -87,6 +87,10 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     const row = await one('SELECT * FROM uploads WHERE id = $1 FOR UPDATE', id)
     return row && uploadFromRow(row)
   }
+  const findFinal = async (signature: string): Promise<UploadRecord | undefined> => {
+    const row = await one('SELECT * FROM uploads WHERE signature = $1', signature)
+    return row && uploadFromRow(row)
+  }
   /** The upload stays as it is where its hold has ended; that is told apart afterwards. */
   const refuseEnded = async (hold: Hold | undefined): Promise<void> => {
     if (hold === undefined) return
@@ -124,8 +128,8 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
     async insertFinal(upload, signature, partials, allowance = {}): Promise<FinalResult> {
       // A client that repeats itself at once finds what the first one made.
       await lock(`signature ${signature}`)
-      const row = await one('SELECT * FROM uploads WHERE signature = $1', signature)
-      if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
+      const there = await findFinal(signature)
+      if (there !== undefined) return { kind: 'exists', upload: there }
       const ids = [...new Set(partials)]
       const sealed = await all(
         "SELECT id, joined, length FROM uploads WHERE id = ANY($1) AND state = 'sealed' ORDER BY id FOR UPDATE",
@@ -142,6 +146,8 @@ export function postgresOperations(statements: Statements, log: EventLog, node: 
       await tell(() => uploadCreated(upload))
       return { kind: 'inserted' }
     },
+
+    findFinal,
 
     async describeUpload(id, details) {
       const upload = await lockUpload(id)

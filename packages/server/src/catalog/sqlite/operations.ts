@@ -81,6 +81,11 @@ export function sqliteOperations(
     return row && uploadFromRow(row)
   }
 
+  const findFinal = (signature: string): UploadRecord | undefined => {
+    const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
+    return row && uploadFromRow(row)
+  }
+
   const iterate = (text: string, ...values: SqlValue[]): Iterable<Row> => sql(text).iterate(...values)
   const storage = storageOperations({
     run,
@@ -116,8 +121,8 @@ export function sqliteOperations(
     },
 
     insertFinal(upload, signature, partials, allowance = {}): FinalResult {
-      const row = one('SELECT * FROM uploads WHERE signature = ?', signature)
-      if (row !== undefined) return { kind: 'exists', upload: uploadFromRow(row) }
+      const there = findFinal(signature)
+      if (there !== undefined) return { kind: 'exists', upload: there }
       const sealed = (id: UploadId): boolean =>
         one("SELECT 1 FROM uploads WHERE id = ? AND state = 'sealed'", id) !== undefined
       if (!partials.every(sealed)) return { kind: 'changed' }
@@ -150,6 +155,7 @@ export function sqliteOperations(
     },
 
     findUpload,
+    findFinal,
 
     setLength(id, length) {
       run("UPDATE uploads SET length = ? WHERE id = ? AND length IS NULL AND state = 'open'", length, id)

@@ -133,6 +133,16 @@ describe('Upload-Concat', () => {
     expect((await send(locationOf(other), 'GET')).text).toBe('defabc')
   })
 
+  test('the same list gives the same upload when its partial ones were deleted since', async () => {
+    const urls = [await partial('kept '), await partial('whole')]
+    const first = await final(urls)
+    for (const url of urls) expect((await send(url, 'DELETE', TUS)).status).toBe(204)
+    const again = await final(urls)
+    expect([again.status, locationOf(again)]).toEqual([201, locationOf(first)])
+    expect((await send(locationOf(again), 'GET')).text).toBe('kept whole')
+    expect((await final([...urls].reverse())).status).toBe(400)
+  })
+
   test('a list whose joining failed can be joined anew: no byte of it has to be sent again', async () => {
     const urls = [await partial('abc'), await partial('def')]
     const digestOf = (text: string): Record<string, string> => ({
