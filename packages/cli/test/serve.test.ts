@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { readdir, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { setDesk } from './pawl.ts'
@@ -41,4 +43,39 @@ test('serve runs until a signal; keys, token and check read its data folder', as
   expect((await server.ended).code).toBe(0)
   const checked = await desk.run(['check', '--data', data, '--digests'])
   expect([checked.code, checked.stdout]).toEqual([0, '0 objects, 2 unfinished uploads, 0 findings\n'])
+})
+
+test('check --digests also finds an object that was damaged before it had a digest', async () => {
+  const data = `${desk.folder}/damaged`
+  const serving = async () => {
+    const server = desk.start(['serve', '--dev', '--port', '0', '--data', data])
+    const [, url = ''] = await server.shows(/"url":"([^"]+)".*"listening"/)
+    const post = (headers: Readonly<Record<string, string>>, body?: Uint8Array<ArrayBuffer>) =>
+      fetch(`${url}/files/`, {
+        method: 'POST',
+        headers: { 'tus-resumable': '1.0.0', ...headers },
+        ...(body && { body }),
+      })
+    const stop = async () => {
+      server.child.kill('SIGTERM')
+      expect((await server.ended).code).toBe(0)
+    }
+    return { post, stop }
+  }
+  const first = await serving()
+  const type = 'application/offset+octet-stream'
+  const part = { 'upload-concat': 'partial', 'upload-length': '3000000', 'content-type': type }
+  const partial = (await first.post(part, new Uint8Array(3_000_000))).headers.get('location')
+  await first.stop()
+  const names = await readdir(`${data}/blobs/segments`, { recursive: true, withFileTypes: true })
+  for (const file of names.filter((entry) => entry.isFile()))
+    await truncate(join(file.parentPath, file.name), 1_000_000)
+  const second = await serving()
+  expect((await second.post({ 'upload-concat': `final;${partial}` })).status).toBe(201)
+  await second.stop()
+  const { code, stdout } = await desk.run(['check', '--data', data, '--digests'])
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining('the file ends at 1000000 instead of 3000000 bytes'),
+  ])
 })
