@@ -34,6 +34,7 @@ export const get: Command = {
     const [url, target, ...more] = positionals
     if (url === undefined) throw new UsageError('the URL is missing')
     if (more.length > 0) throw new UsageError(`${more.join(' ')} is too much`)
+    if (target === '') throw new UsageError("the file's name is empty")
     if (target === '-' && values.json === true) throw new UsageError('--json and - both want stdout')
     const destination = await parseDestination(url, 'object')
     const { place, key } = destination

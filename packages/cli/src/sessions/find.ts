@@ -11,6 +11,8 @@ export async function openRecords(): Promise<Records> {
 
 /** By the beginning of its id, as long as only one begins so. @throws UsageError */
 export async function findRecord(records: Records, id: string): Promise<SessionRecord> {
+  // Every id begins with nothing: a variable that is not set would give up the only session there is.
+  if (id === '') throw new UsageError('the id is empty: pawl sessions lists them')
   const all = await records.list()
   const [first, ...more] = all.filter((record) => record.id.startsWith(id))
   if (first === undefined) throw new UsageError(`there is no session ${id}: pawl sessions lists them`)
