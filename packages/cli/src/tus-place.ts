@@ -10,7 +10,12 @@ export function tusPlace(endpoint: string, token: string | undefined, parallel =
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {}
   const ask = async (method: string, key: string, signal: AbortSignal, more: Record<string, string> = {}) => {
     const url = new URL(key, endpoint)
-    const response = await fetch(url, { method, headers: { ...headers, ...more }, signal })
+    const response = await fetch(url, { method, headers: { ...headers, ...more }, signal }).catch(
+      (error: unknown) => {
+        signal.throwIfAborted()
+        throw new FilesError('Provider', `${method} ${url.href} had no answer: ${causeOf(error)}`, error)
+      },
+    )
     if (response.ok) return response
     const reason = (await response.text()).trim().split('\n')[0]?.slice(0, 200)
     const because = reason ? `: ${reason}` : ''
@@ -43,11 +48,34 @@ function fileOf(key: string, response: Response): StoredFile {
     type: response.headers.get('content-type') ?? 'application/octet-stream',
     // `Files` names what it gives by the key, which means nothing to people here.
     ...(filename === undefined ? {} : { metadata: { filename } }),
-    stream: () => response.body ?? new Blob().stream(),
+    stream: () => streamOf(response),
     arrayBuffer: () => response.arrayBuffer(),
     text: () => response.text(),
     blob: () => response.blob(),
   }
+}
+
+function streamOf({ url, body }: Response): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = (body ?? new Blob().stream()).getReader()
+  return new ReadableStream({
+    pull: async (controller) => {
+      try {
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      } catch (error) {
+        throw new FilesError('Provider', `GET ${url} broke off: ${causeOf(error)}`, error)
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}
+
+/** `fetch` says only that it failed; why is inside, and where several addresses were tried, only as a code. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
 }
 
 /** The name that the server gives the file, without any folder: it must not choose where things are written. */

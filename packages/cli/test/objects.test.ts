@@ -1,4 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
@@ -48,6 +50,29 @@ test.each(['plain.bin', 'with space.bin', 'a;b.bin', 'ä.bin'])('get knows the n
   const { path } = await desk.file(`names/${name}`, 10)
   const url = (await desk.run(['upload', path, `${pawl.url}/files/`])).stdout.trim()
   expect((await desk.run(['get', url])).stdout).toBe(`${name}\n`)
+})
+
+test('get and rm say what had no answer, and what broke off', async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 1_000_000 })
+    response.write(Buffer.alloc(1000), () => setTimeout(() => response.destroy(), 200))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}/files/0`
+  const cut = await desk.run(['get', url, 'cut.bin'])
+  expect([cut.code, cut.stderr]).toEqual([1, expect.stringContaining(`GET ${url} broke off: `)])
+  await new Promise((resolve) => server.close(resolve))
+  for (const [command, method] of [
+    ['get', 'GET'],
+    ['rm', 'DELETE'],
+  ] as const) {
+    const { code, stderr } = await desk.run([command, url])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(`${method} ${url} had no answer: .*ECONNREFUSED`),
+    ])
+  }
 })
 
 test('get replaces no folder, with --force neither', async () => {
