@@ -93,10 +93,12 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
   /** Bound to this upload: the library's own names for sessions are not used. */
   const store = kept && {
     get: async () => undefined,
-    set: async (_: string, token: Parameters<SessionStore['set']>[1]) => {
-      await kept.tokens.set(facts.id, token)
-      await keep({ loaded: Math.max(facts.loaded, control.loaded), begun: true })
-    },
+    // Where the browser denies storage, or has no room, nothing is kept: it is sent all the same.
+    set: (_: string, token: Parameters<SessionStore['set']>[1]) =>
+      kept.tokens
+        .set(facts.id, token)
+        .then(() => keep({ loaded: Math.max(facts.loaded, control.loaded), begun: true }))
+        .catch(() => {}),
     delete: () => forget(),
     list: async () => [],
   }
@@ -231,7 +233,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
       // A run that had not come to the provider yet has left it there.
       const token = control.toJSON() ?? (facts.begun ? await kept?.tokens.get(facts.id) : undefined)
       result = await giveUp(parts.files, facts.key, token)
-      await forget()
+      // The provider has been told: a browser that denies storage has nothing to forget.
+      await forget().catch(() => {})
       // Its last byte may have been quicker.
       turn(result === undefined ? 'aborted' : 'completed')
     } catch (thrown) {

@@ -18,7 +18,7 @@ export function tabOwner(store: string): TabOwner {
   return {
     name,
     hold: async () => {
-      lock ??= takeUploadLock(name).catch(() => undefined)
+      lock ??= takeUploadLock(name)
       await lock
     },
     release: () => {

@@ -4,10 +4,11 @@ export interface UploadLock {
   release(): void
 }
 
-/** @returns undefined if another tab has it. Where there are no locks nobody is kept out. */
+/** @returns undefined if another tab has it. Where there are no locks, or none are allowed, nobody is kept out. */
 export async function takeUploadLock(name: string): Promise<UploadLock | undefined> {
+  const nothing = { release: () => {} }
   const { locks } = globalThis.navigator
-  if (locks === undefined) return { release: () => {} }
+  if (locks === undefined) return nothing
   const taken = Promise.withResolvers<UploadLock | undefined>()
   const held = Promise.withResolvers<void>()
   locks
@@ -19,7 +20,7 @@ export async function takeUploadLock(name: string): Promise<UploadLock | undefin
       taken.resolve({ release: () => held.resolve() })
       return held.promise
     })
-    .catch(taken.reject)
+    .catch(() => taken.resolve(nothing))
   return taken.promise
 }
 

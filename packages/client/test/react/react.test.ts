@@ -207,3 +207,32 @@ test('a refusal is told, and tried again on request', options, async () => {
   expect(await digestStored(tab)).toBe(digest)
   await writeFile(path, randomBytes(1000))
 })
+
+test(
+  'where the browser denies storage and locks it uploads all the same, and can be given up',
+  options,
+  async () => {
+    const { context } = await stage.open()
+    await context.addInitScript(() => {
+      const denied = () => {
+        throw new DOMException('denied in this context', 'SecurityError')
+      }
+      Object.assign(IDBFactory.prototype, { open: denied })
+      Object.assign(LockManager.prototype, { request: async () => denied(), query: async () => denied() })
+    })
+    const tab = await stage.open('', context)
+    const before = await stage.server.unfinished()
+    await tab.throttle(SLOW)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('g.bin', SIZE)).path)
+    await reaches(tab, 512 * 1024)
+    await tab.page.getByRole('button', { name: 'abort' }).click()
+    await tab.shows('status', 'aborted')
+    expect(await stage.server.unfinished()).toBe(before)
+    await tab.throttle(0)
+    const { path, digest } = await stage.file('h.bin', SIZE)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+    await tab.shows('status', 'completed')
+    expect(await digestStored(tab)).toBe(digest)
+    expect(tab.complaints).toEqual([])
+  },
+)
