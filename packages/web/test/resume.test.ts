@@ -109,6 +109,43 @@ test(
   },
 )
 
+test('files that come before the list was read, or twice at a time, begin once', patient, async () => {
+  const pawl = await stage.serve()
+  const proxy = await startProxy(pawl.url)
+  const tab = await stage.open(proxy.url)
+  const { page } = tab
+  const file = await stage.file('early.bin', 4 * mebibyte)
+  await tab.throttle(slow)
+  await choose(page, file)
+  await reaches(page, file.name, 15)
+  await noted(page)
+  await tab.context.addInitScript(() => {
+    const { query, request } = LockManager.prototype
+    const late = () => new Promise((resolve) => setTimeout(resolve, 2000))
+    LockManager.prototype.query = async function () {
+      await late()
+      return query.call(this)
+    }
+    LockManager.prototype.request = async function (...given: unknown[]) {
+      await late()
+      return Reflect.apply(request, this, given)
+    }
+  })
+  await page.reload()
+  await drop(tab, file)
+  await tab.throttle(0)
+  await finishes(page, file.name)
+  expect(await digestOfObject(page, file.name)).toBe(file.digest)
+  const other = await stage.file('twice.bin', mebibyte)
+  await choose(page, other)
+  await choose(page, other)
+  await page.getByText('One file is on the list already').waitFor()
+  await finishes(page, other.name)
+  expect(await page.locator('.row-name').allTextContents()).toEqual([file.name, other.name])
+  expect(proxy.requests.POST).toBe(2)
+  await proxy.close()
+})
+
 test('with file handles everything goes on by itself after a reload, queued files too', patient, async () => {
   const pawl = await stage.serve()
   const { page, throttle, context } = await stage.open('about:blank', { pickers: true })

@@ -54,6 +54,8 @@ export interface UploadList {
   snapshot(): UploadsState
   /** The component is there; the answer tells that it went away. */
   attach(): () => void
+  /** Resolves when what was interrupted before is on the list. */
+  listed(): Promise<void>
   /** @returns the id, or undefined when the component is gone */
   start(picked: PickedFile): Promise<string | undefined>
   /** Begins many at once, and goes on with those that waited for one of these files. */
@@ -94,6 +96,8 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   let looked = false
   /** One after the other: two looks at once would list an upload twice. */
   let looking = Promise.resolve()
+  /** So are additions: two at once would not know of each other's files. */
+  let adding: Promise<unknown> = Promise.resolve()
   let lastStart = 0
   let pumping = false
 
@@ -143,8 +147,18 @@ export function uploadList(options: () => UploadsOptions): UploadList {
   }
 
   const make = (facts: KeptFile, need: Parameters<typeof listItem>[1]): ListItem => {
-    const { files, upload = {} } = options()
-    const item = listItem(facts, need, { files, options: upload, kept, changed, pump })
+    const item = listItem(facts, need, {
+      // Asked for each run: what it was made with may carry a key that has expired since.
+      get files() {
+        return options().files
+      },
+      get options() {
+        return options().upload ?? {}
+      },
+      kept,
+      changed,
+      pump,
+    })
     items.set(facts.id, item)
     return item
   }
@@ -215,6 +229,34 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     await owner.hold()
     await kept?.files.put(...added.map(({ facts }) => facts)).catch(() => {})
     for (const { facts, file } of added) make(facts, 'nothing').queue(file)
+    tell()
+  }
+
+  const addNow = async (files: readonly AddedFile[]): Promise<Added> => {
+    // What waits for one of these files may not be on the list yet.
+    await looking
+    const unreadable: string[] = []
+    const fresh: { facts: KeptFile; file: File }[] = []
+    let resumed = 0
+    let known = 0
+    const byKey = Map.groupBy(items.values(), ({ facts }) => facts.key)
+    for (const { picked, key } of files) {
+      const file = picked instanceof File ? picked : await picked.getFile().catch(() => undefined)
+      if (file === undefined) {
+        unreadable.push(picked.name)
+        continue
+      }
+      const facts = factsOf(picked, file, key)
+      const same = byKey.get(facts.key)?.find((item) => looksLike(item.facts, file) && !isFinal(item))
+      const status = same?.view().status
+      if (same === undefined) fresh.push({ facts, file })
+      else if (status === 'interrupted' || status === 'error' || status === 'paused') {
+        same.view().resume(picked)
+        resumed += 1
+      } else known += 1
+    }
+    if (attached > 0) await begin(fresh)
+    return { begun: fresh.length, resumed, known, unreadable }
   }
 
   return {
@@ -223,6 +265,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       return () => listeners.delete(listener)
     },
     snapshot: () => state,
+    listed: () => looking,
     attach: () => {
       attached += 1
       clearTimeout(stopping)
@@ -251,29 +294,10 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       await begin([{ facts, file }])
       return facts.id
     },
-    add: async (files) => {
-      const unreadable: string[] = []
-      const fresh: { facts: KeptFile; file: File }[] = []
-      let resumed = 0
-      let known = 0
-      const byKey = Map.groupBy(items.values(), ({ facts }) => facts.key)
-      for (const { picked, key } of files) {
-        const file = picked instanceof File ? picked : await picked.getFile().catch(() => undefined)
-        if (file === undefined) {
-          unreadable.push(picked.name)
-          continue
-        }
-        const facts = factsOf(picked, file, key)
-        const same = byKey.get(facts.key)?.find((item) => looksLike(item.facts, file) && !isFinal(item))
-        const status = same?.view().status
-        if (same === undefined) fresh.push({ facts, file })
-        else if (status === 'interrupted' || status === 'error' || status === 'paused') {
-          same.view().resume(picked)
-          resumed += 1
-        } else known += 1
-      }
-      if (attached > 0) await begin(fresh)
-      return { begun: fresh.length, resumed, known, unreadable }
+    add: (files) => {
+      const added = adding.then(() => addNow(files))
+      adding = added.catch(() => {})
+      return added
     },
     remove: (...ids) => {
       for (const id of ids) {
