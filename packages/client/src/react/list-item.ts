@@ -184,7 +184,8 @@ export function listItem(first: KeptFile, need: ResumeNeed, parts: ItemParts): L
     // Whoever gives it up tells what came of it.
     if (givenUp) return
     if (signal.aborted) {
-      wasCut = true
+      // What was paused does not go on by itself.
+      wasCut = status !== 'paused'
       // A control that was cut is spent, and looks as if the upload had been given up: another one goes on.
       const token = control.toJSON()
       control = token === undefined ? new UploadControl() : UploadControl.from(token)
