@@ -1,8 +1,8 @@
-import { useCallback, useEffect, useRef } from 'react'
+import { useCallback, useRef } from 'react'
 import { FilesError } from '../errors.ts'
 import type { PickedFile } from './picked-file.ts'
 import type { UploadsOptions } from './upload-list.ts'
-import { useUploads } from './use-uploads.ts'
+import { useUploadList } from './use-uploads.ts'
 import type { UploadStatus, UploadView } from './view.ts'
 
 /** An upload, or none yet: `idle`. */
@@ -29,36 +29,41 @@ export interface Upload extends Omit<UploadView, 'id' | 'key' | 'status'> {
  * <button onClick={upload.pause}>{upload.loaded} of {upload.total}</button>
  */
 export function useUpload(options: UploadsOptions): Upload {
-  const { uploads, loading, start: begin, remove } = useUploads(options)
-  const current = uploads.at(-1)
-  const latest = useRef(uploads)
-  useEffect(() => {
-    latest.current = uploads
-  })
+  const [list, { uploads, loading }] = useUploadList(options)
+  // What another tab left is interrupted, and may come late: it does not take the place of what this one does.
+  const current = uploads.findLast(({ status }) => status !== 'interrupted') ?? uploads.at(-1)
+  const starting = useRef(false)
   const start = useCallback(
     async (picked: PickedFile) => {
-      const before = latest.current
-      if (before.some(({ status }) => isUnderWay(status))) {
-        throw new FilesError('Conflict', 'an upload is on its way: abort it first', undefined, {
-          retryable: false,
-        })
+      const refuseSecond = () => {
+        if (starting.current || list.snapshot().uploads.some(isUnderWay))
+          throw new FilesError('Conflict', 'an upload is on its way: abort it first', undefined, {
+            retryable: false,
+          })
       }
-      const id = await begin(picked)
-      for (const upload of before) {
+      refuseSecond()
+      // What was interrupted is looked up first: it is given up too.
+      await list.listed()
+      refuseSecond()
+      starting.current = true
+      const id = await list.start(picked).finally(() => {
+        starting.current = false
+      })
+      if (id === undefined) return undefined
+      for (const upload of list.snapshot().uploads) {
+        if (upload.id === id) continue
         if (upload.status === 'interrupted') await upload.abort()
-        remove(upload.id)
+        list.remove(upload.id)
       }
       return id
     },
-    [begin, remove],
+    [list],
   )
-  const reset = useCallback(() => {
-    for (const { id } of latest.current) remove(id)
-  }, [remove])
+  const reset = useCallback(() => list.remove(...list.snapshot().uploads.map(({ id }) => id)), [list])
   return { ...(current ?? IDLE), loading, start, reset }
 }
 
-function isUnderWay(status: UploadStatus): boolean {
+function isUnderWay({ status }: UploadView): boolean {
   return status === 'queued' || status === 'uploading' || status === 'paused'
 }
 

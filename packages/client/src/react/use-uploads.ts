@@ -3,6 +3,7 @@ import type { PickedFile } from './picked-file.ts'
 import {
   type Added,
   type AddedFile,
+  type UploadList,
   type UploadsOptions,
   type UploadsState,
   uploadList,
@@ -28,6 +29,12 @@ export interface Uploads extends UploadsState {
  * const { uploads, start } = useUploads({ files })
  */
 export function useUploads(options: UploadsOptions): Uploads {
+  const [list, state] = useUploadList(options)
+  return { ...state, start: list.start, add: list.add, remove: list.remove }
+}
+
+/** The list of a component, attached to it, and what it shows now. */
+export function useUploadList(options: UploadsOptions): readonly [UploadList, UploadsState] {
   const latest = useRef(options)
   useEffect(() => {
     latest.current = options
@@ -37,6 +44,5 @@ export function useUploads(options: UploadsOptions): Uploads {
   const { concurrency, maxBytesPerSecond } = options
   // biome-ignore lint/correctness/useExhaustiveDependencies: they are what the list asks for
   useEffect(() => list.applied(), [list, concurrency, maxBytesPerSecond])
-  const state = useSyncExternalStore(list.subscribe, list.snapshot, list.snapshot)
-  return { ...state, start: list.start, add: list.add, remove: list.remove }
+  return [list, useSyncExternalStore(list.subscribe, list.snapshot, list.snapshot)]
 }

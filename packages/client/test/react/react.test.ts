@@ -236,3 +236,106 @@ test(
     expect(tab.complaints).toEqual([])
   },
 )
+
+test('a second start is refused while the first one opens its file', options, async () => {
+  const tab = await stage.open()
+  const before = creations()
+  const second = await tab.page.evaluate(async () => {
+    const startOne = Reflect.get(window, 'startOne') as (file: File) => Promise<string>
+    const first = startOne(new File(['twice'], 'twice.txt'))
+    const refused = startOne(new File(['twice'], 'twice.txt')).catch(({ code }) => code)
+    await first
+    return refused
+  })
+  expect(second).toBe('Conflict')
+  await tab.shows('status', 'completed')
+  expect(creations() - before).toBe(1)
+})
+
+test(
+  'what was interrupted is given up by a start, even by one before it was looked up',
+  options,
+  async () => {
+    const tab = await stage.open()
+    const before = await stage.server.unfinished()
+    await tab.throttle(SLOW)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('i.bin', SIZE)).path)
+    await reaches(tab, 512 * 1024)
+    await tab.page.waitForTimeout(1200)
+    await tab.context.addInitScript(() => {
+      const query = LockManager.prototype.query
+      LockManager.prototype.query = async function () {
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        return query.call(this)
+      }
+    })
+    await tab.page.reload()
+    await tab.throttle(0)
+    const { path, digest } = await stage.file('j.bin', SIZE)
+    await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+    await tab.shows('status', 'completed')
+    expect(await digestStored(tab)).toBe(digest)
+    await expect.poll(() => stage.server.unfinished()).toBe(before)
+    await tab.page.reload()
+    await tab.page.waitForTimeout(2000)
+    await tab.shows('status', 'idle')
+  },
+)
+
+test('what another tab leaves does not take the place of what this one sends', options, async () => {
+  const other = await stage.open()
+  await other.throttle(SLOW)
+  await other.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('k.bin', SIZE)).path)
+  await reaches(other, 512 * 1024)
+  await other.page.waitForTimeout(1200)
+  const tab = await stage.open('', other.context)
+  const { path, digest } = await stage.file('l.bin', SIZE)
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles(path)
+  await reaches(tab, 512 * 1024)
+  await other.page.close()
+  await tab.page.waitForTimeout(1500)
+  await tab.shows('status', 'uploading')
+  await tab.page.getByText('l.bin').waitFor()
+  await tab.throttle(0)
+  await tab.shows('status', 'completed')
+  expect(await digestStored(tab)).toBe(digest)
+  await tab.page.getByRole('button', { name: 'reset' }).click()
+  await tab.shows('status', 'interrupted')
+  await tab.page.getByText('k.bin').waitFor()
+})
+
+test('what was paused stays so when its component is hidden and shown again', options, async () => {
+  const tab = await stage.open('hide')
+  await tab.throttle(SLOW)
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('m.bin', SIZE)).path)
+  await reaches(tab, 512 * 1024)
+  await tab.page.getByRole('button', { name: 'pause' }).click()
+  await tab.shows('status', 'paused')
+  const toggle = tab.page.getByRole('button', { name: 'toggle' })
+  await toggle.click()
+  await tab.page.waitForTimeout(1000)
+  await toggle.click()
+  await tab.page.waitForTimeout(1000)
+  await tab.shows('status', 'interrupted')
+  await tab.page.getByRole('button', { name: 'resume' }).click()
+  await toggle.click()
+  await tab.page.waitForTimeout(1000)
+  await tab.throttle(0)
+  await toggle.click()
+  await tab.shows('status', 'completed')
+})
+
+test('a try after a sign-in goes out with the key of the new rendering', options, async () => {
+  const tab = await stage.open()
+  await tab.page.route('**/files', (route) =>
+    route.request().method() === 'POST' && route.request().headers().authorization === undefined
+      ? route.fulfill({ status: 401 })
+      : route.continue(),
+  )
+  await tab.page.getByLabel('file', { exact: true }).setInputFiles((await stage.file('n.bin', 1000)).path)
+  await tab.shows('error', 'Unauthorized')
+  await tab.page.evaluate(() => (Reflect.get(window, 'signIn') as () => void)())
+  await tab.page.getByRole('button', { name: 'resume' }).click()
+  await tab.shows('status', 'completed')
+})

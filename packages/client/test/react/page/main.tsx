@@ -1,15 +1,19 @@
-/** Both hooks on a page, in strict mode. `?endpoint=` says where to; `?list` shows several. */
-import { StrictMode, useState } from 'react'
+/**
+ * Both hooks on a page, in strict mode. `?endpoint=` says where to; `?list` shows several; with `?hide` what is
+ * toggled is hidden instead of taken away.
+ */
+import { Activity, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { tus } from '../../../src/adapters/tus/tus.ts'
 import { Files } from '../../../src/index.ts'
 import { pickFiles, type UploadView, useUpload, useUploads } from '../../../src/react/react.ts'
 
 const query = new URLSearchParams(location.search)
-const files = new Files({ adapter: tus({ endpoint: query.get('endpoint') ?? '' }) })
+const filesWith = (headers: Record<string, string>) =>
+  new Files({ adapter: tus({ endpoint: query.get('endpoint') ?? '', headers }) })
 const upload = { multipart: { partSize: 256 * 1024 } }
 
-function One() {
+function One({ files }: { readonly files: Files }) {
   const one = useUpload({ files, upload, store: 'one' })
   Object.assign(window, { startOne: one.start, resumeOne: one.resume })
   return (
@@ -47,7 +51,7 @@ function One() {
   )
 }
 
-function Several() {
+function Several({ files }: { readonly files: Files }) {
   const most = Number(query.get('concurrency') ?? Number.POSITIVE_INFINITY)
   const { uploads, start, loading } = useUploads({ files, upload, store: 'several', concurrency: most })
   return (
@@ -106,12 +110,15 @@ function Shown({
 
 function App() {
   const [shown, setShown] = useState(true)
+  const [files, setFiles] = useState(() => filesWith({}))
+  Object.assign(window, { signIn: () => setFiles(filesWith({ Authorization: 'Bearer a-key' })) })
+  const view = query.has('list') ? <Several files={files} /> : <One files={files} />
   return (
     <>
       <button type="button" onClick={() => setShown(!shown)}>
         toggle
       </button>
-      {shown && (query.has('list') ? <Several /> : <One />)}
+      {query.has('hide') ? <Activity mode={shown ? 'visible' : 'hidden'}>{view}</Activity> : shown && view}
     </>
   )
 }
