@@ -5,6 +5,7 @@ import { Mark } from './icons.tsx'
 import { useRoute } from './route.ts'
 import { listOptions, SLOW } from './uploads/destination.ts'
 import { UploadsView } from './uploads/uploads-view.tsx'
+import { useChecks } from './uploads/use-checks.ts'
 
 interface AppProps {
   readonly endpoint: string
@@ -18,6 +19,8 @@ export function App({ endpoint, files }: AppProps) {
   const [slow, setSlow] = useState(false)
   // Here, so that uploads go on while another view is looked at.
   const uploads = useUploads({ ...listOptions(files), ...(slow ? { maxBytesPerSecond: SLOW } : {}) })
+  // Too: a file is read and compared once, not with each look at its list.
+  const checks = useChecks(uploads.uploads)
   const route = useRoute()
   return (
     <div className={route === 'server' ? 'frame frame-wide' : 'frame'}>
@@ -36,7 +39,7 @@ export function App({ endpoint, files }: AppProps) {
         </nav>
       </header>
       {route === 'uploads' ? (
-        <UploadsView endpoint={endpoint} list={uploads} slow={slow} onSlow={setSlow} />
+        <UploadsView endpoint={endpoint} list={uploads} checks={checks} slow={slow} onSlow={setSlow} />
       ) : (
         <Suspense fallback={<main />}>
           <ServerView />

@@ -11,23 +11,24 @@ import { RowList } from './row-list.tsx'
 import { TotalPanel } from './total-panel.tsx'
 import { totalsOf } from './totals.ts'
 import { UploadRow } from './upload-row.tsx'
-import { useChecks } from './use-checks.ts'
+import type { Check } from './use-checks.ts'
 import { useSpeeds } from './use-speeds.ts'
 import { announcement, errorWords } from './words.ts'
 
 interface UploadsViewProps {
   readonly endpoint: string
   readonly list: Uploads
+  /** By the ids of uploads. */
+  readonly checks: ReadonlyMap<string, Check>
   readonly slow: boolean
   readonly onSlow: (slow: boolean) => void
 }
 
-export function UploadsView({ endpoint, list, slow, onSlow }: UploadsViewProps) {
+export function UploadsView({ endpoint, list, checks, slow, onSlow }: UploadsViewProps) {
   const { uploads, add, remove } = list
   const [notice, setNotice] = useState<string>()
   const totals = useMemo(() => totalsOf(uploads), [uploads])
   const speeds = useSpeeds(uploads, totals.sending > 0)
-  const checks = useChecks(uploads)
   useTitle(totals.busy > 0 ? percentOf(totals.sent, totals.size, false) : undefined)
   useForgetAborted(uploads, remove)
 
