@@ -1,4 +1,5 @@
 /** The server's view in a real browser, with a real server behind it. */
+import { writeFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { answer, SECRET, startReceiver } from '../../server/src/events/testing/receiver.ts'
@@ -38,6 +39,22 @@ async function fill(pawl: Pawl, objects: Readonly<Record<string, readonly [strin
     })
     if (!response.ok) throw new Error(await response.text())
   }
+}
+
+/** Puts an object behind the plain endpoint. */
+async function plain(pawl: Pawl, name: string, type: string): Promise<void> {
+  const encoded = (text: string) => Buffer.from(text).toString('base64')
+  const response = await fetch(`${pawl.url}/files/`, {
+    method: 'POST',
+    headers: {
+      'Tus-Resumable': '1.0.0',
+      'Upload-Length': '4',
+      'Upload-Metadata': `filename ${encoded(name)},filetype ${encoded(type)}`,
+      'Content-Type': 'application/offset+octet-stream',
+    },
+    body: 'abcd',
+  })
+  if (!response.ok) throw new Error(await response.text())
 }
 
 test('it is shown to the service key alone, which stays in the tab', patient, async () => {
@@ -171,6 +188,41 @@ test('objects of the plain endpoint are shown by the names of their files', pati
   expect((await fetch(url ?? '')).ok).toBe(false)
 })
 
+test(
+  'what is not listed yet is not said to be nothing, and what comes in meanwhile is listed once',
+  patient,
+  async () => {
+    const pawl = await stage.serveAlone()
+    const type = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+    await plain(pawl, `the oldest of them, with ${'a rather '.repeat(5)}long name.docx`, type)
+    for (let count = 0; count < 100; count += 1) await plain(pawl, `n-${count}`, type)
+    const { page } = await stage.open(`${pawl.url}/#/server/objects`, { width: 900 })
+    await unlock(page, keyOf(pawl))
+    const rows = page.getByRole('button', { name: /^Preview/ })
+    await expect.poll(() => rows.count()).toBe(100)
+    await plain(pawl, 'the newest', type)
+    await page.getByRole('searchbox').fill('oldest')
+    await page.getByText('There is nothing in what is listed so far.').waitFor()
+    await page.getByRole('button', { name: 'List more' }).click()
+    await expect.poll(() => rows.count()).toBe(1)
+    await page.getByRole('searchbox').fill('')
+    await expect.poll(() => rows.count()).toBe(101)
+    // What can be done is in view, however long names and types are.
+    for (const width of [900, 320]) {
+      await page.setViewportSize({ width, height: 800 })
+      expect(await page.locator('.table-frame').evaluate((it) => it.scrollWidth - it.clientWidth)).toBe(0)
+    }
+    // A file for an office program is no text, whatever its type is called.
+    await rows.last().click()
+    await page.getByText('There is no preview of this kind of file.').waitFor()
+    await page.getByRole('button', { name: 'Close the preview' }).click()
+    // A double click is no second thought.
+    await page.getByRole('button', { name: 'Delete n-99' }).dblclick()
+    await page.getByRole('button', { name: 'Really: Delete n-99?' }).waitFor()
+    expect(await rows.count()).toBe(101)
+  },
+)
+
 test('uploads go on while the server is looked at', patient, async () => {
   const pawl = await stage.serve()
   const { page, throttle } = await stage.open(pawl.url)
@@ -183,6 +235,14 @@ test('uploads go on while the server is looked at', patient, async () => {
   await throttle(0)
   await page.getByRole('link', { name: 'Uploads' }).click()
   await finishes(page, file.name)
+  // What was verified stays so: the file, which may be gone, is not read anew with each look.
+  await writeFile(file.path, 'other bytes')
+  await page.getByRole('link', { name: 'Server' }).click()
+  await page.getByText('This view needs the service key').waitFor()
+  await page.getByRole('link', { name: 'Uploads' }).click()
+  await row(page, file.name).waitFor()
+  await page.waitForTimeout(1000)
+  expect(await row(page, file.name).getByText('Verified').count()).toBe(1)
 })
 
 test('dead letters are listed with their reasons, and replayed', patient, async () => {

@@ -22,7 +22,9 @@ export function ConfirmButton({ label, describe, onConfirm }: ConfirmButtonProps
       type="button"
       className={asking ? 'button-text button-bad' : 'button-text'}
       aria-label={asking ? `Really: ${describe}?` : describe}
-      onClick={() => {
+      onClick={({ detail }) => {
+        // A double click has not read the question.
+        if (detail > 1) return
         if (asking) onConfirm()
         setAsking(!asking)
       }}

@@ -5,7 +5,7 @@ import { readKey } from '../key.ts'
 import { downloadWithKey } from '../uploads/download.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 import { objectPath, type Place, removeObject, type StoredObject, signedLink } from './objects.ts'
-import type { Objects } from './use-objects.ts'
+import { type Objects, rowKey } from './use-objects.ts'
 
 interface ObjectTableProps {
   readonly place: Place
@@ -19,9 +19,14 @@ interface ObjectTableProps {
 const LINK_SECONDS = 24 * 60 * 60
 
 export function ObjectTable({ place, objects, onFolder, onShow, onNote }: ObjectTableProps) {
-  const { entries, loading, more, forget } = objects
+  const { entries, forget } = objects
   if (entries.length === 0)
-    return <p className="nothing">{loading ? 'Looking …' : 'There is nothing here.'}</p>
+    return (
+      <>
+        <p className="nothing">{nothingWords(objects)}</p>
+        <MoreButton objects={objects} />
+      </>
+    )
   const told = (work: Promise<string>) => void work.then(onNote, (error: Error) => onNote(error.message))
   return (
     <>
@@ -47,15 +52,15 @@ export function ObjectTable({ place, objects, onFolder, onShow, onNote }: Object
           <tbody>
             {entries.map((entry) =>
               entry.kind === 'folder' ? (
-                <tr key={`/${entry.name}`}>
+                <tr key={rowKey(entry)}>
                   <td colSpan={5}>
                     <button type="button" className="cell-button" onClick={() => onFolder(entry.name)}>
-                      <FolderIcon /> {entry.name}
+                      <FolderIcon /> <span className="cell-main">{entry.name}</span>
                     </button>
                   </td>
                 </tr>
               ) : (
-                <tr key={entry.key}>
+                <tr key={rowKey(entry)}>
                   <td>
                     <button
                       type="button"
@@ -64,7 +69,7 @@ export function ObjectTable({ place, objects, onFolder, onShow, onNote }: Object
                       title={entry.key}
                       onClick={() => onShow(entry)}
                     >
-                      <FileIcon /> {entry.name}
+                      <FileIcon /> <span className="cell-main">{entry.name}</span>
                     </button>
                   </td>
                   <td className="number">{formatBytes(entry.size)}</td>
@@ -108,12 +113,23 @@ export function ObjectTable({ place, objects, onFolder, onShow, onNote }: Object
           </tbody>
         </table>
       </div>
-      {more !== undefined && (
-        <button type="button" className="button more" disabled={loading} onClick={more}>
-          {loading ? 'Looking …' : 'List more'}
-        </button>
-      )}
+      <MoreButton objects={objects} />
     </>
+  )
+}
+
+/** Those that are listed can be gone, or not be what is searched for, and others be left. */
+function nothingWords({ loading, more }: Objects): string {
+  if (loading) return 'Looking …'
+  return more === undefined ? 'There is nothing here.' : 'There is nothing in what is listed so far.'
+}
+
+function MoreButton({ objects: { loading, more } }: Pick<ObjectTableProps, 'objects'>) {
+  if (more === undefined) return null
+  return (
+    <button type="button" className="button more" disabled={loading} onClick={more}>
+      {loading ? 'Looking …' : 'List more'}
+    </button>
   )
 }
 

@@ -88,7 +88,8 @@ async function look(place: Place, object: StoredObject): Promise<Shown> {
   if (kind !== undefined && place.kind === 'bucket')
     return { kind, url: await signedLink(place, key, LOOK_SECONDS) }
   if (kind === 'image' && size <= MOST) return { kind, url: URL.createObjectURL(await whole(place, key)) }
-  if (/^text\/|json|xml|javascript|yaml/.test(type))
+  // Whole words: those of office documents have "openxml" in them, and are not text.
+  if (/^text\/|json\b|\bxml\b|javascript|yaml/.test(type))
     return { kind: 'text', text: await glimpse(place, object) }
   return { kind: 'words', words: 'There is no preview of this kind of file.' }
 }

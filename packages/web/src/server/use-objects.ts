@@ -1,5 +1,5 @@
 import { useCallback, useDeferredValue, useEffect, useState } from 'react'
-import { type Folder, listObjects, type Place, type StoredObject } from './objects.ts'
+import { type Folder, listObjects, type Page, type Place, type StoredObject } from './objects.ts'
 
 export interface Objects {
   readonly entries: readonly (Folder | StoredObject)[]
@@ -14,9 +14,11 @@ export interface Objects {
 interface Loaded {
   readonly entries: readonly (Folder | StoredObject)[]
   readonly more: boolean
+  /** Where the next page begins. */
+  readonly next: number
 }
 
-const NOTHING: Loaded = { entries: [], more: false }
+const NOTHING: Loaded = { entries: [], more: false, next: 0 }
 
 /** Objects of a folder, as far as they were asked for. */
 export function useObjects(place: Place, folder: string, typed: string): Objects {
@@ -34,7 +36,7 @@ export function useObjects(place: Place, folder: string, typed: string): Objects
       .then(
         (page) => {
           if (!current) return
-          setLoaded(page)
+          setLoaded({ ...page, next: page.entries.length })
           setError(undefined)
         },
         (thrown: Error) => current && setError(thrown.message),
@@ -47,17 +49,19 @@ export function useObjects(place: Place, folder: string, typed: string): Objects
 
   const more = () => {
     setLoading(true)
-    listObjects(place, folder, asked, loaded.entries.length)
+    listObjects(place, folder, asked, loaded.next)
       .then(
-        (page) => setLoaded((known) => ({ ...page, entries: [...known.entries, ...page.entries] })),
+        // Another folder may be shown by now.
+        (page) => setLoaded((known) => (known === loaded ? continued(known, page) : known)),
         (thrown: Error) => setError(thrown.message),
       )
       .finally(() => setLoading(false))
   }
   const forget = useCallback(
     (key: string) =>
-      setLoaded(({ entries, more: rest }) => ({
+      setLoaded(({ entries, more: rest, next }) => ({
         more: rest,
+        next: next - 1,
         entries: entries.filter((entry) => entry.kind === 'folder' || entry.key !== key),
       })),
     [],
@@ -68,4 +72,16 @@ export function useObjects(place: Place, folder: string, typed: string): Objects
       ? loaded.entries.filter(({ name }) => name.toLowerCase().includes(words))
       : loaded.entries
   return { entries, loading, error, more: loaded.more ? more : undefined, forget }
+}
+
+/** What came in meanwhile has moved the rest on: some of the next page is listed already. */
+function continued({ entries, next }: Loaded, page: Page): Loaded {
+  const known = new Set(entries.map(rowKey))
+  const fresh = page.entries.filter((entry) => !known.has(rowKey(entry)))
+  return { entries: [...entries, ...fresh], more: page.more, next: next + page.entries.length }
+}
+
+/** Tells the rows of a list apart. */
+export function rowKey(entry: Folder | StoredObject): string {
+  return entry.kind === 'folder' ? `/${entry.name}` : entry.key
 }
