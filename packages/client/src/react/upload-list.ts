@@ -167,6 +167,8 @@ export function uploadList(options: () => UploadsOptions): UploadList {
     looking = looking.then(look)
     return looking
   }
+  /** A component that is gone must not take over what the next one is to find. */
+  const whenGone = (name: string) => owner.whenGone(name, () => void (attached > 0 && load()))
   const look = async () => {
     try {
       const held = kept ? await heldLocks() : new Set()
@@ -179,7 +181,7 @@ export function uploadList(options: () => UploadsOptions): UploadList {
         // A tab that dies lets go of its locks one by one: each that still holds is waited for.
         const locks = [facts.owner, lockName(kept?.name ?? '', facts.id)]
         const busy = locks.find((name) => name !== undefined && held.has(name))
-        if (busy !== undefined) owner.whenGone(busy, load)
+        if (busy !== undefined) whenGone(busy)
         // Its token was cleared: it came to its end.
         else if (facts.begun && (await kept?.tokens.get(facts.id)) === undefined)
           await kept?.files.delete(facts.id)
@@ -272,12 +274,15 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       if (!looked) load()
       looked = true
       for (const item of items.values()) item.goOn()
+      // What a tab that comes later adds is not in the list that was read.
+      const deaf = owner.listen(whenGone)
       const online = () => {
         for (const item of items.values()) item.view().hurry()
       }
       globalThis.addEventListener('online', online)
       return () => {
         attached -= 1
+        deaf()
         globalThis.removeEventListener('online', online)
         if (attached > 0) return
         // Later, because strict mode takes a component away only to bring it back at once.

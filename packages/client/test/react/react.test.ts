@@ -219,6 +219,7 @@ test(
       }
       Object.assign(IDBFactory.prototype, { open: denied })
       Object.assign(LockManager.prototype, { request: async () => denied(), query: async () => denied() })
+      Object.assign(window, { BroadcastChannel: denied })
     })
     const tab = await stage.open('', context)
     const before = await stage.server.unfinished()
@@ -339,3 +340,29 @@ test('a try after a sign-in goes out with the key of the new rendering', options
   await tab.page.getByRole('button', { name: 'resume' }).click()
   await tab.shows('status', 'completed')
 })
+
+test(
+  'what a later tab leaves is found by an earlier one, and by the next component of that',
+  options,
+  async () => {
+    const tab = await stage.open()
+    const toggle = tab.page.getByRole('button', { name: 'toggle' })
+    await tab.shows('status', 'idle')
+    for (const away of [false, true]) {
+      const other = await stage.open('', tab.context)
+      await other.throttle(SLOW)
+      await other.page
+        .getByLabel('file', { exact: true })
+        .setInputFiles((await stage.file('o.bin', SIZE)).path)
+      await reaches(other, 512 * 1024)
+      await other.page.waitForTimeout(1200)
+      if (away) await toggle.click()
+      await other.page.close()
+      await tab.page.waitForTimeout(1000)
+      if (away) await toggle.click()
+      await tab.shows('status', 'interrupted')
+      await tab.page.getByRole('button', { name: 'abort' }).click()
+      await tab.shows('status', 'aborted')
+    }
+  },
+)
