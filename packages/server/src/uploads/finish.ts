@@ -4,7 +4,7 @@
  *
  * Long, because the steps are safe only in their order, which is read from top to bottom.
  */
-import type { BlobStore, SegmentId } from '../blobs/blob-store.ts'
+import type { BlobStore, SegmentId, SegmentPiece } from '../blobs/blob-store.ts'
 import { StoreError } from '../blobs/blob-store.ts'
 import { type Digests, digestOf } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -217,8 +217,8 @@ export class Finisher {
     await durability.forget(upload.id)
     durability.refuseSetBack(upload.id)
     try {
-      // The segments of a final upload were sealed as partial ones.
-      if (upload.concat.kind === 'final') return undefined
+      // The segments of a final upload were sealed as partial ones, and must not be called an object without a look.
+      if (upload.concat.kind === 'final') return await this.#lossIn(upload.concat.pieces)
       if (length > 0) await blobs.seal(upload.segment, length)
       // A partial upload's segment is named by others, also one of no bytes; for an object those need no file.
       else if (upload.concat.kind === 'partial') await this.#sealEmpty(upload.segment)
@@ -230,6 +230,15 @@ export class Finisher {
       if (isUnsynced(error)) await this.#setBack(upload, error)
       throw error
     }
+  }
+
+  /** How sealed segments do not have their bytes any more. */
+  async #lossIn(pieces: readonly SegmentPiece[]): Promise<string | undefined> {
+    for (const { segment, length } of pieces) {
+      const held = (await this.#options.blobs.inspect(segment))?.length ?? 0
+      if (held < length) return `segment ${segment} has ${held} bytes, not ${length}`
+    }
+    return undefined
   }
 
   /** Bytes did not get to the disk: an open upload goes on from those that did. */

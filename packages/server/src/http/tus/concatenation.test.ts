@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Upload } from 'tus-js-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -53,6 +53,19 @@ describe('Upload-Concat', () => {
     expect(object.headers['content-type']).toBe('text/plain')
     expect(object.headers['content-disposition']).toContain('joined.txt')
     expect((await send(locationOf(reply), 'GET', { Range: 'bytes=2-9' })).text).toBe('o one th')
+  })
+
+  test('makes no object of a partial upload whose bytes the disk has lost', async () => {
+    const url = await partial('lost later')
+    for (const file of await readdir(join(server.dataDir, 'blobs'), {
+      recursive: true,
+      withFileTypes: true,
+    })) {
+      const path = join(file.parentPath, file.name)
+      if (file.isFile() && (await readFile(path)).equals(Buffer.from('lost later'))) await truncate(path, 4)
+    }
+    const reply = await final([url])
+    expect([reply.status, reply.text]).toEqual([500, expect.stringContaining('lost bytes')])
   })
 
   test('HEAD shows that an upload is partial, and the list of a final one', async () => {
