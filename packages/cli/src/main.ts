@@ -5,23 +5,27 @@ import { commands } from './commands.ts'
 import { EXIT, UsageError } from './exit.ts'
 import { overview } from './help.ts'
 
-// Who reads the output may stop reading, as `head` does. That is an end, not a fault.
+/** Commands that are there for their output only. */
+const TELLING = ['ls', 'get', 'sessions']
+
+const [name = '', ...argv] = process.argv.slice(2)
+
+// Who reads the output may stop reading, as `head` does. It is no fault; and work that is not the output goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.done)
-  throw error
+  if (error.code !== 'EPIPE') throw error
+  if (TELLING.includes(name)) process.exit(EXIT.done)
 })
 // What stands there is told beside the work: that nobody reads it any more ends nothing.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
 
-const [name, ...argv] = process.argv.slice(2)
 const code = await pawl(name, argv)
 if (code !== undefined) process.exitCode = code
 
-async function pawl(name: string | undefined, argv: readonly string[]): Promise<number | undefined> {
+async function pawl(name: string, argv: readonly string[]): Promise<number | undefined> {
   try {
-    if (name === undefined) {
+    if (name === '') {
       process.stderr.write(overview())
       return EXIT.usage
     }

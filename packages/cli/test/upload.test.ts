@@ -1,4 +1,4 @@
-import { chmod, symlink } from 'node:fs/promises'
+import { chmod, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Pawl, startPawl } from '../../server/test/process.ts'
@@ -145,6 +145,16 @@ test('goes on when nobody reads any more what is told on stderr', async () => {
   running.child.stderr?.destroy()
   const { code, stdout } = await running.ended
   expect([code, await digestAt(stdout.trim())]).toEqual([0, digest])
+})
+
+test('goes on when nobody reads any more where files are', async () => {
+  const names = ['unread-1.bin', 'unread-2.bin', 'unread-3.bin']
+  for (const name of names) await desk.file(name, 500_000)
+  const slowly = ['--limit-rate', '1mb', '--concurrency', '1']
+  const running = desk.start(['upload', ...names, `file://${desk.folder}/unread/`, ...slowly])
+  running.child.stdout?.destroy()
+  expect((await running.ended).code).toBe(0)
+  expect((await readdir(join(desk.folder, 'unread'))).toSorted()).toEqual(names)
 })
 
 test('what cannot be read in a folder counts as failed, and stops none of the others', async () => {
