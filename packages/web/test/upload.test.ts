@@ -54,6 +54,27 @@ test('a folder dropped on the page is uploaded with everything in it, under its 
   expect(tab.complaints).toEqual([])
 })
 
+test('of a dropped folder is uploaded what can be read, and the rest named', patient, async () => {
+  const pawl = await stage.serve()
+  const tab = await stage.open(pawl.url)
+  const near = await stage.file('beside.txt', 100)
+  const folder = join(dirname(near.path), 'mixed')
+  await mkdir(join(folder, 'closed'), { recursive: true })
+  for (const path of ['closed/a.txt', 'open.txt']) await writeFile(join(folder, path), path)
+  // Root, as which tests may run, can read every folder.
+  await tab.page.evaluate(() => {
+    const { values } = FileSystemDirectoryHandle.prototype
+    FileSystemDirectoryHandle.prototype.values = function () {
+      if (this.name === 'closed') throw new DOMException('no permission', 'NotReadableError')
+      return values.call(this)
+    }
+  })
+  await drop(tab, { ...near, path: folder }, near)
+  for (const name of ['beside.txt', 'open.txt']) await finishes(tab.page, name)
+  await tab.page.getByText('“mixed/closed/” cannot be read.').waitFor()
+  expect(await tab.page.locator('.row').count()).toBe(2)
+})
+
 test(
   'pause stops the bytes, resume goes on where it was, and progress never goes back',
   patient,

@@ -1,12 +1,12 @@
-import { type AddedFile, pickFiles } from 'pawl/react'
+import { pickFiles } from 'pawl/react'
 import { useEffect, useRef, useState } from 'react'
 import { UploadIcon } from '../icons.tsx'
-import { filesIn, filesOf, fromInput } from './dropped.ts'
+import { type Found, filesIn, filesOf, fromInput } from './dropped.ts'
 
 interface DropZoneProps {
   /** The list has rows: the zone steps back to a strip. */
   readonly small: boolean
-  readonly onFiles: (files: readonly AddedFile[]) => void
+  readonly onFiles: (found: Found) => void
 }
 
 /** Files and folders are taken wherever they are dropped on the page; this is where it says so. */
@@ -35,7 +35,7 @@ export function DropZone({ small, onFiles }: DropZoneProps) {
           className="button button-main"
           onClick={async () => {
             const files = await pickFiles({ multiple: true })
-            if (files.length > 0) onFiles(files.map((picked) => ({ picked })))
+            if (files.length > 0) onFiles({ files: files.map((picked) => ({ picked })), unreadable: [] })
           }}
         >
           {small ? 'Add files' : 'Choose files'}
@@ -72,7 +72,7 @@ function FolderButton({ small, onFiles }: DropZoneProps) {
     const input = document.createElement('input')
     input.type = 'file'
     input.webkitdirectory = true
-    input.addEventListener('change', () => onFiles(fromInput(input.files ?? [])))
+    input.addEventListener('change', () => onFiles({ files: fromInput(input.files ?? []), unreadable: [] }))
     input.click()
   }
   return (
@@ -82,7 +82,7 @@ function FolderButton({ small, onFiles }: DropZoneProps) {
   )
 }
 
-function useFileDrop(onFiles: (files: readonly AddedFile[]) => void): boolean {
+function useFileDrop(onFiles: (found: Found) => void): boolean {
   const [over, setOver] = useState(false)
   const take = useRef(onFiles)
   useEffect(() => {
@@ -112,7 +112,9 @@ function useFileDrop(onFiles: (files: readonly AddedFile[]) => void): boolean {
       event.preventDefault()
       depth = 0
       setOver(false)
-      void filesOf(event.dataTransfer.items).then((files) => files.length > 0 && take.current(files))
+      void filesOf(event.dataTransfer.items).then((found) => {
+        if (found.files.length + found.unreadable.length > 0) take.current(found)
+      })
     }
     const stop = new AbortController()
     const { signal } = stop

@@ -6,15 +6,21 @@ interface WithHandles {
   getAsFileSystemHandle?(): Promise<FileSystemHandle | null>
 }
 
+export interface Found {
+  readonly files: AddedFile[]
+  /** What the browser could not read, a folder with a slash behind it: the rest is there all the same. */
+  readonly unreadable: string[]
+}
+
 /** To be called while the event is handled: what was dropped is out of reach afterwards. */
-export async function filesOf(items: DataTransferItemList): Promise<AddedFile[]> {
+export async function filesOf(items: DataTransferItemList): Promise<Found> {
   const roots = [...items].filter(({ kind }) => kind === 'file').map(rootOf)
-  const found: AddedFile[] = []
+  const found: Found = { files: [], unreadable: [] }
   for (const root of roots) await root.then((walk) => walk(found))
   return found
 }
 
-type Walk = (found: AddedFile[]) => Promise<void>
+type Walk = (found: Found) => Promise<void>
 
 /** Asks for everything at once, synchronously: a handle where there are any, an entry, or the bare file. */
 function rootOf(item: DataTransferItem & WithHandles): Promise<Walk> {
@@ -22,39 +28,50 @@ function rootOf(item: DataTransferItem & WithHandles): Promise<Walk> {
   const file = item.getAsFile()
   const bare: Walk = async (found) => {
     if (entry !== null) await walkEntry(entry, '', found)
-    else if (file !== null) found.push({ picked: file })
+    else if (file !== null) found.files.push({ picked: file })
   }
   const handle = item.getAsFileSystemHandle?.().catch(() => null) ?? Promise.resolve(null)
   return handle.then((given) => (given === null ? bare : (found) => walkHandle(given, '', found)))
 }
 
 /** A folder that was picked, with everything below it. */
-export async function filesIn(folder: FileSystemDirectoryHandle): Promise<AddedFile[]> {
-  const found: AddedFile[] = []
+export async function filesIn(folder: FileSystemDirectoryHandle): Promise<Found> {
+  const found: Found = { files: [], unreadable: [] }
   await walkHandle(folder, '', found)
   return found
 }
 
-async function walkHandle(handle: FileSystemHandle, above: string, found: AddedFile[]): Promise<void> {
-  if (handle instanceof FileSystemFileHandle) return void found.push(added(handle, above))
+async function walkHandle(handle: FileSystemHandle, above: string, found: Found): Promise<void> {
+  if (handle instanceof FileSystemFileHandle) return void found.files.push(added(handle, above))
   if (!(handle instanceof FileSystemDirectoryHandle)) return
-  for await (const child of handle.values()) await walkHandle(child, `${above}${handle.name}/`, found)
+  const path = `${above}${handle.name}/`
+  try {
+    for await (const child of handle.values()) await walkHandle(child, path, found)
+  } catch {
+    found.unreadable.push(path)
+  }
 }
 
-async function walkEntry(entry: FileSystemEntry, above: string, found: AddedFile[]): Promise<void> {
+async function walkEntry(entry: FileSystemEntry, above: string, found: Found): Promise<void> {
+  const path = `${above}${entry.name}`
   if (entry instanceof FileSystemFileEntry) {
-    const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject))
-    return void found.push(added(file, above))
+    const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject)).catch(
+      () => undefined,
+    )
+    if (file === undefined) found.unreadable.push(path)
+    else found.files.push(added(file, above))
   }
   if (!(entry instanceof FileSystemDirectoryEntry)) return
   const reader = entry.createReader()
-  for (;;) {
+  const readSome = () =>
+    new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+  try {
     // It gives a hundred at a time, and nothing at the end.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
-      reader.readEntries(resolve, reject),
-    )
-    if (some.length === 0) return
-    for (const child of some) await walkEntry(child, `${above}${entry.name}/`, found)
+    for (let some = await readSome(); some.length > 0; some = await readSome()) {
+      for (const child of some) await walkEntry(child, `${path}/`, found)
+    }
+  } catch {
+    found.unreadable.push(`${path}/`)
   }
 }
 

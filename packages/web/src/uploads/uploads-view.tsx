@@ -1,4 +1,4 @@
-import type { AddedFile, Uploads, UploadView } from 'pawl/react'
+import type { Uploads, UploadView } from 'pawl/react'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { CopyLine } from '../copy-line.tsx'
 import { percentOf } from '../format.ts'
@@ -7,6 +7,7 @@ import { KeyPanel } from '../key-panel.tsx'
 import { Notice } from '../notice.tsx'
 import { curlLine } from './curl-line.ts'
 import { DropZone } from './drop-zone.tsx'
+import type { Found } from './dropped.ts'
 import { RowList } from './row-list.tsx'
 import { TotalPanel } from './total-panel.tsx'
 import { totalsOf } from './totals.ts'
@@ -32,7 +33,10 @@ export function UploadsView({ endpoint, list, checks, slow, onSlow }: UploadsVie
   useTitle(totals.busy > 0 ? percentOf(totals.sent, totals.size, false) : undefined)
   useForgetAborted(uploads, remove)
 
-  const addFiles = async (files: readonly AddedFile[]) => setNotice(addedWords(await add(files)))
+  const addFiles = async ({ files, unreadable }: Found) => {
+    const added = await add(files)
+    setNotice(addedWords({ ...added, unreadable: [...unreadable, ...added.unreadable] }))
+  }
   const locked = uploads.find(({ error }) => error?.code === 'Unauthorized')
   const unlock = (key: string) => {
     keepKey(key)
@@ -49,7 +53,7 @@ export function UploadsView({ endpoint, list, checks, slow, onSlow }: UploadsVie
     <>
       <main>
         {locked?.error !== undefined && <KeyPanel words={`${errorWords(locked.error)}.`} onKey={unlock} />}
-        <DropZone small={uploads.length > 0} onFiles={(files) => void addFiles(files)} />
+        <DropZone small={uploads.length > 0} onFiles={(found) => void addFiles(found)} />
         <Notice words={notice} onClose={() => setNotice(undefined)} />
         {uploads.length > 0 && (
           <section className="list" aria-labelledby="list-title">
@@ -127,7 +131,7 @@ function addedWords({ known, unreadable, begun }: Awaited<ReturnType<Uploads['ad
     words.push(
       unreadable.length === 1
         ? `“${first}” cannot be read.`
-        : `${unreadable.length} files cannot be read, such as “${first}”.`,
+        : `${unreadable.length} files or folders cannot be read, such as “${first}”.`,
     )
   if (words.length > 0 && begun > 0) words.push(`${begun} added.`)
   return words.length === 0 ? undefined : words.join(' ')
