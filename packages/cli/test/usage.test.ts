@@ -40,6 +40,12 @@ test.each([
   expect(stderr).toContain(reason)
 })
 
+test('a catalog in Postgres cannot be checked, and that is said', async () => {
+  const { code, stderr } = await desk.run(['check'], { PAWL_DATABASE_URL: 'postgres://localhost/pawl' })
+  expect(code).toBe(2)
+  expect(stderr).toContain('names a catalog in Postgres')
+})
+
 test('help is told of the whole and of each command', async () => {
   const overview = await desk.run(['--help'])
   expect(overview.code).toBe(0)

@@ -35,6 +35,11 @@ export async function check(argv: readonly string[], env: NodeJS.ProcessEnv): Pr
     console.log(HELP)
     return 0
   }
+  if (values.data === undefined && env.PAWL_DATABASE_URL) {
+    throw new Error(
+      'PAWL_DATABASE_URL names a catalog in Postgres, and only one in a data folder can be checked',
+    )
+  }
   const data = values.data ?? env.PAWL_DATA ?? './data'
   const path = join(data, 'catalog.sqlite')
   if (!existsSync(path)) throw new Error(`there is no catalog in ${data}`)
