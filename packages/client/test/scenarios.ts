@@ -17,6 +17,8 @@ export interface World {
   openSessions(): Promise<number>
   /** What was given up stays there for a while: nothing can give it up, the provider drops it by itself. */
   readonly keepsAborted?: true
+  /** Its stand-in takes what lies below a key with it, where the service has no folders. */
+  readonly deletesBelow?: true
   /** A part or chunk size that the provider accepts; bodies are a few of it. */
   readonly partSize: number
   close?(): Promise<void>

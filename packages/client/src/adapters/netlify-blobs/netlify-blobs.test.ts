@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { operations } from '../../../test/operations.ts'
+import type { World } from '../../../test/scenarios.ts'
 import { hasNetlify, startNetlify } from '../../../test/servers/netlify.ts'
 import { type WholeWorld, wholeScenarios } from '../../../test/whole-scenarios.ts'
 import { Files } from '../../files.ts'
@@ -7,9 +8,7 @@ import { netlifyBlobs } from './netlify-blobs.ts'
 
 const store = 'uploads'
 
-async function served(): Promise<
-  WholeWorld & { readonly partSize: number; openSessions(): Promise<number> }
-> {
+async function served(): Promise<WholeWorld & World> {
   const server = await startNetlify()
   const { endpoint, siteId } = server
   return {
@@ -20,6 +19,7 @@ async function served(): Promise<
     comparesDigest: false,
     openSessions: async () => 0,
     partSize: 1,
+    deletesBelow: true,
     close: () => server.close(),
   }
 }
@@ -47,7 +47,7 @@ it('finds what Netlify tells its own functions, and uses their edge', async () =
     store,
     http: async ({ url, headers }) => {
       asked.push({ url, headers })
-      return { status: 200, header: () => undefined, headers: () => [], text: async () => '' }
+      return { status: 200, header: () => '"1"', headers: () => [], text: async () => '' }
     },
   })
   delete own.netlifyBlobsContext

@@ -11,6 +11,7 @@ import type { Call, ProviderResult, UploadIntent } from '../../driver.ts'
 import { FilesError } from '../../errors.ts'
 import { type StoredFileFacts, storedFile } from '../../stored-file.ts'
 import { callOf } from '../call.ts'
+import { described } from '../described.ts'
 import { segmentsOf } from '../file-key.ts'
 import { listPage } from '../listing.ts'
 import { reader } from '../reading.ts'
@@ -139,7 +140,8 @@ function putting(
       if (there.status !== 404 && metadataIn(there)[MARK] === mark)
         return resultOf(there.header('etag') ?? (await etagNow(call)))
     }
-    return resultOf((await accepted(what, response)).header('etag'))
+    const etag = (await accepted(what, response)).header('etag')
+    return resultOf(described(what, { etag }, 'etag').etag)
   }
 }
 
