@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { get, type IncomingMessage } from 'node:http'
+import { get, type IncomingMessage, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import Fastify from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -127,4 +127,40 @@ test('streams end when the server closes', async () => {
   const ended = once(stream, 'end')
   await server.server.close()
   await ended
+})
+
+test('what happens while the server closes does no harm to a stream that has not been read to its end', async () => {
+  const live = new Listeners(createLog('silent'), () => {})
+  const closing = new AbortController()
+  const app = Fastify()
+  let raw: ServerResponse | undefined
+  app.server.on('request', (_request, response) => {
+    raw = response
+  })
+  registerEventStream(app, { live, closing: closing.signal })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  try {
+    const slow = await connectTo(`${url}/events/stream`)
+    slow.pause()
+    const tell = async (id: string): Promise<void> => {
+      live.tell([{ id, type: 'upload.created', timestamp: '', data: { name: 'x'.repeat(100_000) } } as never])
+      // Listeners are told in a later turn.
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    let made = 0
+    // What sockets take by themselves is no longer ours: only what is left keeps a stream open after its end.
+    while (raw?.writableLength === 0) {
+      made += 1
+      await tell(`evt_${made}`)
+    }
+    closing.abort()
+    await tell('evt_late')
+    const told = heard(slow)
+    slow.resume()
+    await once(slow, 'end')
+    expect(told()).toHaveLength(made)
+  } finally {
+    for (const stream of open.splice(0)) stream.destroy()
+    await app.close()
+  }
 })

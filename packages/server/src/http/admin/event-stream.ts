@@ -42,12 +42,19 @@ export function registerEventStream(admin: FastifyInstance, { live, closing }: E
       write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
     )
     const beat = setInterval(() => write(':\n\n'), BEAT_MS)
-    const end = (): void => void raw.end()
+    const silence = (): void => {
+      off()
+      clearInterval(beat)
+    }
+    const end = (): void => {
+      // Who reads slowly has not closed yet when more happens: a write after the end would end the process.
+      silence()
+      raw.end()
+    }
     closing.addEventListener('abort', end)
     raw.once('close', () => {
       open -= 1
-      off()
-      clearInterval(beat)
+      silence()
       closing.removeEventListener('abort', end)
     })
     // The headers go out now: the reader is to know that it is heard.
