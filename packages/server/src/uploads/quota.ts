@@ -8,10 +8,11 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Allowance, Exceeded } from '../catalog/usage.ts'
 import { reach } from './engine.ts'
 import { UploadError } from './errors.ts'
-import type { UploadRecord } from './upload.ts'
+import type { UploadId, UploadRecord } from './upload.ts'
 
 /** Set aside ahead of a body that does not tell its size; asked for again when half of it is used. */
 const STRETCH = 64 * 1024 * 1024
+const BATCH = 100
 
 /** One request that makes an upload of unknown length grow. */
 export interface Growth {
@@ -87,6 +88,24 @@ export class Quota {
         // It was over before the answer came: no more than what is here will be taken.
         if (declared === undefined && now > granted) throw overQuota(now)
       },
+    }
+  }
+
+  /**
+   * What a process that was killed had set aside for its requests: to be called before there are any.
+   * @param lengthOf - bytes that are there
+   */
+  async giveBack(lengthOf: (upload: UploadRecord) => Promise<number>): Promise<void> {
+    if (!this.#countsBytes) return
+    let after: UploadId | undefined
+    for (;;) {
+      const page = await this.#catalog.unfinished(after, BATCH)
+      const growing = page.filter(({ state, length }) => state.kind === 'open' && length === undefined)
+      await Promise.all(
+        growing.map(async (upload) => this.#catalog.reserve(upload.id, await lengthOf(upload), 0, {})),
+      )
+      after = page.at(-1)?.id
+      if (page.length < BATCH) return
     }
   }
 

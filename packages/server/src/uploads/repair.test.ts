@@ -6,7 +6,9 @@ import { newSegmentId, type SegmentId } from '../blobs/blob-store.ts'
 import { DiskStore } from '../blobs/disk/disk-store.ts'
 import { all, collect, emptySegment, sampleBytes } from '../blobs/sample-bytes.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { sampleUpload } from '../catalog/sample-records.ts'
 import { openMemoryCatalog } from '../catalog/sqlite/memory-catalog.ts'
+import type { Allowance } from '../catalog/usage.ts'
 import { createLog } from '../log.ts'
 import { Readers } from '../objects/readers.ts'
 import { type Fate, startProcess } from './mortal.ts'
@@ -26,7 +28,7 @@ const closing: (() => Promise<void>)[] = []
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pawl-repair-'))
-  catalog = openMemoryCatalog()
+  catalog = openMemoryCatalog({ quotas: true })
   // A first start, so that the boot is known.
   const first = await start('boot a')
   await first.close()
@@ -43,7 +45,11 @@ function disk(boot: string): DiskStore {
   return blobs
 }
 
-async function start(boot: string, blobs: DiskStore = disk(boot)): Promise<RunningEngine> {
+async function start(
+  boot: string,
+  blobs: DiskStore = disk(boot),
+  allowance: Allowance = {},
+): Promise<RunningEngine> {
   const engine = await startEngine({
     catalog,
     blobs,
@@ -51,6 +57,7 @@ async function start(boot: string, blobs: DiskStore = disk(boot)): Promise<Runni
     now: Date.now,
     limits: { maxSize: 1e9, ttl: DAY, everyAck: false },
     idleTimeout: 60_000,
+    allowance,
   })
   let closed: Promise<void> | undefined
   const close = () => {
@@ -115,6 +122,16 @@ describe('an open upload', () => {
     const upload = await left(BYTES.subarray(0, 40))
     const { uploads } = await start('boot a')
     expect(await uploads.inspect(upload.id, () => true)).toMatchObject({ kind: 'open', offset: 40 })
+  })
+
+  test('of unknown length counts with the bytes that are there, not with what a killed process set aside', async () => {
+    const upload = await left(BYTES.subarray(0, 40), { length: undefined })
+    const allowance = { ownerBytes: 100 }
+    expect(await catalog.reserve(upload.id, 1000, 1, allowance)).toBe(100)
+    await start('boot a', disk('boot a'), allowance)
+    const fits = (length: number) => catalog.insertUpload(sampleUpload({ length }), allowance)
+    expect(await fits(61)).toMatchObject({ what: 'ownerBytes' })
+    expect(await fits(60)).toBeUndefined()
   })
 
   test('of another boot is cut back to what was durable', async () => {

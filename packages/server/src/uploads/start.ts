@@ -92,6 +92,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   })
   const digests = new UploadDigests(blobs)
   const hooks = hookRunner(options.hooks ?? NO_HOOKS)
+  const quota = new Quota(catalog, options.allowance ?? {})
   const finisher = new Finisher({
     catalog,
     blobs,
@@ -110,6 +111,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     // What an earlier process had under its hands; its last bytes may be anything.
     for (const pack of await catalog.heldPacks()) await catalog.endPack(pack, now())
     await repair({ catalog, blobs, finisher, now, log, trusted, later: hooks.has('beforeFinish') })
+    await quota.giveBack(async ({ segment, stored }) => (await blobs.inspect(segment, stored))?.length ?? 0)
     if (hooks.has('beforeFinish')) void finisher.finishLeft()
   }
   const leases =
@@ -132,7 +134,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     leases,
     transfers,
     stranded: options.shared,
-    quota: new Quota(catalog, options.allowance ?? {}),
+    quota,
     observer,
     budget: new GatherBudget(GATHER_CAP, options.freeBuffers),
     durability,
