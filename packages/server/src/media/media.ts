@@ -122,7 +122,15 @@ export async function startMedia(options: MediaOptions): Promise<RunningMedia> {
     listFolders: (request) => reach(() => catalog.listFolders(request)),
     update: (id, changes) => reach(() => catalog.updateMedia(id, changes, now())),
     trash: async (ids, deleted) => void (await reach(() => catalog.trashMedia(ids, deleted, now()))),
-    remove: async (ids) => void (await reach(() => catalog.removeMedia(ids, now()))),
+    async remove(ids) {
+      const files = await findSeveral(ids)
+      await reach(() => catalog.removeMedia(ids, now()))
+      for (const { importing } of files) {
+        // It would fetch the rest for nobody. Where it cannot be ended, it finds at its own end that its file is gone.
+        if (importing?.upload !== undefined)
+          await uploads.cancel(importing.upload, () => true).catch(() => {})
+      }
+    },
     async addFolder(name, parent) {
       const at = now()
       const folder = { id: newMediaId(), name, parent, deleted: false, createdAt: at, updatedAt: at }

@@ -195,6 +195,30 @@ describe('an import', () => {
     const left = () => server.server.uploads && objectsOf(server, id)
     await expect.poll(left).toEqual(404)
   })
+
+  test('of a file that is removed fetches no more', async () => {
+    const closed = Promise.withResolvers<void>()
+    const { url, requests } = await source((_req, res) => {
+      res.writeHead(200, { 'Content-Length': BYTES.length })
+      const drip = setInterval(() => res.write('drip'), 50)
+      res.once('close', () => {
+        clearInterval(drip)
+        closed.resolve()
+      })
+    })
+    const progressed = Promise.withResolvers<void>()
+    const off = server.server.events.on('upload.progressed', () => progressed.resolve())
+    const { id } = await begin(url)
+    await progressed.promise
+    off()
+    const cancelled = Promise.withResolvers<string>()
+    const done = server.server.events.on('upload.cancelled', ({ data }) => cancelled.resolve(data.key))
+    await server.files.bulkDeleteFiles([id], { permanent: true })
+    await closed.promise
+    expect(await cancelled.promise).toBe(id)
+    done()
+    expect(requests).toHaveLength(1)
+  })
 })
 
 /** What the storage face says of an object of the bucket: 200 or 404. */
