@@ -155,6 +155,34 @@ describe.runIf(hasAzurite())('azure on Azurite', () => {
     expect(await (await files.download('a')).text()).toBe('mine')
   })
 
+  it('refuses a key with a backslash, which would be the blob of another key', async () => {
+    const world = await worldOf(server, 'backslash')
+    const files = new Files({ adapter: world.adapter() })
+    await files.upload('a/b', 'mine')
+    for (const act of [
+      () => files.upload('a\\b', 'other'),
+      () => files.upload('a\\b', randomBytes(6 * MIB)),
+      () => files.download('a\\b'),
+      () => files.delete('a\\b'),
+    ])
+      await expect(act()).rejects.toMatchObject({ code: 'InvalidKey' })
+    expect(await (await files.download('a/b')).text()).toBe('mine')
+  })
+
+  it('asks again for a URL that could not be had for the moment', async () => {
+    await worldOf(server, 'flaky')
+    const client = new ContainerClient(server.connectionString, 'flaky')
+    const permissions = ContainerSASPermissions.parse('racwdl')
+    let asked = 0
+    const url = async () => {
+      if (++asked < 3) throw new Error('the backend did not answer')
+      return client.generateSasUrl({ permissions, expiresOn: new Date(Date.now() + 3_600_000) })
+    }
+    const adapter = azure({ container: 'flaky', url })
+    await new Files({ adapter, retries: { max: 2, backoff: () => 1 } }).upload('a', 'content')
+    expect(asked).toBe(3)
+  })
+
   it.each([1, 17])(
     'has the service check the MD5 of each block of %d MiB, and sends a damaged one again',
     async (mebibytes) => {

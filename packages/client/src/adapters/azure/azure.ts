@@ -31,9 +31,18 @@ const EXPIRES = 3600
 /** @example new Files({ adapter: azure({ container: 'backups', connectionString }) }) */
 export function azure(options: AzureOptions): Adapter<() => Promise<ContainerClient>> {
   let opened: Promise<ContainerClient> | undefined
-  const container = () => (opened ??= openContainer(options))
+  const open = async () => {
+    try {
+      return await openContainer(options)
+    } catch (error) {
+      // Whoever signs URLs may fail for a moment: the next request asks again.
+      opened = undefined
+      throw error
+    }
+  }
+  const container = () => (opened ??= open())
   const blob = async (key: string): Promise<BlockBlobClient> =>
-    (await container()).getBlockBlobClient(urlKey(key))
+    (await container()).getBlockBlobClient(blobKey(key))
 
   const read = async (key: string, signal: AbortSignal | undefined, offset = 0, count?: number) => {
     const client = await blob(key)
@@ -151,6 +160,15 @@ export function azure(options: AzureOptions): Adapter<() => Promise<ContainerCli
       }
     },
   }
+}
+
+/**
+ * Azure takes a backslash for a slash: two keys would be one blob.
+ * @throws FilesError `InvalidKey`
+ */
+function blobKey(key: string): string {
+  if (!key.includes('\\')) return urlKey(key)
+  throw new FilesError('InvalidKey', `${JSON.stringify(key)} has a backslash, which Azure takes for a slash`)
 }
 
 interface Facts {
