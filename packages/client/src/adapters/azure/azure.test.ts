@@ -169,6 +169,14 @@ describe.runIf(hasAzurite())('azure on Azurite', () => {
     expect(await (await files.download('a/b')).text()).toBe('mine')
   })
 
+  it.each([1, 6 * MIB])('keeps metadata that no header can carry, of %d bytes', async (size) => {
+    const files = new Files({ adapter: (await worldOf(server, 'metadata')).adapter(), retries: 0 })
+    const metadata = { name: 'Größe 日本', spaced: ' a  b ', lines: 'a\nb', percent: '100%25' }
+    await files.upload('a', randomBytes(size), { metadata })
+    expect((await files.head('a')).metadata).toEqual(metadata)
+    expect((await files.download('a')).metadata).toEqual(metadata)
+  })
+
   it('asks again for a URL that could not be had for the moment', async () => {
     await worldOf(server, 'flaky')
     const client = new ContainerClient(server.connectionString, 'flaky')

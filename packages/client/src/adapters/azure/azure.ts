@@ -11,6 +11,7 @@ import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob'
 import type { Adapter } from '../../adapter.ts'
 import { FilesError } from '../../errors.ts'
 import { type StoredFile, storedFile, streamOf } from '../../stored-file.ts'
+import { fromHeaderValue } from '../header-value.ts'
 import { urlKey } from '../url-key.ts'
 import { azureDriver } from './driver.ts'
 import { asked } from './failure.ts'
@@ -186,6 +187,7 @@ interface Listed {
 
 function fileOf(key: string, facts: Facts, open: Parameters<typeof storedFile>[1]): StoredFile {
   const { contentLength = 0, contentType, lastModified, etag, metadata = {} } = facts
+  const texts = Object.entries(metadata).map(([name, value]) => [name, fromHeaderValue(value)] as const)
   return storedFile(
     {
       key,
@@ -193,7 +195,7 @@ function fileOf(key: string, facts: Facts, open: Parameters<typeof storedFile>[1
       type: contentType,
       lastModified: lastModified?.getTime(),
       etag,
-      metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
+      metadata: texts.length === 0 ? undefined : Object.fromEntries(texts),
     },
     open,
   )

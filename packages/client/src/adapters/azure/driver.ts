@@ -14,6 +14,7 @@ import type { Json } from '../../json.ts'
 import { sessionText, wrongPlace } from '../../session.ts'
 import { WHOLE } from '../../transfer/block.ts'
 import { sleep } from '../../transfer/retry.ts'
+import { headerValue } from '../header-value.ts'
 import { blockName, blockNumber, isPrefix, newPrefix } from './blocks.ts'
 import { asked, codeOf } from './failure.ts'
 
@@ -146,7 +147,7 @@ function properties({ contentType, cacheControl, metadata, condition }: UploadIn
       blobContentType: contentType,
       ...(cacheControl === undefined ? {} : { blobCacheControl: cacheControl }),
     },
-    metadata: { ...metadata },
+    metadata: Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, headerValue(value)])),
     ...(condition === undefined
       ? {}
       : { conditions: condition.type === 'create' ? { ifNoneMatch: '*' } : { ifMatch: condition.etag } }),

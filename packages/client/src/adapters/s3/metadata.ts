@@ -1,7 +1,8 @@
-/** User metadata as headers. Values beyond ASCII are percent-encoded, because headers cannot carry them. */
+/** User metadata as headers. */
 
 import { FilesError } from '../../errors.ts'
 import type { HttpResponse } from '../../http/http.ts'
+import { fromHeaderValue, headerValue } from '../header-value.ts'
 
 /** The metadata in which an object remembers the upload that made it. Not shown to users. */
 export const OWN_METADATA = 'pawl-upload'
@@ -17,12 +18,7 @@ export function metadataHeaders(metadata: Readonly<Record<string, string>>): Rec
           `the metadata name ${JSON.stringify(name)} must be lower-case letters, digits, _ . -`,
         )
       }
-      return [
-        `x-amz-meta-${name}`,
-        /^[\x21-\x24\x26-\x7e](?:[\x20-\x24\x26-\x7e]*[\x21-\x24\x26-\x7e])?$/.test(value)
-          ? value
-          : encodeURIComponent(value),
-      ]
+      return [`x-amz-meta-${name}`, headerValue(value)]
     }),
   )
 }
@@ -32,16 +28,8 @@ export function metadataOf(response: HttpResponse): Record<string, string> | und
   const found = response.headers().flatMap(([name, value]): [string, string][] => {
     const key = name.toLowerCase()
     return key.startsWith(prefix) && key !== prefix + OWN_METADATA
-      ? [[key.slice(prefix.length), decoded(value)]]
+      ? [[key.slice(prefix.length), fromHeaderValue(value)]]
       : []
   })
   return found.length === 0 ? undefined : Object.fromEntries(found)
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
-  }
 }
