@@ -28,7 +28,10 @@ export interface S3Options {
   readonly region?: string
   /** Default: AWS in the region. */
   readonly endpoint?: string
-  /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: with an `endpoint` of one's own. */
+  /**
+   * `https://host/bucket/key` instead of `https://bucket.host/key`. Default: with an `endpoint` of one's own, and for
+   * a bucket whose name has more than lower-case letters, digits and hyphens.
+   */
   readonly forcePathStyle?: boolean
   /**
    * Default: the environment variables of the AWS tools. As a function it is asked again when they were refused;

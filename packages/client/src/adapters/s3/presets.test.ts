@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import * as presets from './presets.ts'
+import { s3 } from './s3.ts'
 
 const options = { bucket: 'backups', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }
 const regional = { ...options, region: 'eu-1' }
@@ -41,4 +42,13 @@ it('asks of a service only what it knows', () => {
   expect(digestOf(presets.tigris(options))).toBe('crc32')
   const { raw } = presets.b2(regional)
   expect(raw.form).toBeUndefined()
+})
+
+it.each([
+  ['bucket-1', 'https://bucket-1.s3.us-east-1.amazonaws.com/'],
+  // The certificate is for one name before the service's.
+  ['my.bucket', 'https://s3.us-east-1.amazonaws.com/my.bucket'],
+  ['My_Bucket', 'https://s3.us-east-1.amazonaws.com/My_Bucket'],
+])('finds the bucket %s at AWS', (bucket, url) => {
+  expect(s3({ bucket }).raw.urlOf({ method: 'GET' })).toBe(url)
 })

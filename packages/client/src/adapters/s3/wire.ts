@@ -105,7 +105,8 @@ function baseOf({
   bucket,
   region = 'us-east-1',
   endpoint,
-  forcePathStyle = endpoint !== undefined,
+  // The certificate's wildcard covers no dot, and a host has no capitals: it would be another bucket.
+  forcePathStyle = endpoint !== undefined || !/^[a-z0-9-]+$/.test(bucket),
 }: S3Options): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucket))
     throw new FilesError('InvalidKey', `${JSON.stringify(bucket)} is no bucket name`)
