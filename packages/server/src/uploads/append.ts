@@ -92,10 +92,12 @@ export async function append(
   })
   waited(true)
   try {
-    const ending = engine.finisher.isRunning(id)
-    if (ending) await engine.finisher.begun(id)
-    const known = ending ? undefined : lease.found
-    const found = known === undefined ? await findPermitted(engine, id, permit) : permitted(known, permit)
+    let found =
+      lease.found === undefined ? await findPermitted(engine, id, permit) : permitted(lease.found, permit)
+    if (found.length === undefined && engine.finisher.isRunning(id)) {
+      await engine.finisher.begun(id)
+      found = await findPermitted(engine, id, permit)
+    }
     if (found.concat.kind === 'final') {
       throw new UploadError('final', 'a final upload is made of others and takes no bytes itself')
     }

@@ -109,8 +109,8 @@ async function look(
 /** The record, which says where the upload ends if that is known. */
 async function findBegun(engine: Engine, id: UploadId, permit: Permit): Promise<UploadRecord> {
   const upload = await findPermitted(engine, id, permit)
-  if (!engine.finisher.isRunning(id)) return upload
-  await engine.finisher.begun(id)
+  if (upload.length !== undefined || !engine.finisher.isRunning(id)) return upload
+  await soon(engine.finisher.begun(id))
   return findPermitted(engine, id, permit)
 }
 
@@ -152,21 +152,25 @@ async function finishing(
   upload: UploadRecord,
   length: number,
 ): Promise<Inspection | FailedInspection> {
-  const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    timeout.reject(new UploadError('finishing', 'the upload is being finished: try again in a moment'))
-  }, FINISH_WAIT_MS)
   try {
-    const finished = await Promise.race([
-      reach(() => engine.finisher.finish(upload, length)),
-      timeout.promise,
-    ])
+    const finished = await soon(reach(() => engine.finisher.finish(upload, length)))
     return { kind: 'finished', upload, offset: length, finished }
   } catch (error) {
     if (!(error instanceof UploadError && isFinal(error))) throw error
     const ended = await reach(() => engine.catalog.findUpload(upload.id))
     if (ended === undefined || isDeactivated(ended)) throw failed(ended ?? upload)
     return { kind: 'failed', upload: ended, offset: length }
+  }
+}
+
+/** @throws UploadError `finishing` when it takes longer than a look may wait */
+async function soon<T>(work: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    timeout.reject(new UploadError('finishing', 'the upload is being finished: try again in a moment'))
+  }, FINISH_WAIT_MS)
+  try {
+    return await Promise.race([work, timeout.promise])
   } finally {
     clearTimeout(timer)
   }
