@@ -27,7 +27,7 @@ import { type Events, Listeners } from './events/listeners.ts'
 import { webhookFrom } from './events/webhook/webhook.ts'
 import { createApp } from './http/app.ts'
 import { clientAddresses } from './http/client-address.ts'
-import { closeIdle, trackUnused } from './http/connections.ts'
+import { closeIdle, trackConnections } from './http/connections.ts'
 import { corsFor } from './http/cors.ts'
 import { type Fetch, fetchOver } from './http/fetch.ts'
 import { filesTarget } from './http/files-resumable.ts'
@@ -276,7 +276,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
     history.watch(engine.transfers)
     const metricsServer = config.metricsPort === undefined ? undefined : createMetricsServer(metrics.render)
 
-    const unused = trackUnused(server)
+    const connections = trackConnections(server)
     const close = async (): Promise<void> => {
       ending.abort()
       history.close()
@@ -285,7 +285,7 @@ export async function createServer(config: Config, parts: ServerParts = {}): Pro
       metricsServer?.close()
       // Transfers end with their bytes kept; a look at an upload is told to wait.
       await engine.closeTransfers()
-      const idle = setInterval(() => closeIdle(server, unused), CLOSE_IDLE_MS)
+      const idle = setInterval(() => closeIdle(server, connections), CLOSE_IDLE_MS)
       const timer = setTimeout(() => {
         server.closeAllConnections()
         app.cut()

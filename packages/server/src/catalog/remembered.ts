@@ -9,6 +9,7 @@
  *   every end of an upload.
  * - A look that began before a change does not bring back what it saw.
  */
+import { SlotMap } from '../slot-map.ts'
 import type { UploadId, UploadRecord } from '../uploads/upload.ts'
 import type { Catalog } from './catalog.ts'
 
@@ -19,7 +20,7 @@ const LONGEST = 2048
 
 export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
   /** In order of use. */
-  const known = new Map<UploadId, UploadRecord>()
+  const known = new SlotMap<UploadId, UploadRecord>()
   /** Changes under way, by upload. */
   const changing = new Map<UploadId, number>()
   /** The look under way at an upload that may be remembered, until a change comes. */

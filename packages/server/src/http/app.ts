@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { MEDIA_PREFIX } from '../media/descriptor.ts'
+import { Slots } from '../slot-map.ts'
 import { devRefusal } from './dev-guard.ts'
 import { Exchange } from './exchange.ts'
 import { type FilesFace, serveFiles } from './files.ts'
@@ -65,7 +66,7 @@ export function createApp(options: AppOptions): App {
     if (isUnder(storage.prefix, exchange.path)) speakStorage(storage, exchange)
     return exchange
   }
-  const open = new Set<Exchange>()
+  const open = new Slots<Exchange>()
   const waiting: (() => void)[] = []
   let ended = false
   const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
@@ -76,9 +77,9 @@ export function createApp(options: AppOptions): App {
     res.statusCode = 200
     const exchange = exchangeOf(req, res, expectsContinue)
     unparsable.watch(exchange)
-    open.add(exchange)
+    const place = open.add(exchange)
     res.once('close', () => {
-      open.delete(exchange)
+      open.remove(place)
       if (open.size === 0) for (const done of waiting.splice(0)) done()
     })
     if (unmountable !== undefined)

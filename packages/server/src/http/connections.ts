@@ -1,20 +1,21 @@
 /** Which connections may be closed without taking anything from anyone. */
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { Slots } from '../slot-map.ts'
 
-/** Connections that have not said a word yet; node:http counts only those idle that had a request. */
-export function trackUnused(server: Server): ReadonlySet<Socket> {
-  const unused = new Set<Socket>()
+/** Those that are open. */
+export function trackConnections(server: Server): Iterable<Socket> {
+  const open = new Slots<Socket>()
   server.on('connection', (socket) => {
-    unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
+    const place = open.add(socket)
+    socket.once('close', () => open.remove(place))
   })
-  server.on('request', ({ socket }) => unused.delete(socket))
-  return unused
+  return open
 }
 
 /** Ends those that wait for a request. One whose request has begun to arrive gets its answer. */
-export function closeIdle(server: Server, unused: ReadonlySet<Socket>): void {
+export function closeIdle(server: Server, connections: Iterable<Socket>): void {
   server.closeIdleConnections()
-  for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
+  // node:http counts only those idle that had a request.
+  for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
 }

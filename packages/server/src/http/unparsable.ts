@@ -12,7 +12,7 @@ const LINGER_BYTES = 1024 * 1024
 
 export class Unparsable {
   readonly #headers: OutgoingHttpHeaders
-  readonly #open = new WeakMap<Socket, Set<Exchange>>()
+  readonly #open = new WeakMap<Socket, Exchange[]>()
   readonly #refusedAt = new WeakMap<Socket, number>()
 
   /** @param headers - what every answer carries, whatever the request was */
@@ -23,9 +23,10 @@ export class Unparsable {
   /** Remembers whose answers have to come first. */
   watch(exchange: Exchange): void {
     const { socket } = exchange.req
-    const open = this.#open.get(socket) ?? new Set()
-    this.#open.set(socket, open.add(exchange))
-    exchange.res.once('close', () => open.delete(exchange))
+    // Mostly one; a `Set` would keep those that were in it before (see slot-map.ts).
+    const open = this.#open.get(socket) ?? []
+    if (open.push(exchange) === 1) this.#open.set(socket, open)
+    exchange.res.once('close', () => void open.splice(open.indexOf(exchange), 1))
   }
 
   refuse(error: Error & { code?: string }, socket: Socket): void {

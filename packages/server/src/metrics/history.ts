@@ -80,7 +80,7 @@ export function createHistory(now: () => number): History {
         at: now(),
         // Bytes that were taken back were never there.
         bytesPerSecond: Math.max(0, total - shown) / EVERY_SECONDS,
-        active: transfers?.active.size ?? 0,
+        active: transfers?.active.length ?? 0,
         ...counts,
         latency: latencyOf(latencies),
       }

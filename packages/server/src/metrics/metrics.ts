@@ -141,7 +141,7 @@ export function createMetrics(): Metrics {
         help: 'Requests whose bodies are being written now',
         registers,
         collect() {
-          active.set(transfers.active.size)
+          active.set(transfers.active.length)
         },
       })
       const open = new Gauge({

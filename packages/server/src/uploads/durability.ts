@@ -8,6 +8,7 @@
  */
 import { type BlobStore, StoreError } from '../blobs/blob-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { SlotMap } from '../slot-map.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
 const SYNC_BYTES = 32 * 1024 * 1024
@@ -37,11 +38,11 @@ export class Durability {
   readonly #blobs: BlobStore
   readonly #catalog: Catalog
   readonly #onError: (error: unknown) => void
-  readonly #dirty = new Map<string, Dirty>()
+  readonly #dirty = new SlotMap<string, Dirty>()
   /** Whose next sync is due. */
-  readonly #due = new Set<Dirty>()
+  readonly #due = new SlotMap<string, Dirty>()
   #syncing = 0
-  readonly #watched = new Map<string, { synced: number }>()
+  readonly #watched = new SlotMap<string, { synced: number }>()
   readonly #cutTo = new Map<string, number>()
   readonly #onSetBack: (id: UploadId) => void
 
@@ -94,7 +95,7 @@ export class Durability {
     if (this.#blobs.durable || this.#cutTo.has(upload.id)) return
     const dirty = this.#entry(upload, length)
     dirty.written = Math.max(dirty.written, length)
-    if (dirty.running !== undefined || this.#due.has(dirty)) return
+    if (dirty.running !== undefined || this.#due.has(upload.id)) return
     // After a failure only the timer tries again: a disk that is away must not be asked without end.
     if (dirty.written - dirty.synced >= SYNC_BYTES && !dirty.failing) this.#start(dirty)
     else dirty.timer ??= setTimeout(() => this.#start(dirty), SYNC_MS).unref()
@@ -187,20 +188,20 @@ export class Durability {
   #unplan(dirty: Dirty): void {
     clearTimeout(dirty.timer)
     dirty.timer = undefined
-    this.#due.delete(dirty)
+    this.#due.delete(dirty.upload.id)
   }
 
   /** In the background, as soon as others let it. */
   #start(dirty: Dirty): void {
     this.#unplan(dirty)
-    this.#due.add(dirty)
+    this.#due.set(dirty.upload.id, dirty)
     this.#next()
   }
 
   #next(): void {
-    const [dirty] = this.#due
+    const [dirty] = this.#due.values()
     if (dirty === undefined || this.#syncing === SYNCS) return
-    this.#due.delete(dirty)
+    this.#due.delete(dirty.upload.id)
     this.#syncing += 1
     const running = this.#sync(dirty)
       .then(

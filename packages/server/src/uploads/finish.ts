@@ -9,6 +9,7 @@ import { StoreError } from '../blobs/blob-store.ts'
 import { type Digests, digestOf } from '../blobs/digests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { newObjectId, newVersion, type ObjectRecord } from '../objects/object.ts'
+import { SlotMap } from '../slot-map.ts'
 import { type Durability, isUnsynced } from './durability.ts'
 import { failureError, UploadError, type UploadFailure } from './errors.ts'
 import type { HookRunner } from './hooks.ts'
@@ -50,11 +51,11 @@ export type Finished =
 
 export class Finisher {
   readonly #options: FinisherOptions
-  readonly #running = new Map<UploadId, Promise<Finished>>()
+  readonly #running = new SlotMap<UploadId, Promise<Finished>>()
   /** Resolved once the catalog knows where an upload ends, or it does not come to its end yet. */
-  readonly #beginning = new Map<UploadId, Promise<void>>()
+  readonly #beginning = new SlotMap<UploadId, Promise<void>>()
   /** What met a fault on its way, longest ago first: its client may never ask again. */
-  readonly #left = new Map<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
+  readonly #left = new SlotMap<UploadId, { readonly upload: UploadRecord; readonly length: number }>()
   #closing = false
 
   constructor(options: FinisherOptions) {

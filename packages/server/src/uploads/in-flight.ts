@@ -27,7 +27,7 @@ export async function inFlight(
   limit: number,
 ): Promise<InFlight[]> {
   const found = await reach(() => catalog.unfinished(after, limit))
-  const writing = new Map([...transfers.active].map((transfer) => [transfer.lease.upload, transfer]))
+  const writing = new Map(transfers.active.map((transfer) => [transfer.lease.upload, transfer]))
   return Promise.all(
     found.map(async (upload): Promise<InFlight> => {
       const transfer = writing.get(upload.id)

@@ -10,6 +10,7 @@
  * on the holder's events, and all of them share one timer.
  */
 import type { Hold } from '../catalog/segment-parts.ts'
+import { SlotMap } from '../slot-map.ts'
 import { UploadError } from './errors.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
@@ -191,7 +192,7 @@ export interface UploadLeases {
 }
 
 export class Leases implements UploadLeases {
-  readonly #held = new Map<UploadId, Lease>()
+  readonly #held = new SlotMap<UploadId, Lease>()
   readonly #idleTimeout: number
   readonly #idleCheck: NodeJS.Timeout
   #fence = 0

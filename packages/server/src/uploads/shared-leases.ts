@@ -4,6 +4,7 @@
  */
 import type { LeaseRows, Question, Reply } from '../catalog/lease-rows.ts'
 import type { Hold } from '../catalog/segment-parts.ts'
+import { SlotMap } from '../slot-map.ts'
 import { reach } from './engine.ts'
 import { UploadError } from './errors.ts'
 import { busy, type Holder, type Lease, type Leases, type Manner, type UploadLeases } from './lease.ts'
@@ -17,9 +18,10 @@ export class SharedLeases implements UploadLeases {
   readonly #local: Leases
   readonly #rows: LeaseRows
   readonly #onError: (error: unknown) => void
-  readonly #held = new Map<Hold, Lease>()
+  /** By the lease's fence. */
+  readonly #held = new SlotMap<number, { readonly hold: Hold; readonly lease: Lease }>()
   /** Rows on their way to being free. */
-  readonly #leaving = new Map<UploadId, Promise<void>>()
+  readonly #leaving = new SlotMap<UploadId, Promise<void>>()
   readonly #timer: NodeJS.Timeout
   #renewing = false
 
@@ -111,9 +113,9 @@ export class SharedLeases implements UploadLeases {
 
   #keep(lease: Lease, hold: Hold): void {
     lease.hold = hold
-    this.#held.set(hold, lease)
+    this.#held.set(lease.fence, { hold, lease })
     void lease.released.then(() => {
-      this.#held.delete(hold)
+      this.#held.delete(lease.fence)
       if (this.#rows.hasEnded(hold)) return
       const leaving = this.#rows
         .release(hold)
@@ -139,13 +141,13 @@ export class SharedLeases implements UploadLeases {
   }
 
   async #renew(): Promise<void> {
-    const holds = [...this.#held.keys()].filter((hold) => !this.#rows.hasEnded(hold))
-    if (this.#renewing || holds.length === 0) return
+    const held = [...this.#held.values()].filter(({ hold }) => !this.#rows.hasEnded(hold))
+    if (this.#renewing || held.length === 0) return
     this.#renewing = true
     try {
-      const ours = await this.#rows.renew(holds)
-      for (const hold of holds) {
-        if (!ours.has(hold.segment) && !this.#rows.hasEnded(hold)) this.#held.get(hold)?.end('displaced')
+      const ours = await this.#rows.renew(held.map(({ hold }) => hold))
+      for (const { hold, lease } of held) {
+        if (!ours.has(hold.segment) && !this.#rows.hasEnded(hold)) lease.end('displaced')
       }
     } catch (error) {
       // Nobody else may be able to reach it either; whoever can takes over, and what we write then is refused.

@@ -7,9 +7,12 @@ import { endSlowTransfers } from './slow-transfers.ts'
 import { Transfers } from './transfers.ts'
 import { newUploadId } from './upload.ts'
 
+let fence = 0
+
 /** A transfer whose bytes come at `rate` bytes per second. */
 function transferAt(transfers: Transfers, rate: number, waiting = true) {
-  const lease = new Lease(newUploadId(), 1, false, () => {})
+  fence += 1
+  const lease = new Lease(newUploadId(), fence, false, () => {})
   const writer = { length: 500 }
   const active = transfers.begin(lease, writer as unknown as SegmentWriter)
   const timer = setInterval(() => {
@@ -36,7 +39,7 @@ test('a client that is too slow is ended, one that is fast enough and one whose 
   expect([slow, fast, busy].map(({ lease }) => lease.ended.reason)).toEqual(['slow', undefined, undefined])
   watch.stop()
   for (const transfer of [slow, fast, busy]) transfer.end()
-  expect(transfers.active.size).toBe(0)
+  expect(transfers.active.length).toBe(0)
 })
 
 test('silence that has just begun is judged only after a whole window', async () => {

@@ -1,5 +1,6 @@
 /** The transfers under way: how many there may be at a time, and how far they are. */
 import type { SegmentWriter } from '../blobs/blob-store.ts'
+import { SlotMap } from '../slot-map.ts'
 import { UploadError } from './errors.ts'
 import type { Lease } from './lease.ts'
 import type { Observer, TransferOutcome } from './observer.ts'
@@ -35,7 +36,7 @@ export class ActiveTransfer {
 export class Transfers {
   readonly #most: number
   readonly #observer: Observer
-  readonly #active = new Set<ActiveTransfer>()
+  readonly #active = new SlotMap<number, ActiveTransfer>()
 
   /** @param most - transfers at a time */
   constructor(most: number, observer: Observer) {
@@ -43,8 +44,8 @@ export class Transfers {
     this.#observer = observer
   }
 
-  get active(): ReadonlySet<ActiveTransfer> {
-    return this.#active
+  get active(): ActiveTransfer[] {
+    return [...this.#active.values()]
   }
 
   /** @throws UploadError `overloaded`, before anything was read */
@@ -57,11 +58,12 @@ export class Transfers {
   begin(lease: Lease, writer: SegmentWriter): ActiveTransfer {
     this.refuseWhenFull()
     const transfer = new ActiveTransfer(lease, writer)
-    this.#active.add(transfer)
+    this.#active.set(lease.fence, transfer)
     return transfer
   }
 
   end(transfer: ActiveTransfer, outcome: TransferOutcome): void {
-    if (this.#active.delete(transfer)) this.#observer.transferred(transfer.moved, transfer.seconds, outcome)
+    if (this.#active.delete(transfer.lease.fence))
+      this.#observer.transferred(transfer.moved, transfer.seconds, outcome)
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../blobs/digests.ts'
+import { SlotMap } from '../slot-map.ts'
 import { piecesOf, type UploadId, type UploadRecord } from './upload.ts'
 
 /** Hash states kept at a time; uploads beyond them are read once at their end. */
@@ -12,7 +13,7 @@ const MOST = 1000
 export class UploadDigests {
   readonly #blobs: BlobStore
   /** In order of their last byte, the longest silent first. */
-  readonly #following = new Map<UploadId, FollowingDigest>()
+  readonly #following = new SlotMap<UploadId, FollowingDigest>()
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs
@@ -26,7 +27,7 @@ export class UploadDigests {
     this.#following.delete(upload.id)
     this.#following.set(upload.id, digest)
     digest.advance(length)
-    for (const [id] of this.#following) {
+    for (const id of this.#following.keys()) {
       if (this.#following.size <= MOST) break
       this.forget(id)
     }

@@ -3,6 +3,7 @@
  * written is read behind its writer, from the page cache.
  */
 import { Worker } from 'node:worker_threads'
+import { SlotMap } from '../../slot-map.ts'
 import { StoreError } from '../blob-store.ts'
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../digests.ts'
 
@@ -40,7 +41,7 @@ const STRIDE = 4 * 1024 * 1024
 
 /** One thread: a second would take the core that moves bytes. It is started with the first job. */
 export class DigestThread {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new SlotMap<number, Waiting>()
   /** Jobs of the thread that runs now; those of one that died are lost. */
   #jobs = new Set<number>()
   #worker: Worker | undefined

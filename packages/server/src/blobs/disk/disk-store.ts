@@ -6,6 +6,7 @@ import { constants, existsSync } from 'node:fs'
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { SlotMap } from '../../slot-map.ts'
 import type {
   BlobStore,
   SegmentId,
@@ -49,7 +50,7 @@ export class DiskStore implements BlobStore {
   readonly #digests = new DigestThread()
   readonly #space = new FreeSpace(() => this.freeBytes())
   /** Open now, by segment: what they wrote is made durable through them. */
-  readonly #writers = new Map<SegmentId, DiskWriter>()
+  readonly #writers = new SlotMap<SegmentId, DiskWriter>()
   #asking: Promise<number> | undefined
   #identity = ''
   #recordedBoot: string | null = null

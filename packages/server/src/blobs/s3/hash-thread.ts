@@ -3,6 +3,7 @@
  * they are one object, and those that come back from there.
  */
 import { Worker } from 'node:worker_threads'
+import { SlotMap } from '../../slot-map.ts'
 import { StoreError } from '../blob-store.ts'
 import type { DigestAlgorithm, Digests } from '../digests.ts'
 
@@ -29,7 +30,7 @@ interface Waiting {
 const MOST_WAITING = 32 * 1024 * 1024
 
 export class HashThread {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new SlotMap<number, Waiting>()
   #jobs = new Set<number>()
   #worker: Worker | undefined
   #lastId = 0

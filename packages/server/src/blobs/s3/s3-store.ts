@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Hold, SegmentParts, StoredSegment } from '../../catalog/segment-parts.ts'
+import { SlotMap } from '../../slot-map.ts'
 import type {
   BlobStore,
   RedirectHeaders,
@@ -58,9 +59,9 @@ export class S3Store implements BlobStore {
   readonly #thread = new HashThread()
   readonly #followers = new Followers(this.#thread)
   readonly #reachable: Reachable
-  readonly #writers = new Map<SegmentId, S3Writer>()
+  readonly #writers = new SlotMap<SegmentId, S3Writer>()
   readonly #sealing: Sealing
-  readonly #underSeal = new Map<SegmentId, Promise<void>>()
+  readonly #underSeal = new SlotMap<SegmentId, Promise<void>>()
   readonly #cleaning = new Set<Promise<void>>()
   readonly #tidying: Tidying
 

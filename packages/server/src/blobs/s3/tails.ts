@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { Hold, StoredTail } from '../../catalog/segment-parts.ts'
+import { SlotMap } from '../../slot-map.ts'
 import { StoreError } from '../blob-store.ts'
 import type { Bucket } from './bucket.ts'
 import { tailPrefix } from './keys.ts'
@@ -14,7 +15,7 @@ const REMEMBERED = 64 * 1024 * 1024
 
 export class Tails {
   readonly #bucket: Bucket
-  readonly #bytes = new Map<string, Uint8Array>()
+  readonly #bytes = new SlotMap<string, Uint8Array>()
   #remembered = 0
   #last = 0
 
@@ -63,7 +64,7 @@ export class Tails {
     const own = bytes.buffer.byteLength === bytes.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes)
     this.#bytes.set(name, own)
     this.#remembered += bytes.byteLength
-    for (const [oldest] of this.#bytes) {
+    for (const oldest of this.#bytes.keys()) {
       if (this.#remembered <= REMEMBERED) return
       this.#forget(oldest)
     }

@@ -4,6 +4,7 @@
  */
 import pg from 'pg'
 import type { StoredEvent } from '../../events/event.ts'
+import { Slots } from '../../slot-map.ts'
 import { type Catalog, CatalogError } from '../catalog.ts'
 import type { Row } from '../columns.ts'
 import { forEveryOperation, isRead, type OperationName, type Operations } from '../forward.ts'
@@ -86,7 +87,7 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
   const connections = new WeakMap<pg.ClientBase, Connection>()
   const listeners: ((events: readonly StoredEvent[]) => void)[] = []
   /** Operations that were called before it was closed are done. */
-  const running = new Set<Promise<unknown>>()
+  const running = new Slots<Promise<unknown>>()
   let closed = false
 
   const connectionOf = (client: pg.ClientBase): Connection => {
@@ -145,13 +146,13 @@ export async function openPostgresCatalog(options: PostgresCatalogOptions): Prom
   const counted = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     if (closed) throw new CatalogError('unavailable', 'the catalog is closed')
     const done = work()
-    running.add(done)
+    const place = running.add(done)
     try {
       return await done
     } catch (error) {
       throw asCatalogError(`the catalog could not do ${what}`, error)
     } finally {
-      running.delete(done)
+      running.remove(place)
     }
   }
 

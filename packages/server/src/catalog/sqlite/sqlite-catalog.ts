@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { StoredEvent } from '../../events/event.ts'
+import { SlotMap } from '../../slot-map.ts'
 import { type Catalog, CatalogError } from '../catalog.ts'
 import { forEveryOperation } from '../forward.ts'
 import type { DatabaseOptions } from './database.ts'
@@ -26,7 +27,7 @@ export async function openSqliteCatalog(
   const [opened] = (await once(worker, 'message')) as [WorkerReply]
   if (opened.kind === 'failed') throw asError(opened.code, opened.message)
 
-  const pending = new Map<number, Pending>()
+  const pending = new SlotMap<number, Pending>()
   let outbox: OperationRequest[] = []
   const listeners: ((events: readonly StoredEvent[]) => void)[] = []
   let lastId = 0
