@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { ListPage, ListRequest } from '../catalog/listing.ts'
 import type { CopyResult, MoveResult } from '../catalog/object-changes.ts'
 import type { Allowance } from '../catalog/usage.ts'
+import { Garbage } from '../garbage.ts'
 import { reach } from '../uploads/engine.ts'
 import type { Verdict } from '../uploads/judge.ts'
 import { newObjectId, newVersion, type ObjectRecord } from './object.ts'
@@ -28,18 +29,25 @@ export interface Objects {
 
 type CopyTarget = Pick<ObjectRecord, 'bucket' | 'key' | 'owner' | 'headers' | 'userMetadata'>
 
+export interface ObjectsOptions {
+  readonly allowance?: Allowance | undefined
+  /** How long an address is good that `redirect` gives. */
+  readonly redirectSeconds?: number | undefined
+  /** Told of what reading holds in memory, and leaves there. */
+  readonly garbage?: Garbage
+}
+
 export function objectsOver(
   catalog: Catalog,
   blobs: BlobStore,
   readers: Readers,
   now: () => number,
-  allowance: Allowance = {},
-  redirectSeconds?: number,
+  { allowance = {}, redirectSeconds, garbage = new Garbage() }: ObjectsOptions = {},
 ): Objects {
   return {
     find: (bucket, key) => reach(() => catalog.findObject(bucket, key)),
     list: (request) => reach(() => catalog.listObjects(request)),
-    read: (object, start, end) => readObject(blobs, readers, object, start, end),
+    read: (object, start, end) => readObject({ blobs, readers, garbage }, object, start, end),
     async redirect({ segments, size }, headers) {
       const [only, ...others] = segments
       if (redirectSeconds === undefined || only === undefined || others.length > 0) return undefined

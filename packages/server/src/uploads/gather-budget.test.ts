@@ -3,32 +3,6 @@ import { GatherBudget } from './gather-budget.ts'
 
 const MIB = 1024 * 1024
 
-/** How many MiB pass, one at a time, until what they left is freed. */
-function passedUntilFreed(budget: GatherBudget, freed: () => number): number {
-  const before = freed()
-  for (let passed = 1; passed <= 1000; passed += 1) {
-    budget.take(MIB)
-    budget.give(MIB)
-    if (freed() > before) return passed
-  }
-  throw new Error('nothing was freed')
-}
-
-test('what little was read is freed again and again, in small steps', () => {
-  let freed = 0
-  const budget = new GatherBudget(32 * MIB, () => (freed += 1))
-  for (let i = 0; i < 3; i += 1) expect(passedUntilFreed(budget, () => freed)).toBe(8)
-})
-
-test('the more is held, the more passes first: a collection must not meet the same buffers twice', () => {
-  let freed = 0
-  const budget = new GatherBudget(32 * MIB, () => (freed += 1))
-  budget.take(20 * MIB)
-  expect(passedUntilFreed(budget, () => freed)).toBe(40)
-  budget.give(20 * MIB)
-  expect(passedUntilFreed(budget, () => freed)).toBeLessThanOrEqual(8)
-})
-
 test('an upload may gather what is free of the cap, within bounds', () => {
   const budget = new GatherBudget(4 * MIB)
   expect(budget.share).toBe(2 * MIB)

@@ -6,28 +6,22 @@
  * Sharing by what is free: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches",
  * IEEE/ACM Transactions on Networking 6 (1998).
  */
+import { Garbage } from '../garbage.ts'
+
 const MOST_PER_UPLOAD = 2 * 1024 * 1024
-/** Bytes that pass through memory before it is worth freeing what they leave. */
-const FREE_EVERY = 8 * 1024 * 1024
-/**
- * And how many times what is held must have passed: a collection that meets the same buffers twice moves them to
- * where only a marking of the whole heap frees them.
- */
-const FREE_PER_HELD = 2
 
 export class GatherBudget {
   readonly #cap: number
-  readonly #free: () => void
+  readonly #garbage: Garbage
   #used = 0
-  #sinceFreed = 0
 
   /**
    * @param cap - bytes for all uploads together, but for one read of each
-   * @param free - called now and then as bytes pass: what was read has left garbage behind
+   * @param garbage - told of what is gathered, and of what that leaves behind
    */
-  constructor(cap: number, free: () => void = () => {}) {
+  constructor(cap: number, garbage = new Garbage()) {
     this.#cap = cap
-    this.#free = free
+    this.#garbage = garbage
   }
 
   /**
@@ -44,13 +38,12 @@ export class GatherBudget {
 
   take(bytes: number): void {
     this.#used += bytes
+    this.#garbage.hold(bytes)
   }
 
   give(bytes: number): void {
     this.#used -= bytes
-    this.#sinceFreed += bytes
-    if (this.#sinceFreed < Math.max(FREE_EVERY, FREE_PER_HELD * this.#used)) return
-    this.#sinceFreed = 0
-    this.#free()
+    this.#garbage.letGo(bytes)
+    this.#garbage.passed(bytes)
   }
 }

@@ -6,6 +6,7 @@ import type { LeaseRows } from '../catalog/lease-rows.ts'
 import type { Allowance } from '../catalog/usage.ts'
 import { Listeners } from '../events/listeners.ts'
 import { Progress } from '../events/progress.ts'
+import { Garbage } from '../garbage.ts'
 import { type Logger, redactId } from '../log.ts'
 import { Digester } from '../objects/digester.ts'
 import { type Objects, objectsOver } from '../objects/objects.ts'
@@ -128,6 +129,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   })
   const transfers = new Transfers(options.maxActive ?? Number.POSITIVE_INFINITY, observer)
   const slow = options.slow && endSlowTransfers(transfers, options.slow)
+  const garbage = new Garbage(options.freeBuffers)
   const engine: Engine = {
     catalog,
     blobs,
@@ -136,7 +138,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     stranded: options.shared,
     quota,
     observer,
-    budget: new GatherBudget(GATHER_CAP, options.freeBuffers),
+    budget: new GatherBudget(GATHER_CAP, garbage),
     durability,
     digests,
     small: blobs.packs ? new SmallBodies(packer) : undefined,
@@ -159,7 +161,11 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 
   return {
     uploads: uploadsOver(engine),
-    objects: objectsOver(catalog, blobs, readers, now, options.allowance, options.redirectSeconds),
+    objects: objectsOver(catalog, blobs, readers, now, {
+      allowance: options.allowance,
+      redirectSeconds: options.redirectSeconds,
+      garbage,
+    }),
     transfers,
     closeTransfers() {
       slow?.stop()
