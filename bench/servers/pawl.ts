@@ -50,6 +50,12 @@ export const pawlVariants: readonly Contestant[] = [
   variant('undigested', 'digests', 'Pawl that computes no digest of a body'),
   variant('unsynced', 'digests,syncs', 'Pawl that computes no digest and syncs no bytes'),
   variant(
+    'uncollected',
+    'collecting',
+    'Pawl that frees no buffers of its own accord, as a part of another server',
+    (workload) => workload.startsWith('download'),
+  ),
+  variant(
     'discarding',
     'digests,syncs,bytes',
     'Pawl that throws large bodies away, to see what it holds of them',

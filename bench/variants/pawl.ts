@@ -81,7 +81,10 @@ const config = readConfig({
   warn: (message) => console.error(message),
 })
 const blobs = new Variant({ folder: join(config.data, 'blobs'), reserve: config.reserve })
-const server = await createServer(config, { blobs, freeBuffers: bufferFreer() })
+const server = await createServer(config, {
+  blobs,
+  ...(!without.has('collecting') && { freeBuffers: bufferFreer() }),
+})
 const url = await server.listen()
 server.log.info({ url }, 'listening')
 process.on('SIGTERM', () => process.exit(0))

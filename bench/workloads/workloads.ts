@@ -1,5 +1,6 @@
 /** Everything that is measured, in the order of the table. */
 import { bulk } from './bulk.ts'
+import { downloads } from './downloads.ts'
 import { growth } from './growth.ts'
 import { handover } from './handover.ts'
 import { head } from './head.ts'
@@ -15,6 +16,7 @@ export const workloads: readonly Workload[] = [
   ...bulk,
   ...smallUploads,
   head,
+  ...downloads,
   ...memory,
   loopDelay,
   handover,

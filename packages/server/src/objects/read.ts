@@ -5,8 +5,8 @@ import type { Garbage } from '../garbage.ts'
 import type { ObjectRecord } from './object.ts'
 import type { Readers } from './readers.ts'
 
-/** What a reader has in memory, about: the store reads ahead, and each stream up to the socket holds a chunk. */
-const HELD_BYTES = 1024 * 1024
+/** What a reader has in memory, about. Streams on the way hold up to four times that; counting so much was slower. */
+const HELD_BYTES = 256 * 1024
 
 export interface ReadParts {
   readonly blobs: BlobStore
