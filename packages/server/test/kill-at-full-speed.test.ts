@@ -8,7 +8,7 @@ import { until } from './until.ts'
 import { beginPatch, create, head, offsetOf, patch, remove, sha256Of } from './wire.ts'
 
 /** An even number; PAWL_TEST_KILLS sets it, and `npm run test:soak` takes many more. */
-const KILLS = Number(process.env.PAWL_TEST_KILLS ?? 20)
+const KILLS = Number(process.env.PAWL_TEST_KILLS ?? 40)
 /** Servers killed side by side, each with a data folder of its own: starting takes longer than writing. */
 const LANES = 2
 

@@ -44,7 +44,8 @@ export class Transfers {
     this.#observer = observer
   }
 
-  get active(): ActiveTransfer[] {
+  /** Those of this moment. */
+  get active(): readonly ActiveTransfer[] {
     return [...this.#active.values()]
   }
 
