@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Transfers } from '../uploads/transfers.ts'
+import type { ActiveTransfer } from '../uploads/transfers.ts'
 import { createHistory } from './history.ts'
 
-const nothing = { active: new Set() } as unknown as Transfers
-const moving = (moved: number) => ({ active: new Set([{ moved }]) }) as unknown as Transfers
+const nothing = { active: [] }
+const moving = (moved: number) => ({ active: [{ moved } as ActiveTransfer] })
 
 test('a sample tells what happened since the one before it', () => {
   let at = 1000

@@ -34,7 +34,7 @@ export interface History extends Observer {
   /** A request met a fault of the server. */
   fault(): void
   /** Where bodies are looked up that are not told yet; begins to sample. */
-  watch(transfers: Transfers): void
+  watch(transfers: Pick<Transfers, 'active'>): void
   /** Ends one stretch of time: the clock calls this. */
   sample(): void
   close(): void
@@ -42,7 +42,7 @@ export interface History extends Observer {
 
 export function createHistory(now: () => number): History {
   let samples: Sample[] = []
-  let transfers: Transfers | undefined
+  let transfers: Pick<Transfers, 'active'> | undefined
   let timer: NodeJS.Timeout | undefined
   /** Bytes of transfers that are over, since the start. */
   let ended = 0
