@@ -74,6 +74,14 @@ export function catalogContract(open: () => Promise<Catalog>, inOrder = true): v
       expect(await refsOf(catalog, upload.segment)).toBe(1)
     })
 
+    test('that a power cut may take is there like any other', async () => {
+      const catalog = await open()
+      const upload = sampleUpload()
+      expect(await catalog.insertUpload(upload, {}, false)).toBeUndefined()
+      expect(await catalog.findUpload(upload.id)).toEqual(upload)
+      expect(await refsOf(catalog, upload.segment)).toBe(1)
+    })
+
     test('that was never put in is not found', async () => {
       expect(await (await open()).findUpload(newUploadId())).toBeUndefined()
     })

@@ -3,7 +3,8 @@
  * protocol.
  *
  * Contract (catalog.contract.ts runs it against every implementation):
- * - A method that resolved has happened and survives a power cut; one that rejected has not happened.
+ * - A method that resolved has happened and survives a power cut, unless it says otherwise; one that rejected has not
+ *   happened.
  * - Each method is atomic, and methods see each other in some one order.
  * - States only move forward: `open → finishing → complete | sealed | failed`, `open → complete` of small bodies,
  *   `open | sealed → cancelled | expired`.
@@ -47,8 +48,12 @@ export interface Catalog
   /** The identity of the blob store this catalog belongs to; the first call decides it. */
   pairWith(storeIdentity: string): Promise<{ readonly paired: string }>
 
-  /** Adds an open upload and its segment; nothing is added when the allowance does not cover it. */
-  insertUpload(upload: UploadRecord, allowance?: Allowance): Promise<Exceeded | undefined>
+  /**
+   * Adds an open upload and its segment; nothing is added when the allowance does not cover it.
+   * @param durable - false: at first it survives the death of the process only, a power cut once any later change
+   *   does; a catalog may do more
+   */
+  insertUpload(upload: UploadRecord, allowance?: Allowance, durable?: boolean): Promise<Exceeded | undefined>
   /** Changes what an open upload's object will say of itself, where a client tells that behind the bytes. */
   describeUpload(id: UploadId, details: UploadDetails): Promise<void>
   findUpload(id: UploadId): Promise<UploadRecord | undefined>

@@ -86,12 +86,12 @@ export function rememberUploads(catalog: Catalog, most = MOST): Catalog {
   return {
     ...catalog,
     findUpload: find,
-    async insertUpload(upload, allowance) {
+    async insertUpload(upload, ...terms) {
       // As with a look: a change that began meanwhile knows better.
       const look = {}
       looking.set(upload.id, look)
       try {
-        const exceeded = await catalog.insertUpload(upload, allowance)
+        const exceeded = await catalog.insertUpload(upload, ...terms)
         if (exceeded === undefined && looking.get(upload.id) === look) remember(upload)
         return exceeded
       } finally {

@@ -85,7 +85,7 @@ export function createMetrics(): Metrics {
   })
   const commitSeconds = new Histogram({
     name: 'pawl_catalog_commit_seconds',
-    help: 'How long one transaction of the catalog took, its fsync included',
+    help: 'How long one transaction of the catalog took, with its fsync where it had one',
     buckets: SECONDS,
     registers,
   })

@@ -2,7 +2,7 @@
 import type { Principal } from '../access/principal.ts'
 import { newSegmentId } from '../blobs/blob-store.ts'
 import type { ObjectHeaders, UserMetadata } from '../objects/object.ts'
-import { type Engine, reach, type UploadLimits } from './engine.ts'
+import { type Engine, reach, tellsDurable, type UploadLimits } from './engine.ts'
 import { UploadError } from './errors.ts'
 import type { HookSubject } from './hooks.ts'
 import { refusalOf } from './quota.ts'
@@ -101,12 +101,22 @@ export async function newUpload(engine: Engine, request: CreateRequest): Promise
 }
 
 /** @throws UploadError `over-quota`, `too-many-open`, `unavailable` */
-export function insertUpload({ catalog, quota, small }: Engine, upload: UploadRecord): Promise<void> {
+export function insertUpload(engine: Engine, upload: UploadRecord): Promise<void> {
+  const { catalog, quota, small } = engine
   return reach(async () => {
-    const exceeded = await catalog.insertUpload(upload, quota.allowance)
+    const exceeded = await catalog.insertUpload(upload, quota.allowance, isMadeDurably(engine, upload))
     if (exceeded !== undefined) throw refusalOf(exceeded)
     small?.made(upload)
   })
+}
+
+/**
+ * Whether a power cut must not take an upload to which no byte has come. A small one is mostly published by its next
+ * request, with a sync of its own; and one that is gone begins anew, with nothing lost. But nobody may have been told
+ * of it in an event, and larger ones have files, which have rows for as long as they are there.
+ */
+function isMadeDurably(engine: Engine, upload: UploadRecord): boolean {
+  return !engine.small?.expects(upload) || engine.catalog.keepsEvents || tellsDurable(engine, upload)
 }
 
 /** Bytes an upload may have: its own limit where there is a smaller one. */

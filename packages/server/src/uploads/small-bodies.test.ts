@@ -89,7 +89,7 @@ function world(blobs: BlobStore = new MemoryStore(), catalog: Catalog = openMemo
     expect((await append(upload.id, bytes)).kind).toBe('finished')
     return upload.key
   }
-  return { engine, clock, create, createWith, append, look, objects, object, read, put }
+  return { engine, clock, wish, create, createWith, append, look, objects, object, read, put }
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -341,5 +341,42 @@ describe('a small body that comes with its creation', () => {
     const { outcome, made } = await createWith(BYTES)
     expect(outcome).toMatchObject({ kind: 'finished', offset: 1000 })
     expect(await read(made?.key ?? '')).toEqual(BYTES)
+  })
+})
+
+describe('a power cut may take', () => {
+  /** Whether an upload is made so that it survives one. */
+  async function madeDurably(
+    given: Partial<CreateRequest>,
+    { everyAck = false, keepEvents = false } = {},
+  ): Promise<boolean> {
+    const catalog = openMemoryCatalog({ keepEvents })
+    const asked: (boolean | undefined)[] = []
+    const watched: Catalog = {
+      ...catalog,
+      insertUpload(upload, allowance, durable) {
+        asked.push(durable)
+        return catalog.insertUpload(upload, allowance, durable)
+      },
+    }
+    const { engine, wish } = world(new MemoryStore(), watched)
+    await uploadsOver({ ...engine, limits: { ...engine.limits, everyAck } }).create(wish(1000, given))
+    expect(asked).toHaveLength(1)
+    return asked[0] !== false
+  }
+
+  test('a small upload that has no byte yet', async () => {
+    expect(await madeDurably({})).toBe(false)
+  })
+
+  test.each([
+    ['a larger one, which will have a file', { length: SMALL_BYTES + 1 }, {}],
+    ['one whose length is not known', { length: undefined }, {}],
+    ['one that is to be joined with others', { concat: 'partial' }, {}],
+    ['one that ends by word, whose offsets never go back', { ending: 'word' }, {}],
+    ['any of them where every answer is durable', {}, { everyAck: true }],
+    ['any of them whose event may have been delivered', {}, { keepEvents: true }],
+  ] satisfies [string, Partial<CreateRequest>, object][])('but not %s', async (_, given, setting) => {
+    expect(await madeDurably(given, setting)).toBe(true)
   })
 })

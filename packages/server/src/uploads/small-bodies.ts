@@ -34,9 +34,14 @@ export class SmallBodies {
     this.packer = packer
   }
 
+  /** Whether an upload's body may come to be packed. */
+  expects({ concat, length }: UploadRecord): boolean {
+    return concat.kind === 'whole' && length !== undefined && length > 0 && length <= SMALL_BYTES
+  }
+
   /** An upload was made. */
   made(upload: UploadRecord): void {
-    if (!isSmall(upload)) return
+    if (!this.expects(upload)) return
     this.#untouched.add(upload.id)
     if (this.#untouched.size <= MOST_UNTOUCHED) return
     for (const oldest of this.#untouched) {
@@ -57,7 +62,7 @@ export class SmallBodies {
 
   /** The same for an upload that is not there yet. */
   admitNew(engine: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
-    return isSmall(upload) ? this.#admit(engine, upload, request) : undefined
+    return this.expects(upload) ? this.#admit(engine, upload, request) : undefined
   }
 
   #admit({ hooks }: Engine, upload: UploadRecord, request: AppendRequest): GatheredBody | undefined {
@@ -82,10 +87,6 @@ export class SmallBodies {
   giveBack({ size }: GatheredBody): void {
     this.#held -= size
   }
-}
-
-function isSmall({ concat, length }: UploadRecord): boolean {
-  return concat.kind === 'whole' && length !== undefined && length > 0 && length <= SMALL_BYTES
 }
 
 /** Stands in for a segment while a body is gathered. */

@@ -37,7 +37,7 @@ export function openDatabase({
     // Exclusive before WAL: then no shared-memory file is used, and the lock is held until close or death.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')
-    // A commit that returned survives a power cut.
+    // A commit that returned survives a power cut. What need not is said for each group: group-commit.ts.
     db.exec('PRAGMA synchronous = FULL')
     db.exec('PRAGMA foreign_keys = ON')
     db.exec('PRAGMA temp_store = MEMORY')

@@ -113,7 +113,7 @@ test('no page is copied for a savepoint where every operation succeeds', () => {
   })
   const operations = scripted(db)
   runGroup(watched, operations, [request(1, 'write', 'a'), request(2, 'query'), request(3, 'write', 'b')])
-  expect(statements).toEqual(['BEGIN', 'COMMIT'])
+  expect(statements).toEqual(['PRAGMA synchronous = FULL', 'BEGIN', 'COMMIT'])
   expect(rows(db)).toEqual(['a', 'b'])
 })
 
@@ -149,4 +149,24 @@ test('reads alone need no transaction, and one that fails fails alone', () => {
   ])
   expect(replies.map((reply) => 'value' in reply)).toEqual([true, false, true])
   expect(statements).toEqual([])
+})
+
+test('only a group in which nothing has to survive a power cut is committed without a sync', () => {
+  const db = openDatabase({ path: ':memory:', lockTimeout: 0 })
+  /** SQLite's own numbers. */
+  const NORMAL = 1
+  const FULL = 2
+  const level = () => db.prepare('PRAGMA synchronous').get()?.synchronous
+  const operations = { insertUpload: level, advance: level, counts: level } as unknown as SqliteOperations
+  const insert = (id: number, durable?: boolean): OperationRequest => ({
+    id,
+    name: 'insertUpload',
+    args: durable === undefined ? [{}] : [{}, {}, durable],
+  })
+  const levels = (...requests: OperationRequest[]) =>
+    runGroup(db, operations, requests).map((reply) => 'value' in reply && reply.value)
+  expect(levels(insert(1, false), insert(2, false), request(3, 'query'))).toEqual([NORMAL, NORMAL, NORMAL])
+  expect(levels(insert(1, false), request(2, 'write'))).toEqual([FULL, FULL])
+  expect(levels(insert(1, false), insert(2))).toEqual([FULL, FULL])
+  expect(levels(insert(1, true))).toEqual([FULL])
 })

@@ -1,8 +1,8 @@
 /**
- * Runs what has queued up as one transaction: one fsync for all of it. An operation that fails takes nothing else
- * with it; a commit that fails fails them all. Hardly any operation fails, and a savepoint for each makes SQLite copy
- * every page that it changes: so they run without, and only where one fails all of them once more with them. Reads cannot
- * leave anything behind: among themselves they need no transaction.
+ * Runs what has queued up as one transaction: one fsync for all of it, and none while nothing in it needs one. An
+ * operation that fails takes nothing else with it; a commit that fails fails them all. Hardly any operation fails, and a
+ * savepoint for each makes SQLite copy every page that it changes: so they run without, and only where one fails all of
+ * them once more with them. Reads cannot leave anything behind: among themselves they need no transaction.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { StoredEvent } from '../../events/event.ts'
@@ -60,6 +60,8 @@ export function runGroup(
     }
   }
   const commit = (write: (request: OperationRequest) => OperationReply): OperationReply[] => {
+    // NORMAL leaves it in the log, where the next fsync takes it along. It holds for what is committed from here on.
+    db.exec(requests.some(isDurable) ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL')
     db.exec('BEGIN')
     const replies = requests.map((request) => (isRead(request.name) ? read(request) : write(request)))
     db.exec('COMMIT')
@@ -92,11 +94,16 @@ export function runGroup(
   }
 }
 
-/** How many of them change something: what one fsync is shared by. */
+/** How many of them change something: what one commit is shared by. */
 export function writesIn(requests: readonly OperationRequest[]): number {
   let count = 0
   for (const { name } of requests) if (!isRead(name)) count += 1
   return count
+}
+
+/** Whether it has to survive a power cut once it is done. */
+function isDurable({ name, args }: OperationRequest): boolean {
+  return !isRead(name) && !(name === 'insertUpload' && args[2] === false)
 }
 
 function invoke(operations: SqliteOperations, { name, args }: OperationRequest): unknown {
