@@ -4,8 +4,8 @@ import { BaseSequencer } from 'vitest/node'
 
 /** Tests that assert memory or CPU of a process, or how long an answer takes: they want the machine to themselves. */
 const MEASURED = ['packages/server/test/{field-notes,two-writers,waiters}.test.ts']
-/** Tests that wait for time-outs nearly all the time, and assert when those come: two at once keep no core busy. */
-const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm}.test.ts']
+/** Tests that wait for time-outs nearly all the time, and assert when those come: all at once keep no core busy. */
+const WAITING = ['packages/server/test/{abuse,expiry,idle,sigterm,webhook-kill}.test.ts']
 /** Tests with servers, browsers and kills; and those that put other modules in the place of Node's. */
 const PROCESSES = [
   'packages/server/src/uploads/engine.model.test.ts',
@@ -20,24 +20,27 @@ const PROCESSES = [
  * lines large files would begin first, and the long ones are not large.
  */
 const LONG = [
+  'server/test/s3-servers',
+  'cli/test/examples',
+  'server/test/kill-at-full-speed',
   'web/test/resume',
   'client/src/adapters/s3/s3.test',
-  'cli/test/examples',
-  'server/test/s3-servers',
-  'web/test/many',
-  'client/test/kill/kill.test',
-  'cli/test/cluster/cluster.test',
   'client/test/react/',
-  'web/test/upload',
-  'web/test/page',
-  'web/test/server',
-  'web/test/looks',
-  'server/test/kill-at-full-speed',
   'server/test/deployed-proxies',
+  'client/test/kill/kill.test',
+  'web/test/server',
+  'server/test/examples',
+  'web/test/upload',
+  'test/docs-site',
+  'web/test/looks',
+  'client/src/adapters/ftp/',
   'client/test/browser/',
+  'client/src/adapters/bun-s3/',
+  'web/test/page',
+  'web/test/many',
+  'cli/test/cluster/cluster.test',
   'cli/test/resume',
   'server/test/resumable-http',
-  'server/test/webhook-kill',
   'server/src/catalog/sqlite/sqlite-catalog',
   'server/src/http/fetch',
   'server/test/abuse',
@@ -46,7 +49,7 @@ const LONG = [
 class LongestFirst extends BaseSequencer {
   override async sort(files: Parameters<BaseSequencer['sort']>[0]): Promise<typeof files> {
     const place = (id: string): number => {
-      const at = LONG.findIndex((part) => id.includes(`packages/${part}`))
+      const at = LONG.findIndex((part) => id.includes(`/${part}`))
       return at < 0 ? LONG.length : at
     }
     return (await super.sort(files)).sort((a, b) => place(a.moduleId) - place(b.moduleId))
@@ -90,7 +93,7 @@ export default defineConfig({
           include: PROCESSES,
           exclude: [...MEASURED, ...WAITING, ...NEVER],
           // They wait for each other's processes and for slow lines a good part of the time.
-          maxWorkers: 3,
+          maxWorkers: 4,
           ...PATIENT,
           sequence: { groupOrder: 1 },
         },
@@ -101,6 +104,7 @@ export default defineConfig({
           name: 'waiting',
           include: WAITING,
           exclude: NEVER,
+          maxWorkers: 5,
           ...PATIENT,
           sequence: { groupOrder: 2 },
         },

@@ -50,7 +50,17 @@ export async function packAll({
   return packed
 }
 
-async function packOne(from: string, to: string, manifest: Manifest, types: boolean): Promise<Packed> {
+/**
+ * Builds one package as it is published, without declarations.
+ * @param folder - its folder below `packages/`
+ * @param to - is made anew; below the root of the repository, where its dependencies are found
+ */
+export async function buildForTests(folder: string, to: string): Promise<void> {
+  const from = join(root, 'packages', folder)
+  await compile(from, to, readManifest(from), false)
+}
+
+async function compile(from: string, to: string, manifest: Manifest, types: boolean): Promise<void> {
   rmSync(to, { recursive: true, force: true })
   mkdirSync(to, { recursive: true })
   const starts = [
@@ -83,6 +93,10 @@ async function packOne(from: string, to: string, manifest: Manifest, types: bool
     ],
     suppressWarnings: [/TypeScript 7\.0 does not yet have a stable API/],
   })
+}
+
+async function packOne(from: string, to: string, manifest: Manifest, types: boolean): Promise<Packed> {
+  await compile(from, to, manifest, types)
   const { private: _, devDependencies: __, scripts: ___, ...published } = manifest
   const output = {
     ...published,

@@ -1,8 +1,12 @@
 // `npm test`: provides what tests need, runs them, and prints `N passed, N failed` as its last line.
 
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseCLI, startVitest, type TestCase } from 'vitest/node'
+import { buildForTests } from './pack.ts'
 import { buildPage } from './page.ts'
 import { provide } from './provide.ts'
+import { root } from './tool.ts'
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
 
@@ -15,6 +19,10 @@ trouble.push(...lacking.failures)
 if (process.env.CI)
   trouble.push(...lacking.packages.map((name) => `${name} is missing; with CI set that is a failure`))
 await buildPage(console.log).catch((error: Error) => trouble.push(error.message))
+// Tests start servers by the hundred: as they are published, which takes a quarter less of the CPU's time than from sources.
+const server = join(root, '.cache', `test-server-${process.pid}`)
+await buildForTests('server', server)
+process.env.PAWL_TEST_SERVER = join(server, 'dist', 'main.js')
 
 const vitest = await startVitest(filter, { ...options, run: true, watch: false })
 const modules = vitest.state.getTestModules()
@@ -30,6 +38,7 @@ if (process.env.CI)
     if (why === undefined)
       trouble.push(`${name} is skipped without a reason: give one with skip(condition, 'because …')`)
 await vitest.close()
+rmSync(server, { recursive: true, force: true })
 
 const [passed, failed, skipped] = [count('passed'), count('failed') + trouble.length, count('skipped')]
 if (passed + failed === 0) console.log('No test ran.')

@@ -68,7 +68,8 @@ export interface Provider {
 
 export async function listen(provider: Provider): Promise<Emulator> {
   const counts = new Map<Call, number>()
-  const server = createServer((request, response) => {
+  // A connection that the server closes first, on a busy machine, fails the request that was just sent on it.
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     serve(request, response).catch(() => response.destroy())
   })
 

@@ -41,8 +41,8 @@ export interface Pawl {
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const START_MS = 60_000
 
-/** What runs a server, without the page. */
-export const mainScript = join(root, 'packages/server/src/main.ts')
+/** What runs a server, without the page: as it is published where `npm test` has built it, otherwise the sources. */
+export const mainScript = process.env.PAWL_TEST_SERVER ?? join(root, 'packages/server/src/main.ts')
 
 export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'pawl-test-')))

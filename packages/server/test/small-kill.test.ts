@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { chance, contentOf, KIB } from './content.ts'
@@ -41,7 +41,7 @@ test(`small uploads: after ${KILLS} kill -9 every one that was acknowledged is w
     expect(acknowledged(sent)).toBeGreaterThan(KILLS)
     // Dead pieces lie in the packs of every process that was killed: nothing of that is a finding.
     await pawl.terminate()
-    const check = join(mainScript, '../check.ts')
+    const check = join(dirname(mainScript), `check${extname(mainScript)}`)
     const args = [check, '--data', pawl.dataDir, '--digests']
     const { stdout } = await run(process.execPath, args, { env: serverEnv() })
     expect(stdout).toMatch(/ 0 findings\n$/)

@@ -16,7 +16,7 @@ export interface PawlServer {
   close(): Promise<void>
 }
 
-const main = join(import.meta.dirname, '../../../server/src/main.ts')
+const main = process.env.PAWL_TEST_SERVER ?? join(import.meta.dirname, '../../../server/src/main.ts')
 
 export async function startPawl(): Promise<PawlServer> {
   const data = await mkdtemp(join(tmpdir(), 'pawl-server-'))

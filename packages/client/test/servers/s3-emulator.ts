@@ -64,7 +64,7 @@ export async function startS3Emulator(): Promise<S3Emulator> {
   const objects = new Map<string, StoredObject>()
   const uploads = new Map<string, Multipart>()
 
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
 

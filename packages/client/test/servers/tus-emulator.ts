@@ -41,7 +41,7 @@ export async function startTusEmulator(
 ): Promise<TusEmulator> {
   const { extensions = EXTENSIONS, checksums = 'sha1,crc32' } = options
   const uploads = new Map<string, Upload>()
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
 

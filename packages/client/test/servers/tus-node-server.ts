@@ -23,7 +23,7 @@ export async function startTusServer(): Promise<TusServer> {
   const directory = await mkdtemp(join(tmpdir(), 'pawl-tus-'))
   const server = new Server({ path: '/files', datastore: new FileStore({ directory }) })
   const requests: string[] = []
-  const http = createServer((request, response) => {
+  const http = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     requests.push(`${request.method} ${request.url}`)
     server.handle(request, response)
   })
