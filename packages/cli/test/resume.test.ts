@@ -166,10 +166,13 @@ test('a second process leaves a running upload alone', async () => {
   const { digest } = await desk.file('twice.bin', SIZE)
   const running = await begun('twice.bin')
   const [id = ''] = await desk.kept()
+  // It stands still meanwhile: on a busy machine it would be done before the others have started.
+  running.child.kill('SIGSTOP')
   const resumed = await desk.run(['resume', id])
   expect(resumed.code).toBe(1)
   expect(resumed.stderr).toContain(`process ${running.child.pid} is sending it already`)
   expect((await desk.run(['abort', id])).code).toBe(1)
+  running.child.kill('SIGCONT')
   const { code, stdout } = await running.ended
   expect([code, await digestAt(doneIn(stdout).url)]).toEqual([0, digest])
 })

@@ -1,11 +1,12 @@
 /** A real server process for tests: started, killed and started again on the same data and port. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 export interface PawlOptions {
   /** Kept by the caller; otherwise a temporary one that `stop` removes. */
@@ -43,6 +44,15 @@ const START_MS = 60_000
 
 /** What runs a server, without the page: as it is published where `npm test` has built it, otherwise the sources. */
 export const mainScript = process.env.PAWL_TEST_SERVER ?? join(root, 'packages/server/src/main.ts')
+
+/** What `check --digests` prints of a data folder that no server uses. */
+export async function checked(dataDir: string): Promise<string> {
+  const script = join(dirname(mainScript), `check${extname(mainScript)}`)
+  const { stdout } = await promisify(execFile)(process.execPath, [script, '--data', dataDir, '--digests'], {
+    env: serverEnv(),
+  })
+  return stdout
+}
 
 export async function startPawl(options: PawlOptions = {}): Promise<Pawl> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'pawl-test-')))

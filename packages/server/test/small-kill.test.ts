@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process'
-import { dirname, extname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { chance, contentOf, KIB } from './content.ts'
-import { mainScript, type Pawl, serverEnv, startPawl } from './process.ts'
+import { checked, type Pawl, startPawl } from './process.ts'
 import { until } from './until.ts'
 import { create, keepAlive, offsetOf, patch, sha256Of } from './wire.ts'
 
 const KILLS = 4
 const CLIENTS = 12
-const run = promisify(execFile)
 
 interface Sent {
   readonly url: string
@@ -41,10 +37,7 @@ test(`small uploads: after ${KILLS} kill -9 every one that was acknowledged is w
     expect(acknowledged(sent)).toBeGreaterThan(KILLS)
     // Dead pieces lie in the packs of every process that was killed: nothing of that is a finding.
     await pawl.terminate()
-    const check = join(dirname(mainScript), `check${extname(mainScript)}`)
-    const args = [check, '--data', pawl.dataDir, '--digests']
-    const { stdout } = await run(process.execPath, args, { env: serverEnv() })
-    expect(stdout).toMatch(/ 0 findings\n$/)
+    expect(await checked(pawl.dataDir)).toMatch(/ 0 findings\n$/)
   } finally {
     await pawl.stop()
   }
