@@ -174,6 +174,8 @@ export function uploadList(options: () => UploadsOptions): UploadList {
       const held = kept ? await heldLocks() : new Set()
       const found = (await kept?.files.list()) ?? []
       const needs = await Promise.all(found.map(needOf))
+      // Whatever they say themselves: a tab may have died when it had written the token, and not yet that it has.
+      const begun = new Set((await kept?.tokens.list())?.map(({ id }) => id))
       const ours: KeptFile[] = []
       for (const [index, facts] of found.entries()) {
         // What is this tab's own is on the list, or has just come to its end.
@@ -183,10 +185,9 @@ export function uploadList(options: () => UploadsOptions): UploadList {
         const busy = locks.find((name) => name !== undefined && held.has(name))
         if (busy !== undefined) whenGone(busy)
         // Its token was cleared: it came to its end.
-        else if (facts.begun && (await kept?.tokens.get(facts.id)) === undefined)
-          await kept?.files.delete(facts.id)
+        else if (facts.begun && !begun.has(facts.id)) await kept?.files.delete(facts.id)
         else {
-          const own = { ...facts, owner: owner.name }
+          const own = { ...facts, owner: owner.name, begun: begun.has(facts.id) }
           ours.push(own)
           make(own, needs[index] ?? 'file')
         }

@@ -6,14 +6,11 @@ const TABLE = 'sessions'
 
 /** @param name Of the database. */
 export function indexedDbStore(name = 'pawl'): SessionStore {
-  const run = async <T>(
-    mode: IDBTransactionMode,
-    use: (table: IDBObjectStore) => IDBRequest<T>,
-  ): Promise<T> => {
+  const run = async <T>(mode: IDBTransactionMode, use: (table: IDBObjectStore) => Promise<T>): Promise<T> => {
     const database = await open(name)
     try {
       const transaction = database.transaction(TABLE, mode)
-      const result = await done(use(transaction.objectStore(TABLE)))
+      const result = await use(transaction.objectStore(TABLE))
       if (mode === 'readwrite') await committed(transaction)
       return result
     } finally {
@@ -22,22 +19,22 @@ export function indexedDbStore(name = 'pawl'): SessionStore {
     }
   }
   return {
-    get: async (id) => tokenOf(await run('readonly', (table) => table.get(id))),
+    get: async (id) => tokenOf(await run('readonly', (table) => done(table.get(id)))),
     set: async (id, token) => {
-      await run('readwrite', (table) => table.put(token, id))
+      await run('readwrite', (table) => done(table.put(token, id)))
     },
     delete: async (id) => {
-      await run('readwrite', (table) => table.delete(id))
+      await run('readwrite', (table) => done(table.delete(id)))
     },
     list: async () => {
-      const keys = await run('readonly', (table) => table.getAllKeys())
-      const stored = await Promise.all(
-        keys.map(async (id): Promise<StoredSession[]> => {
-          const token = typeof id === 'string' && tokenOf(await run('readonly', (table) => table.get(id)))
-          return token && typeof id === 'string' ? [{ id, token }] : []
-        }),
+      // In one transaction: a page may have thousands.
+      const [ids, tokens] = await run('readonly', (table) =>
+        Promise.all([done(table.getAllKeys()), done<unknown[]>(table.getAll())]),
       )
-      return stored.flat()
+      return ids.flatMap((id, n): StoredSession[] => {
+        const token = tokenOf(tokens[n])
+        return token && typeof id === 'string' ? [{ id, token }] : []
+      })
     },
   }
 }

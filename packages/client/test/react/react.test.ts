@@ -149,6 +149,70 @@ test('abort removes the upload from the server, also after a reload without the 
   }
 })
 
+test(
+  'a tab that dies between two writes leaves an upload that goes on and can be given up',
+  options,
+  async () => {
+    /** What a tab had written when it died as it was about to write that there is a token. */
+    const dies = async (tab: Tab) => {
+      await tab.page.waitForTimeout(1200)
+      await tab.page.reload()
+      await tab.shows('status', 'interrupted')
+      await tab.page.evaluate(forgetBeginning)
+      await tab.page.reload()
+      await tab.shows('status', 'interrupted')
+    }
+    const tab = await stage.open()
+    const before = await stage.server.unfinished()
+    const { path, digest } = await stage.file('two writes.bin', SIZE)
+    const input = tab.page.getByLabel('file', { exact: true })
+    await tab.throttle(SLOW)
+    await input.setInputFiles(path)
+    await reaches(tab, 512 * 1024)
+    await dies(tab)
+    const posts = () => stage.server.requests.filter((line) => line.startsWith('POST')).length
+    const begun = posts()
+    await tab.throttle(0)
+    await tab.page.getByLabel('again').setInputFiles(path)
+    await tab.shows('status', 'completed')
+    expect([creations(), await digestStored(tab)]).toEqual([begun, digest])
+
+    await tab.throttle(SLOW)
+    await input.setInputFiles(path)
+    await reaches(tab, 512 * 1024)
+    expect(await stage.server.unfinished()).toBe(before + 1)
+    await dies(tab)
+    await tab.page.getByRole('button', { name: 'abort' }).click()
+    await tab.shows('status', 'aborted')
+    expect(await stage.server.unfinished()).toBe(before)
+    expect(await tab.page.evaluate(tokensLeft)).toBe(0)
+  },
+)
+
+/** Runs in the page. */
+async function forgetBeginning(): Promise<void> {
+  const opening = indexedDB.open('one-files', 1)
+  await new Promise((resolve) => opening.addEventListener('success', resolve))
+  const transaction = opening.result.transaction('files', 'readwrite')
+  const reading = transaction.objectStore('files').getAll()
+  reading.onsuccess = () => {
+    for (const { begun: _, ...file } of reading.result)
+      transaction.objectStore('files').put({ ...file, loaded: 0 })
+  }
+  await new Promise((resolve) => transaction.addEventListener('complete', resolve))
+  opening.result.close()
+}
+
+/** Runs in the page. */
+async function tokensLeft(): Promise<number> {
+  const opening = indexedDB.open('one', 1)
+  await new Promise((resolve) => opening.addEventListener('success', resolve))
+  const counting = opening.result.transaction('sessions').objectStore('sessions').count()
+  await new Promise((resolve) => counting.addEventListener('success', resolve))
+  opening.result.close()
+  return counting.result
+}
+
 test('several files at once, and another tab does not take what this one sends', options, async () => {
   const tab = await stage.open('list')
   const one = await stage.file('one.bin', SIZE)
