@@ -21,7 +21,8 @@ if (process.env.CI)
 await buildPage(console.log).catch((error: Error) => trouble.push(error.message))
 // Tests start servers by the hundred: as they are published, which takes a quarter less of the CPU's time than from sources.
 const server = join(root, '.cache', `test-server-${process.pid}`)
-await buildForTests('server', server)
+process.once('exit', () => rmSync(server, { recursive: true, force: true }))
+await buildForTests('server', server).catch((error: Error) => trouble.push(error.message))
 process.env.PAWL_TEST_SERVER = join(server, 'dist', 'main.js')
 
 const vitest = await startVitest(filter, { ...options, run: true, watch: false })
@@ -38,7 +39,6 @@ if (process.env.CI)
     if (why === undefined)
       trouble.push(`${name} is skipped without a reason: give one with skip(condition, 'because …')`)
 await vitest.close()
-rmSync(server, { recursive: true, force: true })
 
 const [passed, failed, skipped] = [count('passed'), count('failed') + trouble.length, count('skipped')]
 if (passed + failed === 0) console.log('No test ran.')

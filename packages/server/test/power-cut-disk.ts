@@ -10,7 +10,7 @@ import { join } from 'node:path'
 
 export interface PowerCutDisk {
   readonly folder: string
-  /** Keeps what the disk has now. Whoever writes to it has to be stopped meanwhile: a disk is not read while it turns. */
+  /** Keeps what the disk has now. Whoever writes to it has to be stopped meanwhile. */
   cut(): Promise<void>
   /** Mounts what `cut` kept, at the same place. Fails while a process still uses the old one. */
   restore(): Promise<void>
