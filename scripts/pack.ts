@@ -51,11 +51,11 @@ export async function packAll({
 }
 
 /**
- * Builds one package as it is published, without declarations.
+ * Builds one package as it is published, without declarations: to run it.
  * @param folder - its folder below `packages/`
  * @param to - is made anew; below the root of the repository, where its dependencies are found
  */
-export async function buildForTests(folder: string, to: string): Promise<void> {
+export async function buildToRun(folder: string, to: string): Promise<void> {
   const from = join(root, 'packages', folder)
   await compile(from, to, readManifest(from), false)
 }

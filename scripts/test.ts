@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseCLI, startVitest, type TestCase } from 'vitest/node'
-import { buildForTests } from './pack.ts'
+import { buildToRun } from './pack.ts'
 import { buildPage } from './page.ts'
 import { provide } from './provide.ts'
 import { root } from './tool.ts'
@@ -22,7 +22,7 @@ await buildPage(console.log).catch((error: Error) => trouble.push(error.message)
 // Tests start servers by the hundred: as they are published, which takes a quarter less of the CPU's time than from sources.
 const server = join(root, '.cache', `test-server-${process.pid}`)
 process.once('exit', () => rmSync(server, { recursive: true, force: true }))
-await buildForTests('server', server).catch((error: Error) => trouble.push(error.message))
+await buildToRun('server', server).catch((error: Error) => trouble.push(error.message))
 process.env.PAWL_TEST_SERVER = join(server, 'dist', 'main.js')
 
 const vitest = await startVitest(filter, { ...options, run: true, watch: false })

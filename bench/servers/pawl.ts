@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { buildToRun } from '../../scripts/pack.ts'
 import type { Contestant } from './contestant.ts'
 
 const root = join(import.meta.dirname, '../..')
+const built = join(root, '.cache/bench-server')
+let building: Promise<void> | undefined
 
 /** More than a disk may have room for. */
 const HUGE = 'memory-huge'
@@ -12,10 +15,10 @@ export const pawl: Contestant = {
   guarantee:
     'bytes, folder entry and catalog row are synced to the disk before the answer that completes an upload; ' +
     'acknowledged offsets before that survive `kill -9`',
-  // As it is shipped: default durability, logs on. One client is
+  // As it is shipped: built, default durability, logs on. One client is
   // here what many are elsewhere: its limits are lifted.
   command: (dataDir) => [
-    join(root, 'packages/server/src/main.ts'),
+    join(built, 'dist/main.js'),
     '--port',
     '0',
     '--data',
@@ -29,7 +32,11 @@ export const pawl: Contestant = {
   env: { PAWL_DEV: '1' },
   version: gitVersion,
   can: (workload) => workload !== HUGE,
-  prepare: async () => true,
+  prepare: async () => {
+    building ??= buildToRun('server', built)
+    await building
+    return true
+  },
 }
 
 /** Only what a byte costs is of interest without something. */
@@ -43,7 +50,7 @@ function variant(
 ): Contestant {
   const script = join(root, 'bench/variants/pawl.ts')
   const command = (dataDir: string) => [script, '--data', dataDir, '--without', without]
-  return { ...pawl, name, guarantee, command, can }
+  return { ...pawl, name, guarantee, command, can, prepare: async () => true }
 }
 
 export const pawlVariants: readonly Contestant[] = [

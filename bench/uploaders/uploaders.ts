@@ -26,7 +26,8 @@ function ours(name: string, guarantee: string, can: (workload: string) => boolea
     arguments: (workload, job) => [join(import.meta.dirname, script(workload)), ...flags(job), ...more],
     version: pawl.version,
     can,
-    prepare: async () => true,
+    // What is sent over the slow line is sent to it.
+    prepare: pawl.prepare,
   }
 }
 

@@ -9,16 +9,15 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { bufferFreer } from '../../packages/server/src/heap.ts'
+import { Garbage } from '../../packages/server/src/garbage.ts'
+import { tuneHeap } from '../../packages/server/src/heap.ts'
 
-/** Bytes that are gathered before the socket has to wait; and that pass before what they leave is freed. */
+/** Bytes that are gathered before the socket has to wait. */
 const MOST_GATHERED = 1024 * 1024
-const FREE_EVERY = 8 * 1024 * 1024
 
 const { values } = parseArgs({ options: { data: { type: 'string', default: '' } } })
 const uploads = new Map<string, { length: number; offset: number }>()
-const free = bufferFreer()
-let passed = 0
+const garbage = new Garbage(tuneHeap())
 
 const server = createServer(async (request, response) => {
   if (request.method === 'POST') {
@@ -66,11 +65,7 @@ async function append(request: IncomingMessage, id: string, from: number): Promi
     request.resume()
     const { bytesWritten } = await file.writev(batch, offset)
     offset += bytesWritten
-    passed += bytesWritten
-    if (passed >= FREE_EVERY) {
-      passed = 0
-      free()
-    }
+    garbage.spent(batch)
   }
   await file.close()
   return offset

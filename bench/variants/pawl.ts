@@ -13,7 +13,7 @@ import {
 import type { DigestAlgorithm, Digests, FollowingDigest } from '../../packages/server/src/blobs/digests.ts'
 import { DiskStore } from '../../packages/server/src/blobs/disk/disk-store.ts'
 import { readConfig } from '../../packages/server/src/config.ts'
-import { bufferFreer } from '../../packages/server/src/heap.ts'
+import { tuneHeap } from '../../packages/server/src/heap.ts'
 import { createServer } from '../../packages/server/src/server.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, without: { type: 'string' } } })
@@ -83,7 +83,7 @@ const config = readConfig({
 const blobs = new Variant({ folder: join(config.data, 'blobs'), reserve: config.reserve })
 const server = await createServer(config, {
   blobs,
-  ...(!without.has('collecting') && { freeBuffers: bufferFreer() }),
+  ...(!without.has('collecting') && { freeBuffers: tuneHeap() }),
 })
 const url = await server.listen()
 server.log.info({ url }, 'listening')

@@ -1,4 +1,4 @@
-/** When the memory of buffers that bytes passed through is worth freeing. */
+/** Memory of buffers that bytes passed through: what can be freed at once is, the rest when it is worth it. */
 
 /** Bytes that pass before it is. */
 const EVERY = 8 * 1024 * 1024
@@ -9,12 +9,12 @@ const EVERY = 8 * 1024 * 1024
 const PER_HELD = 2
 
 export class Garbage {
-  readonly #free: () => void
+  readonly #free: (() => void) | undefined
   #held = 0
   #passed = 0
 
-  /** @param free - called now and then as bytes pass: see heap.ts */
-  constructor(free: () => void = () => {}) {
+  /** @param free - called now and then as bytes pass: see heap.ts. Left out in a process that is not our own */
+  constructor(free?: () => void) {
     this.#free = free
   }
 
@@ -32,6 +32,16 @@ export class Garbage {
     this.#passed += bytes
     if (this.#passed < Math.max(EVERY, PER_HELD * this.#held)) return
     this.#passed = 0
-    this.#free()
+    this.#free?.()
+  }
+
+  /**
+   * Nobody looks at these any more. Those that are all of their memory give it back now: the next read gets it, while
+   * the processor's cache still has it, and no collection has to find it.
+   */
+  spent(chunks: readonly Uint8Array[]): void {
+    if (this.#free === undefined) return
+    for (const { buffer, byteLength } of chunks)
+      if (byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
   }
 }

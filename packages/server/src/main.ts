@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { PRIVATE_BUCKET, PUBLIC_BUCKET } from './access/dev-buckets.ts'
 import { readConfig, readConfigFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
-import { bufferFreer } from './heap.ts'
+import { tuneHeap } from './heap.ts'
 import { helpText } from './help.ts'
 import { MEDIA_PREFIX } from './media/descriptor.ts'
 import { createServer, type PawlServer } from './server.ts'
@@ -33,7 +33,7 @@ export async function main(
     const file = await readConfigFile(process.cwd())
     const warn = (message: string): void => console.error(`pawl: ${message}`)
     const config = readConfig({ argv, env, file, warn })
-    server = await createServer(config, { ...options, freeBuffers: bufferFreer() })
+    server = await createServer(config, { ...options, freeBuffers: tuneHeap() })
     const url = await server.listen()
     // Before anyone is told that it runs: whoever is told may end it in the same moment.
     obeySignals(server)

@@ -165,7 +165,7 @@ async function appendHolding(
         return await unpack(engine, found, permit, request, lease, body.bytes, taken.end)
     }
   } finally {
-    small.giveBack(body)
+    small.giveBack(engine, body)
   }
 }
 

@@ -34,7 +34,7 @@ export async function createWithBody(
   try {
     return await gather(engine, small, upload, permit, body, gathered, onMade)
   } finally {
-    small.giveBack(gathered)
+    small.giveBack(engine, gathered)
   }
 }
 

@@ -44,6 +44,15 @@ export class GatherBudget {
   give(bytes: number): void {
     this.#used -= bytes
     this.#garbage.letGo(bytes)
+  }
+
+  /** These are where they belong, and nobody looks at them any more. */
+  spent(chunks: readonly Uint8Array[]): void {
+    this.#garbage.spent(chunks)
+  }
+
+  /** So many bytes are where they belong, but whose their memory is is not known. */
+  left(bytes: number): void {
     this.#garbage.passed(bytes)
   }
 }

@@ -14,7 +14,7 @@ import type { Lease } from './lease.ts'
 import { past } from './length.ts'
 import { limited } from './limited.ts'
 import type { Packer } from './packer.ts'
-import { type TransferEnd, transfer } from './transfer.ts'
+import { isOurs, type TransferEnd, transfer } from './transfer.ts'
 import type { UploadId, UploadRecord } from './upload.ts'
 
 /** Bytes; larger bodies are worth a file. */
@@ -84,15 +84,20 @@ export class SmallBodies {
     return new GatheredBody(length)
   }
 
-  giveBack({ size }: GatheredBody): void {
+  giveBack({ budget }: Engine, { size, bytes, ours }: GatheredBody): void {
     this.#held -= size
+    if (ours) budget.spent([bytes])
+    else budget.left(bytes.byteLength)
   }
 }
 
 /** Stands in for a segment while a body is gathered. */
 export class GatheredBody implements SegmentWriter {
+  readonly keeps = true
   /** Bytes that it may have. */
   readonly size: number
+  /** See `isOurs`. */
+  ours = false
   #bytes: Uint8Array = new Uint8Array(0)
   #length = 0
 
@@ -149,17 +154,19 @@ export async function takeSmall(
   insert?: () => Promise<void>,
 ): Promise<SmallOutcome> {
   lease.offset = 0
-  const end = await limited(engine, upload, request.declared, lease, body, () =>
-    transfer({
-      source: request.open(),
+  const end = await limited(engine, upload, request.declared, lease, body, () => {
+    const source = request.open()
+    body.ours = isOurs(source)
+    return transfer({
+      source,
       writer: body,
       lease,
       budget: engine.budget,
       limit: body.size,
       holdLast: false,
       onWritten() {},
-    }),
-  )
+    })
+  })
   if (end.kind === 'overflow') throw past(upload, body.size)
   const whole = end.kind === 'ended' && body.length === body.size
   if (request.checksum !== undefined) {

@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type SegmentWriter, StoreError } from '../blobs/blob-store.ts'
 import { sampleBytes } from '../blobs/sample-bytes.ts'
+import { Garbage } from '../garbage.ts'
 import { GatherBudget } from './gather-budget.ts'
 import { Lease } from './lease.ts'
 import { transfer } from './transfer.ts'
@@ -11,6 +15,9 @@ import { newUploadId } from './upload.ts'
 
 /** A writer that takes its time when told, fails when told, and refuses a second write at the same time. */
 class SlowWriter implements SegmentWriter {
+  declare keeps?: true
+  /** Every chunk it was given. */
+  readonly chunks: Uint8Array[] = []
   stored: Buffer = Buffer.alloc(0)
   readonly batches: number[] = []
   /** Set: each write waits until `go` is called. */
@@ -30,6 +37,7 @@ class SlowWriter implements SegmentWriter {
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     if (this.#waiting !== undefined) throw new Error('two writes at the same time')
     const bytes = Buffer.concat(chunks)
+    this.chunks.push(...chunks)
     this.batches.push(bytes.byteLength)
     await new Promise<void>((resolve) => {
       this.#waiting = resolve
@@ -58,11 +66,15 @@ interface Options {
   readonly holdLast?: boolean
   readonly budget?: GatherBudget
   readonly stored?: Buffer
+  readonly room?: number
+  readonly keeps?: true
 }
 
 function begin(source: Readable, options: Options = {}) {
   const writer = new SlowWriter()
   writer.stored = options.stored ?? writer.stored
+  writer.room = options.room ?? writer.room
+  if (options.keeps) writer.keeps = true
   const lease = new Lease(newUploadId(), 1, false, () => {})
   const budget = options.budget ?? new GatherBudget(64 * 1024 * 1024)
   const lengths: number[] = []
@@ -413,6 +425,56 @@ describe('a lease that ends', () => {
     expect(source.listenerCount('data')).toBe(0)
     expect(source.listenerCount('end')).toBeLessThanOrEqual(1)
     lease.end('displaced')
+  })
+})
+
+describe('memory of chunks that came in a request', () => {
+  /** A body that is sent to a server, with what it leaves of its chunks. */
+  async function sent(bytes: Buffer, options: Options = {}) {
+    const budget = new GatherBudget(64 * MIB, new Garbage(() => {}))
+    const begun = Promise.withResolvers<ReturnType<typeof begin>>()
+    const server: Server = createServer((request: IncomingMessage, response) => {
+      const transferring = begin(request, { ...options, budget })
+      void transferring.ended.then(() => response.end())
+      begun.resolve(transferring)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const { port } = server.address() as AddressInfo
+      await fetch(`http://127.0.0.1:${port}/`, { method: 'PUT', body: new Uint8Array(bytes) })
+      const { writer, ended } = await begun.promise
+      return { end: await ended, stored: writer.stored, left: writer.chunks.map((chunk) => chunk.byteLength) }
+    } finally {
+      server.close()
+    }
+  }
+  const bytes = sampleBytes(3 * MIB)
+
+  test('is free as soon as they are stored', async () => {
+    const { end, stored, left } = await sent(bytes)
+    expect(end.kind).toBe('ended')
+    expect(stored.equals(bytes)).toBe(true)
+    expect(left.length).toBeGreaterThan(1)
+    expect(new Set(left)).toEqual(new Set([0]))
+  })
+
+  test('is free also when they could not be stored', async () => {
+    const { end, stored, left } = await sent(bytes, { room: MIB })
+    expect(end.kind).toBe('failed')
+    expect(stored.equals(bytes.subarray(0, MIB))).toBe(true)
+    expect(new Set(left)).toEqual(new Set([0]))
+  })
+
+  test('stays where the writer keeps them', async () => {
+    const { left } = await sent(bytes, { keeps: true })
+    expect(left.reduce((sum, length) => sum + length, 0)).toBe(bytes.byteLength)
+  })
+
+  test('stays where they came another way', async () => {
+    const chunk = new Uint8Array(100)
+    const budget = new GatherBudget(64 * MIB, new Garbage(() => {}))
+    await begin(Readable.from([chunk]), { budget }).ended
+    expect(chunk.byteLength).toBe(100)
   })
 })
 

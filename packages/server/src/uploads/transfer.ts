@@ -3,6 +3,7 @@
  * then written together. Exactly one write is in flight, in order, so the segment is a prefix of the body at
  * any moment.
  */
+import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { SegmentWriter } from '../blobs/blob-store.ts'
 import type { GatherBudget } from './gather-budget.ts'
@@ -38,8 +39,17 @@ export type TransferEnd =
   /** The store failed; what it wrote before stays. */
   | { readonly kind: 'failed'; readonly error: unknown }
 
+/**
+ * Whether nobody else looks at chunks of this body: node:http copies each part of a request into memory of its own.
+ * What else brings bytes may look at them again.
+ */
+export function isOurs(source: Readable): boolean {
+  return source instanceof IncomingMessage
+}
+
 export function transfer(options: TransferOptions): Promise<TransferEnd> {
   const { source, writer, lease, budget, limit, holdLast, onWritten, last = false } = options
+  const ours = isOurs(source)
   return new Promise((resolve) => {
     let gathered: Uint8Array[] = []
     let gatheredBytes = 0
@@ -65,8 +75,14 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
         })
     }
 
+    const letGo = (chunks: readonly Uint8Array[], bytes: number): void => {
+      if (ours) budget.spent(chunks)
+      else budget.left(bytes)
+    }
+
     const settle = (result: TransferEnd): void => {
       budget.give(gatheredBytes)
+      letGo(gathered, gatheredBytes)
       gathered = []
       gatheredBytes = 0
       source.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
@@ -121,6 +137,7 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
         source.pause()
       }
       budget.give(bytes)
+      if (!writer.keeps) letGo(batch, bytes)
       writing = false
       onWritten(writer.length)
       pump()
