@@ -71,7 +71,10 @@ export interface ServerParts {
    * it tells. `handler` and `fetch` take requests with it.
    */
   readonly mountPath?: string
-  /** Called each time some MiB of bodies have passed through memory. */
+  /**
+   * In a process of the server's own: called when some MiB of buffers have become garbage. With it the memory of request
+   * bodies is given back as soon as they are stored.
+   */
   readonly freeBuffers?: () => void
   /** Instead of DNS, for what is imported. */
   readonly resolve?: Resolve

@@ -55,7 +55,10 @@ export interface EngineOptions {
   readonly shared?: LeaseRows | undefined
   /** Downloads are redirected to the store, where it can: so long does its answer hold. */
   readonly redirectSeconds?: number | undefined
-  /** Called each time some MiB of bodies have passed through memory. */
+  /**
+   * In a process of the server's own: called when some MiB of buffers have become garbage. With it the memory of request
+   * bodies is given back as soon as they are stored.
+   */
   readonly freeBuffers?: () => void
 }
 
