@@ -50,8 +50,8 @@ export interface SegmentWriter {
   readonly length: number
   /** Where fewer count than were taken (see `flush`): those that were taken. */
   readonly taken?: number
-  /** Whether it looks at chunks again after `write`; otherwise their memory is the caller's. */
-  readonly keeps?: true
+  /** Whether it looks at a chunk again that it was given; where this is left out, at none: their memory is the caller's. */
+  keeps?(chunk: Uint8Array): boolean
   /**
    * Appends the chunks in order. One call at a time. On failure what was written before the fault stays,
    * in order, and `length` tells how much.

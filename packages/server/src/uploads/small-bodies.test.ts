@@ -17,7 +17,7 @@ import { Readers } from '../objects/readers.ts'
 import type { AppendRequest } from './append.ts'
 import type { CreateRequest } from './create.ts'
 import { sampleEngine } from './sample-engine.ts'
-import { SMALL_BYTES } from './small-bodies.ts'
+import { GatheredBody, SMALL_BYTES } from './small-bodies.ts'
 import { RELEASE_GRACE_MS, sweep } from './sweep.ts'
 import { newUploadId, type UploadId, type UploadRecord } from './upload.ts'
 import { uploadsOver } from './uploads.ts'
@@ -142,6 +142,17 @@ describe('a small body that comes whole', () => {
     body.push(null)
     expect(await appending).toMatchObject({ kind: 'finished' })
   })
+})
+
+test('of the chunks of a small body that is kept which is all of it', async () => {
+  const bytes = sampleBytes(100)
+  const [front, back] = [bytes.subarray(0, 40), bytes.subarray(40)]
+  const whole = new GatheredBody(100)
+  await whole.write([bytes])
+  const joined = new GatheredBody(100)
+  await joined.write([front, back])
+  expect([whole.keeps(bytes), joined.keeps(front), joined.keeps(back)]).toEqual([true, false, false])
+  expect([whole.bytes, joined.bytes].map((it) => Buffer.compare(it, bytes))).toEqual([0, 0])
 })
 
 describe('what goes into a file as ever', () => {

@@ -93,7 +93,6 @@ export class SmallBodies {
 
 /** Stands in for a segment while a body is gathered. */
 export class GatheredBody implements SegmentWriter {
-  readonly keeps = true
   /** Bytes that it may have. */
   readonly size: number
   /** See `isOurs`. */
@@ -124,6 +123,11 @@ export class GatheredBody implements SegmentWriter {
       }
       this.#length += chunk.byteLength
     }
+  }
+
+  /** All others were copied. */
+  keeps(chunk: Uint8Array): boolean {
+    return chunk === this.#bytes
   }
 
   async truncate(length: number): Promise<void> {

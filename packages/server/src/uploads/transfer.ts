@@ -75,14 +75,15 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
         })
     }
 
-    const letGo = (chunks: readonly Uint8Array[], bytes: number): void => {
-      if (ours) budget.spent(chunks)
-      else budget.left(bytes)
+    const letGo = (chunks: readonly Uint8Array[]): void => {
+      const rest = writer.keeps ? chunks.filter((chunk) => !writer.keeps?.(chunk)) : chunks
+      if (ours) budget.spent(rest)
+      else for (const { byteLength } of rest) budget.left(byteLength)
     }
 
     const settle = (result: TransferEnd): void => {
       budget.give(gatheredBytes)
-      letGo(gathered, gatheredBytes)
+      letGo(gathered)
       gathered = []
       gatheredBytes = 0
       source.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
@@ -137,7 +138,7 @@ export function transfer(options: TransferOptions): Promise<TransferEnd> {
         source.pause()
       }
       budget.give(bytes)
-      if (!writer.keeps) letGo(batch, bytes)
+      letGo(batch)
       writing = false
       onWritten(writer.length)
       pump()
