@@ -123,6 +123,30 @@ test('a screen reader is told names, progress and the end', { timeout: 240_000 }
   await page.getByRole('status').filter({ hasText: 'heard.bin is uploaded.' }).waitFor({ state: 'attached' })
 })
 
+test('while bytes move nothing changes its size sixty times a second', { timeout: 240_000 }, async () => {
+  const pawl = await stage.serve()
+  const { page, throttle } = await stage.open(pawl.url, { motion: true })
+  const file = await stage.file('smooth.bin', 8 * mebibyte)
+  await throttle(slow)
+  await choose(page, file)
+  await reaches(page, file.name, 5)
+  // Whatever moves during many of its steps; what is drawn by the graphics processor alone costs nothing.
+  const moving = await page.evaluate(async () => {
+    const seen = new Set<string>()
+    for (let step = 0; step < 200; step += 1) {
+      for (const animation of document.getAnimations()) {
+        seen.add(
+          animation instanceof CSSTransition ? animation.transitionProperty : animation.constructor.name,
+        )
+      }
+      await new Promise(requestAnimationFrame)
+    }
+    return [...seen]
+  })
+  expect(moving).toContain('transform')
+  expect(moving.filter((name) => !/^(transform|opacity|.*color)$/.test(name))).toEqual([])
+})
+
 test('a server that asks for a key gets one, which stays in the tab and goes out as a bearer token', {
   timeout: 240_000,
 }, async () => {

@@ -26,6 +26,8 @@ interface OpenOptions {
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
   readonly context?: BrowserContext
+  /** Moves what moves for users who have nothing against it: for other tests that is only work. */
+  readonly motion?: boolean
   /** With the pickers that give handles: nobody can choose for them, so a test brings its own. */
   readonly pickers?: boolean
 }
@@ -111,12 +113,13 @@ export function setStage(): Stage {
       return shared
     },
     serveAlone,
-    async open(
-      url,
-      { width = 900, height = 900, colorScheme = 'light', context: given, pickers = false } = {},
-    ) {
+    async open(url, options = {}) {
       if (browser === undefined) throw new Error('there is no browser')
-      const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme }))
+      const { width = 900, height = 900, colorScheme = 'light', pickers = false, motion = false } = options
+      const { context: given } = options
+      const reducedMotion = motion ? 'no-preference' : 'reduce'
+      const viewport = { width, height }
+      const context = given ?? (await browser.newContext({ viewport, colorScheme, reducedMotion }))
       if (given === undefined) contexts.push(context)
       if (given === undefined && !pickers) await context.addInitScript(withoutPickers)
       const page = await context.newPage()

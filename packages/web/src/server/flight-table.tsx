@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { Bar } from '../bar.tsx'
 import { formatAge, formatBytes, percentOf } from '../format.ts'
 import { Notice } from '../notice.tsx'
 import { ApiError, ask } from './api.ts'
@@ -83,9 +84,7 @@ function FlightRow({ flight, onEnd }: { readonly flight: Flight; readonly onEnd:
         {owner.sub !== undefined && <span className="cell-soft">{owner.role}</span>}
       </td>
       <td className="cell-bar">
-        {percent !== undefined && (
-          <progress className="bar" max={100} value={percent} aria-label={`${what}: ${percent} %`} />
-        )}
+        {percent !== undefined && <Bar value={percent} label={`${what}: ${percent} %`} />}
         <span className="cell-soft">
           {state === 'open' ? '' : `${state} · `}
           {formatBytes(offset)}

@@ -1,4 +1,5 @@
 import { Fragment } from 'react'
+import { Bar } from '../bar.tsx'
 import { formatBytes, formatDuration, formatPortion, percentOf } from '../format.ts'
 import { Spark } from './spark.tsx'
 import { recent } from './speeds.ts'
@@ -35,11 +36,10 @@ export function TotalPanel(props: TotalPanelProps) {
         </p>
       </div>
       <Spark samples={samples} className="total-spark" />
-      <progress
-        className="bar bar-total"
-        max={100}
+      <Bar
+        className="bar-total"
         value={ended ? 100 : size === 0 ? 0 : Math.min(99.9, (100 * sent) / size)}
-        aria-label={`All uploads: ${percent} %`}
+        label={`All uploads: ${percent} %`}
       />
       <div className="total-actions">
         {busy > 0 && (

@@ -1,5 +1,6 @@
 import type { UploadView } from 'pawl/react'
 import { type MouseEvent, memo } from 'react'
+import { Bar } from '../bar.tsx'
 import { extensionOf, percentOf } from '../format.ts'
 import { AlertIcon, CheckIcon, CloseIcon, FileIcon } from '../icons.tsx'
 import { readKey } from '../key.ts'
@@ -52,11 +53,9 @@ export const UploadRow = memo(function UploadRow(props: UploadRowProps) {
           {!done && status !== 'queued' && <span className="row-percent">{percent} %</span>}
         </div>
         {!done && (
-          <progress
-            className="bar"
-            max={100}
+          <Bar
             value={upload.total === 0 ? 0 : Math.min(99.9, (100 * upload.sent) / upload.total)}
-            aria-label={`${name}: ${percent} %`}
+            label={`${name}: ${percent} %`}
           />
         )}
         <p className="row-status">
