@@ -68,25 +68,30 @@ export class DigestThread {
     }
   }
 
-  /** A digest of a growing file from `start` on. */
+  /** A digest of a growing file from `start` on. The thread hears of it when there is enough to read. */
   follow(path: string, start: number, algorithms: readonly DigestAlgorithm[]): FollowingDigest {
-    const id = this.#begin(algorithms)
+    let id: number | undefined
     let at = start
-    const read = (length: number): void => {
-      if (length <= at) return
-      this.#send({ kind: 'read', id, path, from: at, to: length })
-      at = length
+    let cancelled: StoreError | undefined
+    const read = (length: number): number => {
+      id ??= this.#begin(algorithms)
+      if (length > at) this.#send({ kind: 'read', id, path, from: at, to: length })
+      at = Math.max(at, length)
+      return id
     }
     return {
       // Not write by write: each message costs more than the bytes of a small one.
       advance(length) {
-        if (length - at >= STRIDE) read(length)
+        if (cancelled === undefined && length - at >= STRIDE) read(length)
       },
-      finish: (length) => {
-        read(length)
-        return this.#finish(id)
+      finish: async (length) => {
+        if (cancelled !== undefined) throw cancelled
+        return this.#finish(read(length))
       },
-      cancel: () => this.#cancel(id, new StoreError('unavailable', 'the digest was cancelled')),
+      cancel: () => {
+        cancelled = new StoreError('unavailable', 'the digest was cancelled')
+        if (id !== undefined) this.#cancel(id, cancelled)
+      },
     }
   }
 

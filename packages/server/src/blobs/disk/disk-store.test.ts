@@ -1,7 +1,9 @@
-import { getEventListeners } from 'node:events'
+import { createHash } from 'node:crypto'
+import { getEventListeners, once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { blobStoreContract, fullStoreContract } from '../blob-store.contract.ts'
 import { newSegmentId } from '../blob-store.ts'
@@ -143,6 +145,36 @@ describe('the store on disk', () => {
     await expect(store.digest([], ['md5'])).rejects.toMatchObject({ name: 'StoreError' })
   })
 })
+
+test('bytes that are too few to read on their own start no thread before their end', async () => {
+  const store = storeIn(await newFolder())
+  await store.open()
+  const segment = newSegmentId()
+  const writer = await store.openWriter(segment)
+  const bytes = sampleBytes(5000)
+  await writer.write([bytes])
+  const before = await threadsSoFar()
+  const given = store.follow(segment, 0, ['sha-256'])
+  given.advance(5000)
+  given.cancel()
+  await expect(given.finish(5000)).rejects.toMatchObject({ code: 'unavailable' })
+  const following = store.follow(segment, 0, ['sha-256'])
+  following.advance(5000)
+  expect(await threadsSoFar()).toBe(before + 1)
+  expect(await following.finish(5000)).toEqual({
+    'sha-256': createHash('sha256').update(bytes).digest('hex'),
+  })
+  expect(await threadsSoFar()).toBe(before + 3)
+  await writer.close()
+})
+
+/** One more with each look: it is the number of a thread that is made for it. */
+async function threadsSoFar(): Promise<number> {
+  const probe = new Worker('', { eval: true })
+  const { threadId } = probe
+  await once(probe, 'exit')
+  return threadId
+}
 
 describe('the boot a store was last put in order in', () => {
   test('is the same: lengths count, but only after trust was recorded once', async () => {
