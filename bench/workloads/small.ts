@@ -8,6 +8,8 @@ import { whileDeleting } from './deleting.ts'
 import type { Measurement, Scale, Target, Workload } from './workload.ts'
 
 const SIZE = 10 * 1024
+/** Connections of a warm-up, at least. */
+const WARMING = 16
 /** Every upload is looked at; the bytes of this many are compared. */
 const COMPARED = 50
 
@@ -47,17 +49,18 @@ export const smallUploads: readonly Workload[] = [
 
 async function run(target: Target, scale: Scale, connections: number, send: Send): Promise<Measurement> {
   const uploads: { path: string; index: number }[] = []
-  const loop = (seconds: number) =>
+  const loop = (seconds: number, atOnce: number) =>
     closedLoop({
       port: target.port,
-      connections,
+      connections: atOnce,
       more: within(seconds),
       once: async (connection, index) => {
         uploads.push({ path: await send(connection, small(index, SIZE)), index })
       },
     })
-  await loop(scale.warmUpSeconds)
-  const { result: count, seconds, costs } = await timed(target.pid, () => loop(scale.seconds))
+  // One connection alone would not get a server's code compiled in that time.
+  await loop(scale.warmUpSeconds, Math.max(WARMING, connections))
+  const { result: count, seconds, costs } = await timed(target.pid, () => loop(scale.seconds, connections))
   await verify(target, uploads)
   return { value: count / seconds, costs, amount: count }
 }
