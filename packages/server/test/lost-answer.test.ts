@@ -8,7 +8,7 @@ import { readCatalog } from './segments.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 import { uploadWithTus } from './tus-client.ts'
 import { until } from './until.ts'
-import { create, head, offsetOf, patch, sha256Of } from './wire.ts'
+import { create, head, offsetOf, patch, remove, sha256Of } from './wire.ts'
 
 const SIZE = 300 * KIB
 /** Milliseconds between the last byte and the cut: close together at first, where finishing happens. */
@@ -76,6 +76,30 @@ test('a server killed 0 to 20 ms after the last byte of an upload has it finishe
     const offset = await offsetOf(url)
     if (offset < SIZE) expect((await patch(url, offset, content.bytes(offset, SIZE))).status).toBe(204)
     await finishedOnce(url)
+  }
+})
+
+test('a server killed 0 to 8 ms after a DELETE has the upload as it was or not at all, and every other one as it was', async () => {
+  const half = SIZE / 2
+  const spared = await create(pawl.url, SIZE)
+  expect((await patch(spared, 0, content.bytes(0, half))).status).toBe(204)
+  for (const point of [0, 1, 2, 4, 8]) {
+    const url = await create(pawl.url, SIZE)
+    expect((await patch(url, 0, content.bytes(0, half))).status).toBe(204)
+    const deleting = remove(url).catch(() => undefined)
+    await sleep(point)
+    await pawl.kill()
+    const told = (await deleting)?.status
+    await pawl.restart()
+    const { status, headers } = await head(url)
+    if (told === 204) expect(status).toBe(404)
+    if (status !== 404) {
+      expect(status).toBe(200)
+      expect(headers['upload-offset']).toBe(String(half))
+      expect((await remove(url)).status).toBe(204)
+    }
+    expect((await remove(url)).status).toBe(404)
+    expect(await offsetOf(spared)).toBe(half)
   }
 })
 
