@@ -265,6 +265,9 @@ export function scenarios(name: string, open: () => Promise<World>): void {
       // Real servers on a busy machine are silent for so long now and then.
       const result = await upload({ timeout: 300, retries: { max: 100, backoff: () => 0 } })
       expect(await holds(key, result.url)).toBe(true)
+      // However often it was tried, nothing that was acknowledged went out again.
+      expect(sendsOf(wire.calls).length).toBeGreaterThan(1)
+      if (wire.asks) expect(overlap(wire.acknowledged)).toBe(0)
     })
 
     it('arrives whole under a rain of faults', async () => {
